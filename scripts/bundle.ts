@@ -1,0 +1,40 @@
+// Bundles src/ into dist/ (code-split ES modules). Built in a folder beside it and swapped in by rename, so a
+// process that starts meanwhile sees the old bundle or the new one, never half of one.
+import { createHash } from "node:crypto";
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync, existsSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { build } from "esbuild";
+
+const root = resolve(import.meta.dirname, "..");
+const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { version: string };
+const fresh = join(root, `dist.${process.pid}`);
+const old = join(root, `dist.${process.pid}.old`);
+const dist = join(root, "dist");
+
+const result = await build({
+  absWorkingDir: root,
+  entryPoints: { main: "src/main.ts" },
+  outdir: fresh,
+  bundle: true,
+  splitting: true,
+  format: "esm",
+  platform: "node",
+  target: "node26",
+  external: ["koffi"],
+  define: { "process.env.MESHCTL_VERSION": JSON.stringify(version) },
+  chunkNames: "chunks/[name]-[hash]",
+  legalComments: "linked",
+  sourcemap: false,
+  metafile: true,
+  logLevel: "warning",
+  // CommonJS packages in the bundle (grpc-js, commander's dependencies) call require() for Node's own modules.
+  banner: { js: 'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);' },
+});
+
+mkdirSync(fresh, { recursive: true });
+writeFileSync(join(fresh, "package.json"), '{ "type": "module" }\n');
+const digest = createHash("sha256").update(JSON.stringify(Object.keys(result.metafile.outputs).sort())).digest("hex");
+writeFileSync(join(fresh, ".stamp"), `${version} ${digest.slice(0, 12)}\n`);
+if (existsSync(dist)) renameSync(dist, old);
+renameSync(fresh, dist);
+rmSync(old, { recursive: true, force: true });

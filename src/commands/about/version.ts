@@ -1,0 +1,10 @@
+// meshctl version: what runs here.
+import type { Command } from "../../cli/command.ts";
+
+export const version: Command = {
+  name: "version",
+  summary: "Print the version of meshctl and of the Node it runs on",
+  flags: [{ flags: "-o, --output <format>", description: "print as json or yaml", choices: ["json", "yaml"] }],
+  examples: ["meshctl version", "meshctl version -o json"],
+  load: () => import("./version-run.ts").then((module) => module.run),
+};

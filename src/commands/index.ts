@@ -1,0 +1,11 @@
+// Every command, under the heading it has in `meshctl --help`. The data is small and loads at once; what a command
+// does is loaded when it runs.
+import type { CommandGroup } from "../cli/command.ts";
+import { version } from "./about/version.ts";
+
+export const COMMANDS: readonly CommandGroup[] = [
+  { heading: "Run a mesh on this machine:", commands: [] },
+  { heading: "See what a workload does:", commands: [] },
+  { heading: "Parts of the mesh (started by the mesh itself):", commands: [] },
+  { heading: "About:", commands: [version] },
+];

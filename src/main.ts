@@ -1,0 +1,93 @@
+// argv → command → exit code. The one place where an error becomes a message for a person.
+import { Command as Program, CommanderError, Option } from "commander";
+import type { Command, Flag } from "./cli/command.ts";
+import { COMMANDS } from "./commands/index.ts";
+import { UserError } from "./common/user-error.ts";
+import { VERSION } from "./common/version.ts";
+
+const USAGE_ERROR = 64;
+
+function toOption(flag: Flag): Option {
+  const option = new Option(flag.flags, flag.description);
+  if (flag.default !== undefined) option.default(flag.default);
+  if (flag.choices !== undefined) option.choices(flag.choices);
+  if (flag.env !== undefined) option.env(flag.env);
+  if (flag.parse !== undefined) option.argParser(flag.parse);
+  if (flag.required === true) option.makeOptionMandatory();
+  if (flag.hidden === true) option.hideHelp();
+  return option;
+}
+
+function toProgram(command: Command, setExitCode: (code: number) => void): Program {
+  const program = new Program(command.name);
+  program.summary(command.summary).description(command.description ?? command.summary).exitOverride().showSuggestionAfterError();
+  if (command.aliases !== undefined) program.aliases(command.aliases);
+  for (const argument of command.arguments ?? []) program.argument(argument.name, argument.description);
+  for (const flag of command.flags ?? []) program.addOption(toOption(flag));
+  for (const sub of command.subcommands ?? []) program.addCommand(toProgram(sub, setExitCode), { hidden: sub.hidden === true });
+  if (command.passThroughOptions === true) program.passThroughOptions();
+  if (command.subcommands !== undefined) program.enablePositionalOptions();
+  if (command.examples !== undefined) {
+    program.addHelpText("after", `\nExamples:\n${command.examples.map((each) => `  ${each}`).join("\n")}`);
+  }
+  const load = command.load;
+  if (load !== undefined) {
+    program.action(async () => {
+      const run = await load();
+      const code = await run({ args: program.args, options: program.opts(), stdout: process.stdout, stderr: process.stderr, env: process.env });
+      if (typeof code === "number") setExitCode(code);
+    });
+  }
+  return program;
+}
+
+/** Runs one command line (without node and script) and resolves to its exit code. */
+export async function main(argv: readonly string[]): Promise<number> {
+  let exitCode = 0;
+  const program = new Program("meshctl")
+    .description("A service mesh in one program: mutual TLS, traffic control and insight for your services,\non Kubernetes or on this machine.")
+    .version(VERSION, "--version", "print the version")
+    .helpCommand(false)
+    .enablePositionalOptions()
+    .exitOverride()
+    .showSuggestionAfterError();
+  for (const group of COMMANDS) {
+    program.commandsGroup(group.heading);
+    for (const command of group.commands) {
+      program.addCommand(toProgram(command, (code) => (exitCode = code)), { hidden: command.hidden === true });
+    }
+  }
+  if (argv.length === 0) {
+    program.outputHelp();
+    return 0;
+  }
+  try {
+    await program.parseAsync(argv, { from: "user" });
+    return exitCode;
+  } catch (error) {
+    return report(error);
+  }
+}
+
+function report(error: unknown): number {
+  if (error instanceof CommanderError) {
+    // commander has printed its message already; help and version are not errors.
+    return error.exitCode === 0 ? 0 : USAGE_ERROR;
+  }
+  if (error instanceof UserError) {
+    process.stderr.write(`meshctl: ${error.message}\n`);
+    if (error.hint !== undefined) process.stderr.write(`  ${error.hint}\n`);
+    return error.exitCode;
+  }
+  process.stderr.write(`meshctl: internal error: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+  process.stderr.write("  this is a bug in meshctl; please report it with the line above\n");
+  return 70;
+}
+
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  // `meshctl … | head`: the reader has left, which is no error of ours.
+  if (error.code === "EPIPE") process.exit(0);
+  throw error;
+});
+
+process.exitCode = await main(process.argv.slice(2));

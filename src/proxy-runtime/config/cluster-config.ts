@@ -1,0 +1,59 @@
+// A cluster: what upstream hosts there are, how one is picked and how it is spoken to. Defaults are Envoy's.
+import type { EndpointsConfig } from "./endpoint-config.ts";
+import type { UpstreamTlsConfig } from "./tls-config.ts";
+
+export type DiscoveryType = "eds" | "static" | "strict_dns" | "logical_dns" | "original_dst";
+export type LoadBalancerPolicy = "round_robin" | "least_request" | "random" | "cluster_provided";
+
+export interface CircuitBreakerConfig {
+  readonly maxConnections: number;
+  readonly maxPendingRequests: number;
+  readonly maxRequests: number;
+  readonly maxRetries: number;
+}
+
+export interface TransportSocketMatchConfig {
+  readonly name: string;
+  /** All pairs must be in the endpoint's transportSocketMatch; an empty match fits every endpoint. */
+  readonly match: Readonly<Record<string, string>>;
+  /** undefined: plaintext. */
+  readonly tls: UpstreamTlsConfig | undefined;
+}
+
+export interface ClusterConfig {
+  readonly name: string;
+  /** Name in stats, where it differs. */
+  readonly statName: string;
+  readonly type: DiscoveryType;
+  /** Key into ProxyConfig.endpoints (type eds). */
+  readonly edsServiceName: string;
+  /** Inline load assignment (static, strict_dns, logical_dns); addresses of the dns types may be names. */
+  readonly staticEndpoints: EndpointsConfig | undefined;
+  /** Includes the TLS handshake. Default 5000. */
+  readonly connectTimeoutMs: number;
+  readonly lbPolicy: LoadBalancerPolicy;
+  /** LEAST_REQUEST: hosts compared; default 2. */
+  readonly leastRequestChoices: number;
+  /** Percent below which all hosts are used, healthy or not; default 50, 0 never. */
+  readonly panicThreshold: number;
+  readonly circuitBreakers: { readonly default: CircuitBreakerConfig; readonly high: CircuitBreakerConfig };
+  /** First match wins; without a match `tls` is used. */
+  readonly transportSocketMatches: readonly TransportSocketMatchConfig[];
+  readonly tls: UpstreamTlsConfig | undefined;
+  /** Protocol towards the hosts; `auto` takes what ALPN answers. */
+  readonly protocol: "http1" | "http2" | "auto" | "downstream";
+  /** An idle upstream connection is closed after this; default 3600000, 0 never. */
+  readonly idleTimeoutMs: number;
+  /** 0: unlimited. */
+  readonly maxRequestsPerConnection: number;
+  /** Local address to connect from (127.0.0.6 towards the own workload), without port. */
+  readonly bindSourceAddress: string | undefined;
+  /** original_dst: connect to this port instead of the original one. */
+  readonly originalDstPort: number | undefined;
+  /** strict_dns, logical_dns: default 5000. */
+  readonly dnsRefreshMs: number;
+  /** metadata istio.config: `name.namespace` of the DestinationRule, for people. */
+  readonly destinationRule: string | undefined;
+  /** metadata istio.services: what istio_requests_total calls the destination service. */
+  readonly service: { readonly host: string; readonly name: string; readonly namespace: string } | undefined;
+}

@@ -1,0 +1,118 @@
+// Listeners: where connections arrive, how a filter chain is chosen and what its filters do. Defaults are Envoy's.
+import type { AccessLogConfig } from "./access-log-config.ts";
+import type { RouteConfig } from "./route-config.ts";
+import type { DownstreamTlsConfig } from "./tls-config.ts";
+
+export interface CidrConfig {
+  readonly address: string;
+  readonly prefixLength: number;
+}
+
+/** Envoy's FilterChainMatch; an empty list or undefined matches anything. */
+export interface FilterChainMatch {
+  readonly destinationPort: number | undefined;
+  readonly destinationRanges: readonly CidrConfig[];
+  /** Exact or `*.suffix`. */
+  readonly serverNames: readonly string[];
+  readonly transportProtocol: "tls" | "raw_buffer" | undefined;
+  readonly applicationProtocols: readonly string[];
+  readonly directSourceRanges: readonly CidrConfig[];
+  readonly sourceRanges: readonly CidrConfig[];
+  readonly sourcePorts: readonly number[];
+}
+
+export interface Http1Config {
+  readonly acceptHttp10: boolean;
+  readonly defaultHostForHttp10: string;
+  /** Content-Length beside chunked: 400, or drop the length (Envoy's allow_chunked_length). */
+  readonly allowChunkedLength: boolean;
+  readonly allowAbsoluteUrl: boolean;
+}
+
+/** How x-forwarded-client-cert is treated. */
+export type ForwardClientCert = "sanitize" | "forward_only" | "append_forward" | "sanitize_set" | "always_forward_only";
+
+export interface HttpConnectionManagerConfig {
+  readonly kind: "http";
+  readonly statPrefix: string;
+  readonly codec: "auto" | "http1" | "http2";
+  /** Either a name in ProxyConfig.routes or the routes themselves. */
+  readonly routes: { readonly kind: "rds"; readonly name: string } | { readonly kind: "inline"; readonly config: RouteConfig };
+  /** HTTP filters before the router, in order; the router itself is implied last. */
+  readonly filters: readonly HttpFilterConfig[];
+  readonly http1: Http1Config;
+  /** Upgrade tokens that are let through, lower case, such as `websocket`. */
+  readonly upgrades: readonly string[];
+  readonly useRemoteAddress: boolean;
+  readonly skipXffAppend: boolean;
+  readonly xffTrustedHops: number;
+  readonly generateRequestId: boolean;
+  readonly preserveExternalRequestId: boolean;
+  readonly normalizePath: boolean;
+  readonly mergeSlashes: boolean;
+  readonly escapedSlashes: "keep" | "reject" | "unescape_and_redirect" | "unescape_and_forward";
+  /** Text of the `server` response header; default envoy. */
+  readonly serverName: string;
+  readonly serverHeader: "overwrite" | "append_if_absent" | "pass_through";
+  readonly forwardClientCert: ForwardClientCert;
+  readonly setClientCertDetails: { readonly subject: boolean; readonly uri: boolean; readonly dns: boolean };
+  readonly maxRequestHeadersKb: number;
+  readonly maxRequestHeaders: number;
+  /** Connection without streams; default 3600000, 0 never. */
+  readonly idleTimeoutMs: number;
+  /** Stream without a byte either way; default 300000, 0 never. */
+  readonly streamIdleTimeoutMs: number;
+  readonly requestTimeoutMs: number;
+  readonly requestHeadersTimeoutMs: number;
+  readonly maxRequestsPerConnection: number;
+  readonly drainTimeoutMs: number;
+  readonly delayedCloseTimeoutMs: number;
+  readonly accessLogs: readonly AccessLogConfig[];
+  /** Which side's istio_* metrics are written; undefined: none. */
+  readonly reporter: "source" | "destination" | undefined;
+}
+
+/** HTTP filters beside the router. None yet: each comes with its issue. */
+export type HttpFilterConfig = never;
+
+export interface TcpProxyConfig {
+  readonly kind: "tcp";
+  readonly statPrefix: string;
+  readonly clusters: readonly { readonly cluster: string; readonly weight: number }[];
+  /** Default 3600000, 0 never. */
+  readonly idleTimeoutMs: number;
+  readonly accessLogs: readonly AccessLogConfig[];
+  readonly reporter: "source" | "destination" | undefined;
+}
+
+export interface FilterChainConfig {
+  readonly name: string;
+  readonly match: FilterChainMatch;
+  /** undefined: plaintext. */
+  readonly tls: DownstreamTlsConfig | undefined;
+  readonly filter: HttpConnectionManagerConfig | TcpProxyConfig;
+  /** TLS handshake and sniffing must end within this; 0 never. */
+  readonly transportSocketConnectTimeoutMs: number;
+}
+
+export interface ListenerConfig {
+  readonly name: string;
+  readonly address: { readonly host: string; readonly port: number };
+  readonly additionalAddresses: readonly { readonly host: string; readonly port: number }[];
+  /** false: no socket of its own; connections are handed over by a listener with useOriginalDst. */
+  readonly bindToPort: boolean;
+  /** Hand a connection to the listener whose address fits its original destination best (Envoy use_original_dst). */
+  readonly useOriginalDst: boolean;
+  /** The listener filter original_dst is there: ask the kernel where the connection was going. */
+  readonly restoreOriginalDst: boolean;
+  readonly tlsInspector: boolean;
+  readonly httpInspector: boolean;
+  /** How long sniffing may wait for first bytes; default 15000, 0 for ever. */
+  readonly listenerFiltersTimeoutMs: number;
+  /** After that time go on with what is known rather than close. */
+  readonly continueOnListenerFiltersTimeout: boolean;
+  readonly direction: "inbound" | "outbound" | "unspecified";
+  readonly filterChains: readonly FilterChainConfig[];
+  readonly defaultFilterChain: FilterChainConfig | undefined;
+  readonly statPrefix: string;
+}

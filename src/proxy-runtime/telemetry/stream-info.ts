@@ -1,0 +1,69 @@
+// What is known of one request or TCP connection: filled in while it runs, read once when it ends by the access log and
+// the metrics. Times are milliseconds of performance.now(); -1 where the moment has not come.
+import type { Cause } from "../failure/causes.ts";
+
+/** What the other side of a connection proved to be: from its certificate, over mutual TLS. */
+export interface PeerIdentity {
+  /** First URI SAN, e.g. spiffe://cluster.local/ns/shop/sa/frontend; empty without mTLS. */
+  readonly uri: string;
+  readonly subject: string;
+  readonly dns: readonly string[];
+}
+
+/** Facts about a downstream connection, shared by its streams. */
+export interface ConnectionInfo {
+  readonly id: number;
+  /** `ip:port`, IPv6 in brackets. */
+  readonly remoteAddress: string;
+  readonly localAddress: string;
+  /** TLS version (`TLSv1.3`) or empty for plaintext. */
+  readonly tlsVersion: string;
+  readonly peer: PeerIdentity | undefined;
+  readonly localUri: string;
+  readonly serverName: string;
+}
+
+export class StreamInfo {
+  readonly connection: ConnectionInfo;
+  readonly startedAt: number;
+  /** Wall clock at start, ms since the epoch. */
+  readonly startedWallMs: number;
+  protocol = "";
+  method = "";
+  path = "";
+  authority = "";
+  /** Request headers as [name, value, …] while the stream lives: for the access log. */
+  requestHeaders: readonly string[] = [];
+  responseHeaders: readonly string[] = [];
+  responseTrailers: readonly string[] = [];
+  requestEndedAt = -1;
+  upstreamRequestSentAt = -1;
+  upstreamResponseStartedAt = -1;
+  responseStartedAt = -1;
+  endedAt = -1;
+  responseCode = 0;
+  bytesReceived = 0;
+  bytesSent = 0;
+  routeName = "";
+  clusterName = "";
+  upstreamHost = "";
+  upstreamLocalAddress = "";
+  upstreamProtocol = "";
+  upstreamPeerUri = "";
+  upstreamWorkload: string | undefined = undefined;
+  upstreamTransportFailure = "";
+  attempts = 0;
+  /** Why the request failed, or what answered instead of the upstream; undefined for a plain success. */
+  cause: Cause | undefined = undefined;
+  /** More about the cause: an address, a policy's name, an errno. */
+  causeDetail = "";
+  /** True where the response came from the upstream (%RESPONSE_CODE_DETAILS% via_upstream). */
+  viaUpstream = false;
+  grpcStatus: number | undefined = undefined;
+
+  constructor(connection: ConnectionInfo, startedAt: number, startedWallMs: number) {
+    this.connection = connection;
+    this.startedAt = startedAt;
+    this.startedWallMs = startedWallMs;
+  }
+}
