@@ -1,0 +1,101 @@
+// `npm test` and `npm run test:fast`: bundle, system packages, then type check, lint and every test file, and a last
+// line that counts. Full runs add test/e2e (namespaces, iptables, TLS: Linux and mostly root), one file at a time.
+import { spawnSync } from "node:child_process";
+import { globSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { join, resolve } from "node:path";
+import { parseArgs } from "node:util";
+import { UserError } from "../src/common/user-error.ts";
+import { ensureSystemPackages } from "./system-packages.ts";
+import { runCheck } from "./test-runner/run-check.ts";
+import type { FileResult } from "./test-runner/run-file.ts";
+import { runFile } from "./test-runner/run-file.ts";
+import { Tally } from "./test-runner/tally.ts";
+
+const root = resolve(import.meta.dirname, "..");
+const FAST_FILES = ["test/architecture.test.ts", "test/{unit,golden,conformance,fuzz,integration}/**/*.test.ts"];
+const E2E_FILES = ["test/e2e/**/*.test.ts"];
+const FAST_FILE_TIMEOUT_MS = 120_000;
+const E2E_FILE_TIMEOUT_MS = 300_000;
+
+const CHECKS: readonly { readonly name: string; readonly command: readonly string[] }[] = [
+  { name: "tsc", command: ["tsc"] },
+  { name: "eslint", command: ["eslint", "."] },
+  { name: "prettier", command: ["prettier", "--check", "--log-level", "warn", "."] },
+];
+
+interface Job {
+  readonly name: string;
+  run(): Promise<FileResult>;
+}
+
+const USAGE = `Usage: npm test [-- PATTERN...]         everything
+       npm run test:fast [-- PATTERN...]  without test/e2e
+PATTERN is a part of a file's path; with one, only such files run, without type check and lint.`;
+
+async function main(): Promise<number> {
+  const { values, positionals } = parseArgs({ options: { fast: { type: "boolean" }, help: { type: "boolean" } }, allowPositionals: true });
+  if (values.help === true) {
+    console.log(USAGE);
+    return 0;
+  }
+  const isFull = values.fast !== true;
+  const find = (globs: readonly string[]): string[] =>
+    globSync(globs, { cwd: root })
+      .filter((file) => positionals.length === 0 || positionals.some((part) => file.includes(part)))
+      .sort();
+  const fast = find(FAST_FILES);
+  const e2e = isFull ? find(E2E_FILES) : [];
+  if (fast.length + e2e.length === 0)
+    throw new UserError(`no test file matches ${positionals.join(" ")}`, "give a part of its path, such as http1");
+
+  await ensureSystemPackages(isFull ? "test" : "test:fast");
+  bundle();
+
+  const stop = new AbortController();
+  process.once("SIGINT", () => stop.abort(130)).once("SIGTERM", () => stop.abort(143));
+  const fileJob = (file: string, timeoutMs: number): Job => ({ name: file, run: () => runFile(join(root, file), timeoutMs, stop.signal) });
+  const checks: Job[] =
+    positionals.length > 0 ? [] : CHECKS.map(({ name, command }) => ({ name, run: () => runCheck(root, command, stop.signal) }));
+
+  const tally = new Tally(checks.length + fast.length + e2e.length);
+  // Checks come first: they take longest, so the other places of the pool are busy meanwhile.
+  const places = Math.min(Math.max(2, availableParallelism()), 4);
+  await runPool([...checks, ...fast.map((file) => fileJob(file, FAST_FILE_TIMEOUT_MS))], places, tally, stop.signal);
+  await runPool(
+    e2e.map((file) => fileJob(file, E2E_FILE_TIMEOUT_MS)),
+    1,
+    tally,
+    stop.signal,
+  );
+  tally.close(stop.signal.aborted);
+  return stop.signal.aborted ? (stop.signal.reason as number) : tally.hasFailures ? 1 : 0;
+}
+
+/** The e2e and launcher tests run what is in dist/, so it is built from what is tested. */
+function bundle(): void {
+  for (const script of ["scripts/generate-proto.ts", "scripts/bundle.ts"]) {
+    const { status } = spawnSync(process.execPath, [join(root, script)], { cwd: root, stdio: "inherit" });
+    if (status !== 0) throw new UserError(`${script} failed`, "mend what it printed above");
+  }
+}
+
+async function runPool(jobs: readonly Job[], places: number, tally: Tally, signal: AbortSignal): Promise<void> {
+  const pending = [...jobs];
+  const work = async (): Promise<void> => {
+    for (let job = pending.shift(); job !== undefined && !signal.aborted; job = pending.shift()) {
+      tally.add(job.name, await job.run());
+    }
+  };
+  await Promise.all(Array.from({ length: places }, work));
+}
+
+try {
+  process.exitCode = await main();
+} catch (error) {
+  const isUsage = error instanceof TypeError && "code" in error && String(error.code).startsWith("ERR_PARSE_ARGS");
+  if (!(error instanceof UserError) && !isUsage) throw error;
+  console.error(`npm test: ${error.message}`);
+  console.error(error instanceof UserError ? `  ${error.hint ?? ""}` : USAGE);
+  process.exitCode = 1;
+}
