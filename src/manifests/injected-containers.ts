@@ -1,0 +1,150 @@
+// What injection adds to a pod: the container that captures its traffic, the sidecar, and their volumes.
+import { Env, PodPath, Port, PROXY_GID, PROXY_UID, TOKEN_AUDIENCE } from "../xds/names.ts";
+import type { Container, EnvVar, PodTemplate, Volume } from "./kube-objects.ts";
+
+export interface InjectionValues {
+  /** Image whose entry point is `meshctl`. */
+  readonly image: string;
+  /** host:port of the control plane's TLS port, for xDS and for certificates. */
+  readonly discoveryAddress: string;
+  readonly caAddress: string;
+  readonly trustDomain: string;
+  readonly clusterDomain: string;
+  readonly clusterId: string;
+  readonly meshId: string;
+  /** Captures DNS and answers it in the sidecar. */
+  readonly dnsCapture: boolean;
+  /** `none`: names outside the mesh don't exist. Absent: the pod's own resolver is asked. */
+  readonly dnsUpstream?: "none";
+  /** The sidecar as an init container with restartPolicy Always (Kubernetes 1.29 and newer), or as a plain container. */
+  readonly nativeSidecar: boolean;
+}
+
+export interface Workload {
+  readonly namespace: string;
+  /** The controlling object, such as Deployment checkout. */
+  readonly kind: string;
+  readonly name: string;
+}
+
+export const INIT_CONTAINER = "meshctl-init";
+export const PROXY_CONTAINER = "meshctl-proxy";
+/** ConfigMap that the control plane keeps in every namespace: the roots to trust when first calling it. */
+export const ROOT_CERTIFICATE_CONFIG_MAP = "meshctl-ca-root-cert";
+const TOKEN_VOLUME = "meshctl-token";
+const ROOT_VOLUME = "meshctl-root-cert";
+const POD_INFO_VOLUME = "meshctl-podinfo";
+
+function parent(path: string): string {
+  return path.slice(0, path.lastIndexOf("/"));
+}
+
+function fileName(path: string): string {
+  return path.slice(path.lastIndexOf("/") + 1);
+}
+
+export function initContainer(values: InjectionValues, captureFlags: readonly string[]): Container {
+  const ids = ["-p", `${Port.outbound}`, "-z", `${Port.inbound}`, "-u", `${PROXY_UID}`, "-g", `${PROXY_GID}`, "-m", "REDIRECT"];
+  return {
+    name: INIT_CONTAINER,
+    image: values.image,
+    args: ["init", ...ids, ...captureFlags, ...(values.dnsCapture ? ["--redirect-dns"] : [])],
+    securityContext: {
+      runAsUser: 0,
+      runAsGroup: 0,
+      runAsNonRoot: false,
+      privileged: false,
+      allowPrivilegeEscalation: false,
+      capabilities: { add: ["NET_ADMIN", "NET_RAW"], drop: ["ALL"] },
+    },
+  };
+}
+
+function field(name: string, fieldPath: string): EnvVar {
+  return { name, valueFrom: { fieldRef: { fieldPath } } };
+}
+
+const OWNER_API: Readonly<Record<string, string>> = {
+  Deployment: "apis/apps/v1",
+  ReplicaSet: "apis/apps/v1",
+  StatefulSet: "apis/apps/v1",
+  DaemonSet: "apis/apps/v1",
+  Job: "apis/batch/v1",
+  CronJob: "apis/batch/v1",
+  Pod: "api/v1",
+};
+
+function ownerUrl(workload: Workload): string {
+  const api = OWNER_API[workload.kind] ?? "apis/apps/v1";
+  return `kubernetes://${api}/namespaces/${workload.namespace}/${workload.kind.toLowerCase()}s/${workload.name}`;
+}
+
+function sidecarEnvironment(values: InjectionValues, pod: PodTemplate, workload: Workload): EnvVar[] {
+  const ports = pod.spec.containers.flatMap((container) => container.ports ?? []);
+  return [
+    field(Env.podName, "metadata.name"),
+    field(Env.podNamespace, "metadata.namespace"),
+    field(Env.instanceIp, "status.podIP"),
+    field(Env.instanceIps, "status.podIPs"),
+    field(Env.serviceAccount, "spec.serviceAccountName"),
+    field(Env.nodeName, "spec.nodeName"),
+    { name: Env.workloadName, value: workload.name },
+    { name: Env.owner, value: ownerUrl(workload) },
+    { name: Env.clusterId, value: values.clusterId },
+    { name: Env.meshId, value: values.meshId },
+    { name: Env.appContainers, value: pod.spec.containers.map((container) => container.name).join(",") },
+    { name: Env.podPorts, value: JSON.stringify(ports) },
+    { name: Env.trustDomain, value: values.trustDomain },
+    { name: Env.discoveryAddress, value: values.discoveryAddress },
+    { name: Env.caAddress, value: values.caAddress },
+  ];
+}
+
+export function sidecarContainer(values: InjectionValues, pod: PodTemplate, workload: Workload): Container {
+  const ready = { path: "/healthz/ready", port: Port.ready };
+  return {
+    name: PROXY_CONTAINER,
+    image: values.image,
+    args: [
+      "proxy",
+      "sidecar",
+      "--domain",
+      `$(${Env.podNamespace}).svc.${values.clusterDomain}`,
+      ...(values.dnsUpstream === undefined ? [] : ["--dns-upstream", values.dnsUpstream]),
+    ],
+    env: sidecarEnvironment(values, pod, workload),
+    ports: [{ name: "http-envoy-prom", containerPort: Port.prometheus, protocol: "TCP" }],
+    readinessProbe: { httpGet: ready, periodSeconds: 15, timeoutSeconds: 3, failureThreshold: 4 },
+    startupProbe: { httpGet: ready, periodSeconds: 1, timeoutSeconds: 3, failureThreshold: 600 },
+    ...(values.nativeSidecar ? { restartPolicy: "Always" } : {}),
+    securityContext: {
+      runAsUser: PROXY_UID,
+      runAsGroup: PROXY_GID,
+      runAsNonRoot: true,
+      privileged: false,
+      allowPrivilegeEscalation: false,
+      readOnlyRootFilesystem: true,
+      capabilities: { drop: ["ALL"] },
+    },
+    volumeMounts: [
+      { name: TOKEN_VOLUME, mountPath: parent(PodPath.token), readOnly: true },
+      { name: ROOT_VOLUME, mountPath: parent(PodPath.rootCertificate), readOnly: true },
+      { name: POD_INFO_VOLUME, mountPath: parent(PodPath.podInfoLabels), readOnly: true },
+    ],
+  };
+}
+
+export function sidecarVolumes(): Volume[] {
+  const token = { audience: TOKEN_AUDIENCE, expirationSeconds: 43_200, path: fileName(PodPath.token) };
+  return [
+    { name: TOKEN_VOLUME, projected: { sources: [{ serviceAccountToken: token }] } },
+    {
+      name: ROOT_VOLUME,
+      configMap: { name: ROOT_CERTIFICATE_CONFIG_MAP, items: [{ key: "root-cert.pem", path: fileName(PodPath.rootCertificate) }] },
+    },
+    {
+      name: POD_INFO_VOLUME,
+      downwardAPI: { items: [{ path: fileName(PodPath.podInfoLabels), fieldRef: { fieldPath: "metadata.labels" } }] },
+    },
+  ];
+}

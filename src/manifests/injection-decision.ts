@@ -1,0 +1,46 @@
+// Does this pod get a sidecar? Our own label or annotation, Istio's and Linkerd's; the first answer wins
+// (order of reference behaviour: Istio's injection webhook).
+import type { ObjectMeta, PodTemplate } from "./kube-objects.ts";
+
+export interface InjectionDecision {
+  readonly inject: boolean;
+  /** For people: "annotation linkerd.io/inject=disabled on the pod". */
+  readonly reason: string;
+}
+
+const SYSTEM_NAMESPACES = new Set(["kube-system", "kube-public", "kube-node-lease", "local-path-storage"]);
+
+const YES = new Set(["enabled", "true"]);
+const NO = new Set(["disabled", "false"]);
+
+function verdict(text: string | undefined): boolean | undefined {
+  if (text === undefined) return undefined;
+  return YES.has(text) ? true : NO.has(text) ? false : undefined;
+}
+
+/** Key by key, the label before the annotation of the same name. */
+const POD_KEYS = ["meshctl.io/inject", "sidecar.istio.io/inject", "linkerd.io/inject"] as const;
+const NAMESPACE_KEYS = ["meshctl.io/inject", "istio-injection", "linkerd.io/inject"] as const;
+
+function firstVerdict(metadata: ObjectMeta | undefined, keys: readonly string[], where: string): InjectionDecision | undefined {
+  for (const key of keys) {
+    for (const [kind, values] of [["label", metadata?.labels] as const, ["annotation", metadata?.annotations] as const]) {
+      const inject = verdict(values?.[key]);
+      if (inject !== undefined) return { inject, reason: `${kind} ${key}=${values?.[key]} on the ${where}` };
+    }
+  }
+  return undefined;
+}
+
+/**
+ * @param namespace the pod's namespace; its metadata where a Namespace object is known.
+ * @param policy what holds when neither pod nor namespace says anything.
+ */
+export function decideInjection(pod: PodTemplate, namespace: string, namespaceMeta: ObjectMeta | undefined, policy: "enabled" | "disabled"): InjectionDecision {
+  if (pod.spec.hostNetwork === true) return { inject: false, reason: "hostNetwork: true" };
+  if (SYSTEM_NAMESPACES.has(namespace)) return { inject: false, reason: `system namespace ${namespace}` };
+  const ofNamespace = firstVerdict(namespaceMeta, NAMESPACE_KEYS, "namespace");
+  if (ofNamespace?.inject === false) return ofNamespace;
+  const ofPod = firstVerdict(pod.metadata, POD_KEYS, "pod");
+  return ofPod ?? ofNamespace ?? { inject: policy === "enabled", reason: `policy ${policy}` };
+}

@@ -1,0 +1,92 @@
+// The injector: a pod template and values become JSON Patch operations. One pure function for the webhook (which sends
+// them), for `meshctl inject` (which carries them out on text) and for the local mesh (which applies them to objects).
+import { failure, success, type Result } from "../common/result.ts";
+import { TLS_MODE_MESH } from "../xds/names.ts";
+import { captureFlags } from "./capture-annotations.ts";
+import {
+  INIT_CONTAINER,
+  initContainer,
+  PROXY_CONTAINER,
+  sidecarContainer,
+  sidecarVolumes,
+  type InjectionValues,
+  type Workload,
+} from "./injected-containers.ts";
+import { escapePointer, type JsonPatchOperation } from "./json-patch.ts";
+import type { PodTemplate } from "./kube-objects.ts";
+
+const STATUS_ANNOTATION = "sidecar.istio.io/status";
+const LABEL_VALUE_LIMIT = 63;
+
+/** An injected pod says so, and what was added, in an annotation. */
+export function isInjected(pod: PodTemplate): boolean {
+  return pod.metadata?.annotations?.[STATUS_ANNOTATION] !== undefined;
+}
+
+function labelsFor(pod: PodTemplate, workload: Workload): Record<string, string> {
+  const labels = pod.metadata?.labels ?? {};
+  const name = labels["service.istio.io/canonical-name"] ?? labels["app.kubernetes.io/name"] ?? labels["app"] ?? workload.name;
+  const revision =
+    labels["service.istio.io/canonical-revision"] ?? labels["app.kubernetes.io/version"] ?? labels["version"] ?? "latest";
+  return {
+    "security.istio.io/tlsMode": TLS_MODE_MESH,
+    "service.istio.io/canonical-name": name.slice(0, LABEL_VALUE_LIMIT),
+    "service.istio.io/canonical-revision": revision.slice(0, LABEL_VALUE_LIMIT),
+  };
+}
+
+function annotationsFor(pod: PodTemplate, values: InjectionValues): Record<string, string> {
+  const first = pod.spec.containers[0]?.name ?? "";
+  const sidecarPlace = values.nativeSidecar ? { initContainers: [INIT_CONTAINER, PROXY_CONTAINER], containers: null } : { initContainers: [INIT_CONTAINER], containers: [PROXY_CONTAINER] };
+  const status = { ...sidecarPlace, volumes: sidecarVolumes().map((volume) => volume.name), imagePullSecrets: null, revision: "default" };
+  const existing = pod.metadata?.annotations ?? {};
+  return {
+    ...(existing["kubectl.kubernetes.io/default-container"] === undefined ? { "kubectl.kubernetes.io/default-container": first } : {}),
+    [STATUS_ANNOTATION]: JSON.stringify(status),
+  };
+}
+
+/** Adds members to an object that may be absent, without touching the others. */
+function mergeOperations(path: string, existing: Readonly<Record<string, string>> | undefined, added: Readonly<Record<string, string>>): JsonPatchOperation[] {
+  if (existing === undefined) return [{ op: "add", path, value: added }];
+  return Object.entries(added)
+    .filter(([key, value]) => existing[key] !== value)
+    .map(([key, value]) => ({ op: existing[key] === undefined ? ("add" as const) : ("replace" as const), path: `${path}/${escapePointer(key)}`, value }));
+}
+
+/** Puts values into a list that may be absent, in front of what is there or behind it. */
+function listOperations(path: string, existing: readonly unknown[] | undefined, added: readonly unknown[], front: boolean): JsonPatchOperation[] {
+  if (existing === undefined) return added.length === 0 ? [] : [{ op: "add", path, value: added }];
+  return added.map((value, index) => ({ op: "add" as const, path: `${path}/${front ? index : "-"}`, value }));
+}
+
+/**
+ * What turns the pod into a meshed one. A pod that is injected already gets no operation.
+ * @returns operations relative to the pod (`/metadata`, `/spec`), or every annotation that makes no sense.
+ */
+export function injectionPatch(pod: PodTemplate, workload: Workload, values: InjectionValues): Result<readonly JsonPatchOperation[]> {
+  if (isInjected(pod)) return success([]);
+  const capture = captureFlags(pod.metadata?.annotations ?? {});
+  if (!capture.ok) return failure(capture.problems);
+  const clash = [...(pod.spec.initContainers ?? []), ...pod.spec.containers].find((each) => each.name === INIT_CONTAINER || each.name === PROXY_CONTAINER);
+  if (clash !== undefined) return failure([{ path: "spec.containers", message: `the name ${clash.name} is reserved for the mesh` }]);
+
+  const init = initContainer(values, capture.value);
+  const sidecar = sidecarContainer(values, pod, workload);
+  const metadata: JsonPatchOperation[] = pod.metadata === undefined ? [{ op: "add", path: "/metadata", value: {} }] : [];
+  // With a native sidecar the app's own init containers run captured, behind a ready sidecar; with a plain one
+  // nothing may be captured before it runs, so meshctl-init is the last init container.
+  const containers = values.nativeSidecar
+    ? listOperations("/spec/initContainers", pod.spec.initContainers, [init, sidecar], true)
+    : [
+        ...listOperations("/spec/initContainers", pod.spec.initContainers, [init], false),
+        ...listOperations("/spec/containers", pod.spec.containers, [sidecar], false),
+      ];
+  return success([
+    ...metadata,
+    ...mergeOperations("/metadata/labels", pod.metadata?.labels, labelsFor(pod, workload)),
+    ...mergeOperations("/metadata/annotations", pod.metadata?.annotations, annotationsFor(pod, values)),
+    ...containers,
+    ...listOperations("/spec/volumes", pod.spec.volumes, sidecarVolumes(), false),
+  ]);
+}
