@@ -16,8 +16,9 @@ export interface Series {
   readonly unit: "ms" | "bytes" | "none";
 }
 
-// 2^20 doubles. Pages of memory that nobody has written to cost nothing, so the space is reserved at once.
-const PAGE_SLOTS = 1 << 20;
+// 2^23 doubles: room for 2,000 Istio label sets and the histograms of 2,000 clusters. Pages of memory that nobody has
+// written to cost nothing, so the space is reserved at once.
+const PAGE_SLOTS = 1 << 23;
 
 export class Counter {
   readonly #page: Float64Array;
@@ -76,12 +77,12 @@ export class Histogram {
     this.#slot = slot;
   }
 
-  /** Values are milliseconds or bytes; negative ones count as 0. */
+  /** Values are milliseconds or bytes; negative ones and NaN count as 0. */
   record(value: number): void {
     const page = this.#page;
     const slot = this.#slot;
     page[slot]! += 1;
-    page[slot + 1]! += value;
+    if (value > 0) page[slot + 1]! += value;
     page[slot + 2 + bucketIndex(value)]! += 1;
   }
 }
@@ -130,10 +131,18 @@ type Tags = readonly (readonly [string, string])[];
 export class StatsStore {
   readonly page: Float64Array;
   readonly #series = new Map<string, Series>();
-  #next = 0;
+  // The page starts with one slot that nobody reads and ends with as many as a histogram has: series that find no
+  // room are counted there, and are not listed.
+  #next = 1;
+  #unlisted = 0;
 
   constructor(buffer: SharedArrayBuffer = new SharedArrayBuffer(PAGE_SLOTS * 8)) {
     this.page = new Float64Array(buffer);
+  }
+
+  /** How many series found no room in the page; their values are lost. */
+  get unlisted(): number {
+    return this.#unlisted;
   }
 
   /** The same name always yields the same slot: counters outlive the configuration that asked for them. */
@@ -170,10 +179,17 @@ export class StatsStore {
 
   #slotOf(kind: SeriesKind, name: string, promName: string, tags: Tags, slots: number, unit: Series["unit"]): number {
     const known = this.#series.get(name);
-    if (known !== undefined) return known.slot;
-    // Past the page new series share its last slots: counting goes on, the excess is not told apart.
-    const slot = this.#next + slots <= this.page.length ? this.#next : this.page.length - slots;
-    this.#next = Math.min(this.#next + slots, this.page.length);
+    if (known !== undefined) {
+      if (known.kind !== kind) throw new Error(`stats: ${name} is a ${known.kind}, not a ${kind}`);
+      return known.slot;
+    }
+    const room = this.page.length - HISTOGRAM_SLOTS;
+    if (this.#next + slots > room) {
+      this.#unlisted++;
+      return kind === "histogram" ? room : 0;
+    }
+    const slot = this.#next;
+    this.#next += slots;
     this.#series.set(name, { kind, name, promName, tags, slot, unit });
     return slot;
   }

@@ -42,8 +42,12 @@ export class StreamInfo {
   responseStartedAt = -1;
   endedAt = -1;
   responseCode = 0;
+  /** Bodies only. */
   bytesReceived = 0;
   bytesSent = 0;
+  /** Start line and headers as they were on the wire; 0 where the codec doesn't tell. */
+  requestHeadBytes = 0;
+  responseHeadBytes = 0;
   routeName = "";
   clusterName = "";
   upstreamHost = "";
