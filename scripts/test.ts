@@ -1,18 +1,17 @@
 // `npm test` and `npm run test:fast`: bundle, system packages, then type check, lint and every test file, and a last
 // line that counts. Full runs add test/e2e (namespaces, iptables, TLS: Linux and mostly root), one file at a time.
-import { spawnSync } from "node:child_process";
 import { globSync } from "node:fs";
 import { availableParallelism } from "node:os";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { UserError } from "../src/common/user-error.ts";
+import { buildBundle, ROOT, runScript } from "./run-script.ts";
 import { ensureSystemPackages } from "./system-packages.ts";
 import { runCheck } from "./test-runner/run-check.ts";
 import type { FileResult } from "./test-runner/run-file.ts";
 import { runFile } from "./test-runner/run-file.ts";
 import { Tally } from "./test-runner/tally.ts";
 
-const root = resolve(import.meta.dirname, "..");
 const FAST_FILES = ["test/architecture.test.ts", "test/{unit,golden,conformance,fuzz,integration}/**/*.test.ts"];
 const E2E_FILES = ["test/e2e/**/*.test.ts"];
 const FAST_FILE_TIMEOUT_MS = 120_000;
@@ -41,7 +40,7 @@ async function main(): Promise<number> {
   }
   const isFull = values.fast !== true;
   const find = (globs: readonly string[]): string[] =>
-    globSync(globs, { cwd: root })
+    globSync(globs, { cwd: ROOT })
       .filter((file) => positionals.length === 0 || positionals.some((part) => file.includes(part)))
       .sort();
   const fast = find(FAST_FILES);
@@ -50,13 +49,14 @@ async function main(): Promise<number> {
     throw new UserError(`no test file matches ${positionals.join(" ")}`, "give a part of its path, such as http1");
 
   await ensureSystemPackages(isFull ? "test" : "test:fast");
-  bundle();
+  // The end-to-end and launcher tests run dist/, so it is built from what is tested.
+  buildBundle();
 
   const stop = new AbortController();
   process.once("SIGINT", () => stop.abort(130)).once("SIGTERM", () => stop.abort(143));
-  const fileJob = (file: string, timeoutMs: number): Job => ({ name: file, run: () => runFile(join(root, file), timeoutMs, stop.signal) });
+  const fileJob = (file: string, timeoutMs: number): Job => ({ name: file, run: () => runFile(join(ROOT, file), timeoutMs, stop.signal) });
   const checks: Job[] =
-    positionals.length > 0 ? [] : CHECKS.map(({ name, command }) => ({ name, run: () => runCheck(root, command, stop.signal) }));
+    positionals.length > 0 ? [] : CHECKS.map(({ name, command }) => ({ name, run: () => runCheck(ROOT, command, stop.signal) }));
 
   const tally = new Tally(checks.length + fast.length + e2e.length);
   // Checks come first: they take longest, so the other places of the pool are busy meanwhile.
@@ -72,14 +72,6 @@ async function main(): Promise<number> {
   return stop.signal.aborted ? (stop.signal.reason as number) : tally.hasFailures ? 1 : 0;
 }
 
-/** The e2e and launcher tests run what is in dist/, so it is built from what is tested. */
-function bundle(): void {
-  for (const script of ["scripts/generate-proto.ts", "scripts/bundle.ts"]) {
-    const { status } = spawnSync(process.execPath, [join(root, script)], { cwd: root, stdio: "inherit" });
-    if (status !== 0) throw new UserError(`${script} failed`, "mend what it printed above");
-  }
-}
-
 async function runPool(jobs: readonly Job[], places: number, tally: Tally, signal: AbortSignal): Promise<void> {
   const pending = [...jobs];
   const work = async (): Promise<void> => {
@@ -90,12 +82,4 @@ async function runPool(jobs: readonly Job[], places: number, tally: Tally, signa
   await Promise.all(Array.from({ length: places }, work));
 }
 
-try {
-  process.exitCode = await main();
-} catch (error) {
-  const isUsage = error instanceof TypeError && "code" in error && String(error.code).startsWith("ERR_PARSE_ARGS");
-  if (!(error instanceof UserError) && !isUsage) throw error;
-  console.error(`npm test: ${error.message}`);
-  console.error(error instanceof UserError ? `  ${error.hint ?? ""}` : USAGE);
-  process.exitCode = 1;
-}
+await runScript("npm test", USAGE, main);
