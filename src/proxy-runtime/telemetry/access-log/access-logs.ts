@@ -1,0 +1,52 @@
+// All access logs of the proxy: one open file per path, one compiled format per configuration. Listeners ask for their
+// loggers when they are made; without configured logs nothing here runs.
+import type { AccessLogConfig } from "../../config/access-log-config.ts";
+import type { StatsStore } from "../stats-store.ts";
+import type { StreamInfo } from "../stream-info.ts";
+import { compileJson, compileText, DEFAULT_FORMAT } from "./format.ts";
+import { LogFile, LogFileStats } from "./log-file.ts";
+
+export type AccessLogger = (info: StreamInfo) => void;
+
+export class AccessLogs {
+  readonly #store: StatsStore;
+  readonly #files = new Map<string, LogFile>();
+  #stats: LogFileStats | undefined = undefined;
+
+  constructor(store: StatsStore) {
+    this.#store = store;
+  }
+
+  /**
+   * A function to call once per finished stream, after endedAt is set and while its headers are still there.
+   * The format must have passed validateFormat.
+   *
+   * @throws UserError where the file can't be opened.
+   */
+  logger({ path, format }: AccessLogConfig): AccessLogger {
+    const line =
+      format === undefined ? compileText(DEFAULT_FORMAT) : format.kind === "text" ? compileText(format.text) : compileJson(format.json);
+    const file = this.#file(path);
+    return (info) => file.write(line(info));
+  }
+
+  /** On SIGUSR1 and /reopen_logs. */
+  reopen(): void {
+    for (const file of this.#files.values()) file.reopen();
+  }
+
+  /** Writes what is left, within a second; no line is taken after it. */
+  async close(): Promise<void> {
+    await Promise.all([...this.#files.values()].map((file) => file.close()));
+  }
+
+  #file(path: string): LogFile {
+    let file = this.#files.get(path);
+    if (file === undefined) {
+      this.#stats ??= new LogFileStats(this.#store);
+      file = new LogFile(path, this.#stats);
+      this.#files.set(path, file);
+    }
+    return file;
+  }
+}

@@ -1,0 +1,160 @@
+// What each command operator prints of a finished stream. Names and meanings are Envoy's; an operator that is not here
+// is refused when configuration is decoded, rather than printed as `-` for ever.
+import { hostname } from "node:os";
+import type { StreamInfo } from "../stream-info.ts";
+import { headerValue, requestValue, responseValue, trailerValue } from "./header-values.ts";
+import { grpcStatusText, longResponseFlag } from "./status-names.ts";
+import { compileTimeFormat, isoTime } from "./time-format.ts";
+
+/** A number stays one in JSON formats; undefined is `-` in text and null in JSON. */
+export type Value = string | number | undefined;
+export type Extractor = (info: StreamInfo) => Value;
+
+/** How an operator treats its argument: made into an extractor, or the text of a problem. */
+type Operator = (argument: string) => Extractor | { readonly problem: string };
+
+const plain =
+  (extract: Extractor): Operator =>
+  (argument) =>
+    argument === "" ? extract : { problem: "takes no argument" };
+
+const text = (value: string): Value => (value === "" ? undefined : value);
+
+/** Whole milliseconds between two moments; undefined where one has not come. */
+function elapsed(from: number, to: number): Value {
+  return from < 0 || to < 0 ? undefined : Math.max(0, Math.round(to - from));
+}
+
+function withoutPort(address: string): Value {
+  const at = address.lastIndexOf(":");
+  return text((at < 0 ? address : address.slice(0, at)).replace(/^\[(.*)\]$/, "$1"));
+}
+
+function portOf(address: string): Value {
+  const at = address.lastIndexOf(":");
+  return at < 0 ? undefined : Number(address.slice(at + 1));
+}
+
+/** NAME_ADDRESS, NAME_ADDRESS_WITHOUT_PORT and NAME_PORT of one socket address. */
+function addressOperators(name: string, read: (info: StreamInfo) => string): Record<string, Operator> {
+  return {
+    [`${name}_ADDRESS`]: plain((info) => text(read(info))),
+    [`${name}_ADDRESS_WITHOUT_PORT`]: plain((info) => withoutPort(read(info))),
+    [`${name}_PORT`]: plain((info) => portOf(read(info))),
+  };
+}
+
+/** `NAME` or `NAME?OTHER`. */
+function headerOperator(read: (info: StreamInfo, lowerName: string) => string | undefined): Operator {
+  return (argument) => {
+    const names = argument.toLowerCase().split("?");
+    if (names.length > 2 || names.some((name) => name === "")) return { problem: "needs a header name, or two with ? between them" };
+    const [first, second] = names as [string, string?];
+    if (second === undefined) return (info) => read(info, first) || undefined;
+    return (info) => read(info, first) || read(info, second) || undefined;
+  };
+}
+
+function withoutQuery(path: string | undefined): Value {
+  return path === undefined ? undefined : text(path.split("?", 1)[0]!);
+}
+
+function timeOperator(moment: (info: StreamInfo) => number): Operator {
+  return (argument) => {
+    if (argument === "") return (info) => isoTime(moment(info));
+    const format = compileTimeFormat(argument);
+    return "unknown" in format ? { problem: `doesn't know the time conversion ${format.unknown}` } : (info) => format.render(moment(info));
+  };
+}
+
+/** `WQ|NQ`, then `:ORIG|PATH|ORIG_OR_PATH`; Envoy's default is the original path with its query. */
+const pathOperator: Operator = (argument) => {
+  const [query = "WQ", which = "ORIG_OR_PATH"] = argument.split(":").map((each) => (each === "" ? undefined : each));
+  if (!["WQ", "NQ"].includes(query)) return { problem: "needs WQ or NQ first" };
+  if (!["ORIG", "PATH", "ORIG_OR_PATH"].includes(which)) return { problem: "needs ORIG, PATH or ORIG_OR_PATH second" };
+  return (info) => {
+    const original = headerValue(info.requestHeaders, "x-envoy-original-path");
+    const path = which === "PATH" ? info.path : which === "ORIG" ? original : (original ?? info.path);
+    return query === "NQ" ? withoutQuery(path) : text(path ?? "");
+  };
+};
+
+function queryOf(info: StreamInfo): string {
+  const path = headerValue(info.requestHeaders, "x-envoy-original-path") ?? info.path;
+  const at = path.indexOf("?");
+  return at < 0 ? "" : path.slice(at + 1);
+}
+
+const request = headerOperator(requestValue);
+const response = headerOperator(responseValue);
+const trailer = headerOperator(trailerValue);
+const grpcNumber = (info: StreamInfo): number | undefined => info.grpcStatus;
+
+export const OPERATORS: Readonly<Record<string, Operator>> = {
+  START_TIME: timeOperator((info) => info.startedWallMs),
+  EMIT_TIME: timeOperator(() => Date.now()),
+  REQ: request,
+  REQUEST_HEADER: request,
+  RESP: response,
+  RESPONSE_HEADER: response,
+  TRAILER: trailer,
+  RESPONSE_TRAILER: trailer,
+  REQ_WITHOUT_QUERY: (argument) => {
+    const read = request(argument);
+    return "problem" in read ? read : (info) => withoutQuery(read(info) as string | undefined);
+  },
+  PATH: pathOperator,
+  QUERY_PARAM: (argument) =>
+    argument === "" ? { problem: "needs a parameter's name" } : (info) => new URLSearchParams(queryOf(info)).get(argument) ?? undefined,
+  QUERY_PARAMS: plain((info) => text(queryOf(info))),
+  PROTOCOL: plain((info) => text(info.protocol)),
+  UPSTREAM_PROTOCOL: plain((info) => text(info.upstreamProtocol)),
+  RESPONSE_CODE: plain((info) => info.responseCode),
+  RESPONSE_CODE_DETAILS: plain((info) => info.cause?.details ?? (info.viaUpstream ? "via_upstream" : undefined)),
+  CONNECTION_TERMINATION_DETAILS: plain((info) => (info.protocol === "" ? info.cause?.details : undefined)),
+  RESPONSE_FLAGS: plain((info) => (info.cause === undefined || info.cause.flag === "-" ? undefined : info.cause.flag)),
+  RESPONSE_FLAGS_LONG: plain((info) => (info.cause === undefined ? undefined : longResponseFlag(info.cause.flag))),
+  BYTES_RECEIVED: plain((info) => info.bytesReceived),
+  BYTES_SENT: plain((info) => info.bytesSent),
+  REQUEST_HEADERS_BYTES: plain((info) => info.requestHeadBytes),
+  RESPONSE_HEADERS_BYTES: plain((info) => info.responseHeadBytes),
+  DURATION: plain((info) => elapsed(info.startedAt, info.endedAt)),
+  REQUEST_DURATION: plain((info) => elapsed(info.startedAt, info.requestEndedAt)),
+  REQUEST_TX_DURATION: plain((info) => elapsed(info.startedAt, info.upstreamRequestSentAt)),
+  RESPONSE_DURATION: plain((info) => elapsed(info.startedAt, info.upstreamResponseStartedAt)),
+  RESPONSE_TX_DURATION: plain((info) => elapsed(info.upstreamResponseStartedAt, info.endedAt)),
+  ROUTE_NAME: plain((info) => text(info.routeName)),
+  UPSTREAM_HOST: plain((info) => text(info.upstreamHost)),
+  UPSTREAM_CLUSTER: plain((info) => text(info.clusterName)),
+  UPSTREAM_CLUSTER_RAW: plain((info) => text(info.clusterName)),
+  UPSTREAM_REQUEST_ATTEMPT_COUNT: plain((info) => info.attempts),
+  UPSTREAM_TRANSPORT_FAILURE_REASON: plain((info) => text(info.upstreamTransportFailure)),
+  UPSTREAM_PEER_URI_SAN: plain((info) => text(info.upstreamPeerUri)),
+  ...addressOperators("UPSTREAM_REMOTE", (info) => info.upstreamHost),
+  ...addressOperators("UPSTREAM_LOCAL", (info) => info.upstreamLocalAddress),
+  ...addressOperators("DOWNSTREAM_REMOTE", (info) => info.connection.remoteAddress),
+  ...addressOperators("DOWNSTREAM_DIRECT_REMOTE", (info) => info.connection.remoteAddress),
+  ...addressOperators("DOWNSTREAM_LOCAL", (info) => info.connection.localAddress),
+  ...addressOperators("DOWNSTREAM_DIRECT_LOCAL", (info) => info.connection.localAddress),
+  DOWNSTREAM_TLS_VERSION: plain((info) => text(info.connection.tlsVersion)),
+  DOWNSTREAM_PEER_URI_SAN: plain((info) => text(info.connection.peer?.uri ?? "")),
+  DOWNSTREAM_PEER_DNS_SAN: plain((info) => text(info.connection.peer?.dns.join(",") ?? "")),
+  DOWNSTREAM_PEER_SUBJECT: plain((info) => text(info.connection.peer?.subject ?? "")),
+  DOWNSTREAM_LOCAL_URI_SAN: plain((info) => text(info.connection.localUri)),
+  REQUESTED_SERVER_NAME: plain((info) => text(info.connection.serverName)),
+  CONNECTION_ID: plain((info) => info.connection.id),
+  GRPC_STATUS: (argument) => {
+    if (argument === "NUMBER") return grpcNumber;
+    if (!["", "CAMEL_STRING", "SNAKE_STRING"].includes(argument)) return { problem: "takes CAMEL_STRING, SNAKE_STRING or NUMBER" };
+    return (info) => (info.grpcStatus === undefined ? undefined : grpcStatusText(info.grpcStatus, argument === "SNAKE_STRING"));
+  },
+  GRPC_STATUS_NUMBER: plain(grpcNumber),
+  HOSTNAME: (argument) => {
+    const name = hostname();
+    return plain(() => text(name))(argument);
+  },
+  ENVIRONMENT: (argument) => {
+    const value = text(process.env[argument] ?? "");
+    return argument === "" ? { problem: "needs a variable's name" } : () => value;
+  },
+};
