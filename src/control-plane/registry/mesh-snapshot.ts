@@ -1,0 +1,85 @@
+// One whole, immutable picture of the mesh: what translate reads. A new one is built whenever an object changes.
+import type { DestinationRuleObject, PeerAuthenticationObject, VirtualServiceObject } from "../ingest/mesh-object.ts";
+
+/** What the operator of the control plane decides for the whole mesh. */
+export interface MeshSettings {
+  readonly trustDomain: string;
+  readonly clusterDomain: string;
+  /** Policies of this namespace are for the whole mesh. */
+  readonly rootNamespace: string;
+  readonly clusterId: string;
+  /** Where every sidecar writes access logs; undefined: nowhere. */
+  readonly accessLogPath: string | undefined;
+}
+
+/** What travels on a port. `auto`: told by its first bytes. */
+export type PortProtocol = "http" | "tcp" | "auto";
+
+export interface ServicePort {
+  readonly name: string;
+  readonly port: number;
+  /** A number, or the name of a container port. */
+  readonly targetPort: number | string;
+  readonly protocol: PortProtocol;
+}
+
+/** A pod as the mesh sees it. */
+export interface Workload {
+  readonly name: string;
+  readonly namespace: string;
+  readonly addresses: readonly string[];
+  readonly labels: Readonly<Record<string, string>>;
+  readonly serviceAccount: string;
+  /** Name of the owning Deployment, StatefulSet, …; the pod's own without one. */
+  readonly workloadName: string;
+  readonly canonicalName: string;
+  readonly canonicalRevision: string;
+  /** Its sidecar takes mutual TLS (label security.istio.io/tlsMode=istio, written by injection). */
+  readonly hasSidecar: boolean;
+  readonly namedPorts: Readonly<Record<string, number>>;
+}
+
+export type EndpointHealth = "healthy" | "unhealthy" | "draining";
+
+export interface Endpoint {
+  readonly address: string;
+  readonly port: number;
+  readonly health: EndpointHealth;
+  /** Host name within a headless service. */
+  readonly hostname: string | undefined;
+  readonly workload: Workload | undefined;
+  readonly zone: string;
+}
+
+export interface MeshService {
+  /** Fully qualified: `payments.shop.svc.cluster.local`. */
+  readonly hostname: string;
+  readonly name: string;
+  readonly namespace: string;
+  readonly addresses: readonly string[];
+  readonly headless: boolean;
+  readonly selector: Readonly<Record<string, string>>;
+  readonly ports: readonly ServicePort[];
+  /** By the service port's name. */
+  readonly endpoints: ReadonlyMap<string, readonly Endpoint[]>;
+  /** Of every pod behind it, ready or not, sorted. */
+  readonly serviceAccounts: readonly string[];
+  readonly exportTo: readonly string[];
+}
+
+export interface MeshSnapshot {
+  /** Grows with every snapshot. */
+  readonly version: number;
+  readonly settings: MeshSettings;
+  /** By host name, in order of name. */
+  readonly services: ReadonlyMap<string, MeshService>;
+  /** By `namespace/name`. */
+  readonly workloads: ReadonlyMap<string, Workload>;
+  readonly workloadsByAddress: ReadonlyMap<string, Workload>;
+  /** By fully qualified host (or wildcard), oldest first. */
+  readonly virtualServices: ReadonlyMap<string, readonly VirtualServiceObject[]>;
+  /** By fully qualified host (or wildcard), oldest first. */
+  readonly destinationRules: ReadonlyMap<string, readonly DestinationRuleObject[]>;
+  /** By namespace, oldest first. */
+  readonly peerAuthentications: ReadonlyMap<string, readonly PeerAuthenticationObject[]>;
+}
