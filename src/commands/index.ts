@@ -2,10 +2,12 @@
 // does is loaded when it runs.
 import type { CommandGroup } from "../cli/command.ts";
 import { version } from "./about/version.ts";
+import { init } from "./plane/init.ts";
+import { proxyConfig } from "./inspect/proxy-config.ts";
 
 export const COMMANDS: readonly CommandGroup[] = [
   { heading: "Run a mesh on this machine:", commands: [] },
-  { heading: "See what a workload does:", commands: [] },
-  { heading: "Parts of the mesh (started by the mesh itself):", commands: [] },
+  { heading: "See what a workload does:", commands: [proxyConfig] },
+  { heading: "Parts of the mesh (started by the mesh itself):", commands: [init] },
   { heading: "About:", commands: [version] },
 ];

@@ -1,0 +1,56 @@
+// Flags that commands share, and how their texts become values. Loaded by every --help: keep its imports small.
+import { parseDurationMs } from "../common/duration.ts";
+import { UserError } from "../common/user-error.ts";
+import type { Flag } from "./command.ts";
+
+const USAGE = 64;
+
+/** `Flag.parse` for a TCP port, 1 to 65535. */
+export function portFlag(name: string): (text: string) => number {
+  return (text) => {
+    const port = /^\d{1,5}$/.test(text) ? Number(text) : 0;
+    if (port >= 1 && port <= 65535) return port;
+    throw new UserError(`${name} wants a port from 1 to 65535, not ${JSON.stringify(text)}`, undefined, USAGE);
+  };
+}
+
+/** `Flag.parse` for a duration within limits; the value is milliseconds. */
+export function durationFlag(name: string, minMs: number, maxMs: number, limits: string): (text: string) => number {
+  return (text) => {
+    const ms = parseDurationMs(text);
+    if (ms !== undefined && ms >= minMs && ms <= maxMs) return ms;
+    throw new UserError(`${name} wants a duration ${limits}, not ${JSON.stringify(text)}`, "such as 500ms, 10s or 1m", USAGE);
+  };
+}
+
+/** `Flag.parse` for one of a few words, in any letter case; the value is the word as listed. */
+export function wordFlag(name: string, words: readonly string[]): (text: string) => string {
+  return (text) => {
+    const word = words.find((each) => each.toLowerCase() === text.toLowerCase());
+    if (word !== undefined) return word;
+    throw new UserError(`${name} wants one of ${words.join(", ")}, not ${JSON.stringify(text)}`, undefined, USAGE);
+  };
+}
+
+/** `-o`; `human` is the form for people: istioctl's `short`, or `table`. */
+export function outputFlag(human: "short" | "table", fallback: string = human): Flag {
+  return { flags: "-o, --output <format>", description: "output format", choices: [human, "json", "yaml"], default: fallback };
+}
+
+/**
+ * Flags of every command that takes a workload.
+ * @param mesh the flag that names the local mesh: `--mesh` where `--name` already means something else to istioctl's users.
+ */
+export function workloadFlags(mesh: "--name" | "--mesh" = "--name"): Flag[] {
+  return [
+    { flags: "-n, --namespace <namespace>", description: "namespace of the workload (default: all are searched)" },
+    { flags: "--local", description: "use the local mesh (the default when one runs)" },
+    { flags: `${mesh} <mesh>`, description: "name of the local mesh, where several run" },
+  ];
+}
+
+/** `--proxy-admin-port`. */
+export function adminPortFlag(): Flag {
+  const flags = "--proxy-admin-port <port>";
+  return { flags, description: "admin port of the sidecar", default: 15000, parse: portFlag("--proxy-admin-port") };
+}

@@ -1,0 +1,94 @@
+// What the subcommands of meshctl proxy-config do: fetch or read a dump, select, print.
+import type { CommandContext } from "../../cli/command.ts";
+import { readInput } from "../../cli/input-file.ts";
+import { selectWorkload, sidecarAdmin } from "../../cli/local-mesh.ts";
+import { writeStructured } from "../../cli/output.ts";
+import { UserError } from "../../common/user-error.ts";
+import { bootstrapSummary } from "./proxy-config/bootstrap-summary.ts";
+import { clusterTable, selectClusters } from "./proxy-config/cluster-table.ts";
+import { parseConfigDump, type ConfigDump } from "./proxy-config/config-dump.ts";
+import { endpointTable, selectEndpoints, statusesFromDump } from "./proxy-config/endpoint-table.ts";
+import { field, type Json, type JsonObject } from "./proxy-config/envoy-json.ts";
+import { listenerTable, selectListeners } from "./proxy-config/listener-table.ts";
+import { routeTable, selectRoutes } from "./proxy-config/route-table.ts";
+import { secretTable } from "./proxy-config/secret-table.ts";
+
+type Text = string | undefined;
+type Port = number | undefined;
+
+/** The dump of the file that -f names, or of the workload's sidecar. */
+async function readDump(context: CommandContext, path: string, meshFlag: "name" | "mesh" = "name"): Promise<ConfigDump> {
+  const workload = context.args[0];
+  const file = context.options["file"] as Text;
+  if (file !== undefined) {
+    if (workload !== undefined)
+      throw new UserError(`both a workload (${workload}) and a file (${file}) are given`, "leave one of them out", 64);
+    return parseConfigDump(await readInput(file), file === "-" ? "standard input" : file);
+  }
+  if (workload === undefined)
+    throw new UserError("no workload is given", "name one, such as deploy/checkout.shop, or give a dump with -f", 64);
+  const admin = sidecarAdmin(selectWorkload(context, workload, meshFlag), context.options["proxyAdminPort"] as number);
+  try {
+    return parseConfigDump(await admin.get(path), `the sidecar of ${workload}`);
+  } finally {
+    await admin.close();
+  }
+}
+
+function print(context: CommandContext, value: Json, table: () => string): void {
+  if (!writeStructured(context, value)) context.stdout.write(table());
+}
+
+export async function runCluster(context: CommandContext): Promise<void> {
+  const { fqdn, direction, subset, port } = context.options;
+  const dump = await readDump(context, "/config_dump");
+  const filter = { fqdn: fqdn as Text, direction: direction as Text, subset: subset as Text, port: port as Port };
+  const clusters = selectClusters(dump.clusters(), filter);
+  print(context, clusters, () => clusterTable(clusters));
+}
+
+export async function runListener(context: CommandContext): Promise<void> {
+  const { address, port, type, verbose } = context.options;
+  const dump = await readDump(context, "/config_dump");
+  const listeners = selectListeners(dump.listeners(), { address: address as Text, port: port as Port, type: type as Text });
+  print(context, listeners, () => listenerTable(listeners, verbose === true));
+}
+
+export async function runRoute(context: CommandContext): Promise<void> {
+  const dump = await readDump(context, "/config_dump", "mesh");
+  const routes = selectRoutes(dump.routes(), context.options["name"] as Text);
+  print(context, routes, () => routeTable(routes, context.options["verbose"] === true));
+}
+
+export async function runEndpoint(context: CommandContext): Promise<void> {
+  const { address, port, cluster, status } = context.options;
+  const dump = await readDump(context, "/clusters?format=json");
+  const statuses = dump.clusterStatuses() ?? statusesFromDump(requireEndpoints(dump));
+  const filter = { address: address as Text, port: port as Port, cluster: cluster as Text, status: status as Text };
+  const endpoints = selectEndpoints(statuses, filter);
+  print(context, endpoints, () => endpointTable(endpoints));
+}
+
+function requireEndpoints(dump: ConfigDump): ConfigDump {
+  if (dump.hasEndpoints()) return dump;
+  throw new UserError(
+    "this config dump has no endpoints",
+    "make it with /config_dump?include_eds, or give the answer of /clusters?format=json",
+  );
+}
+
+export async function runSecret(context: CommandContext): Promise<void> {
+  const secrets = withoutType((await readDump(context, "/config_dump")).section("SecretsConfigDump"));
+  print(context, secrets, () => secretTable(secrets, Date.now()));
+}
+
+export async function runBootstrap(context: CommandContext): Promise<void> {
+  const dump = (await readDump(context, "/config_dump")).section("BootstrapConfigDump");
+  print(context, { bootstrap: field(dump, "bootstrap") }, () => bootstrapSummary(dump));
+}
+
+/** The section as the message that it is, without the Any around it: as istioctl prints it. */
+function withoutType(section: Json): Json {
+  const { "@type": _type, ...message } = section as JsonObject;
+  return message;
+}
