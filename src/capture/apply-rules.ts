@@ -7,9 +7,9 @@ import type { Backend, BackendState } from "./iptables-backend.ts";
 import { addPassthroughAddress } from "./pod-addresses.ts";
 import { dropEmptyTables } from "./remove-rules.ts";
 import { restore, restoreProgram } from "./restore-tables.ts";
-import { compareFamily, foreignMesh } from "./saved-rules.ts";
-import { replaceBlock, revertBlock } from "./table-changes.ts";
-import type { Family, FamilyRules, TableName } from "./table-rules.ts";
+import { compareFamily, foreignMesh } from "./rules/saved-rules.ts";
+import { replaceBlock, revertBlock } from "./rules/table-changes.ts";
+import type { Family, FamilyRules, TableName } from "./rules/table-rules.ts";
 
 export interface ApplyRequest {
   readonly families: readonly FamilyRules[];

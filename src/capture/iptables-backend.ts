@@ -4,9 +4,9 @@ import { execFile } from "node:child_process";
 import { accessSync, constants, realpathSync } from "node:fs";
 import { join } from "node:path";
 import { UserError } from "../common/user-error.ts";
-import { hasOwn, parseSave } from "./saved-rules.ts";
-import type { SavedTable } from "./saved-rules.ts";
-import type { Family } from "./table-rules.ts";
+import { hasOwn, parseSave } from "./rules/saved-rules.ts";
+import type { SavedTable } from "./rules/saved-rules.ts";
+import type { Family } from "./rules/table-rules.ts";
 
 export type BackendKind = "nft" | "legacy";
 

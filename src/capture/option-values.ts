@@ -1,6 +1,7 @@
 // Reads the values of init's options: lists of ports, CIDRs, users and interfaces. Each reader either returns values
 // that iptables accepts in its own spelling, or throws a UserError that names the option and the item.
 import { isIP, isIPv4 } from "node:net";
+import { parseDurationMs } from "../common/duration.ts";
 import { UserError } from "../common/user-error.ts";
 
 /** Comma separated text as its items, spaces around them dropped; empty text is the empty list. */
@@ -125,12 +126,9 @@ function lookUp(name: string, database: string): string | undefined {
   return undefined;
 }
 
-const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000 };
-
 /** A Go duration (`5s`, `1m30s`, `500ms`) in milliseconds, above zero. */
 export function readDurationMs(option: string, text: string): number {
-  const parts = [...text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m)/g)];
-  const totalMs = parts.reduce((sum, part) => sum + Number(part[1]) * (UNIT_MS[part[2] ?? ""] ?? 0), 0);
-  if (parts.map((part) => part[0]).join("") !== text || totalMs <= 0) refuse(option, text, "is not a duration", "write 5s, 500ms or 1m30s");
-  return totalMs;
+  const durationMs = parseDurationMs(text) ?? 0;
+  if (durationMs <= 0) refuse(option, text, "is not a duration", "write 5s, 500ms or 1m30s");
+  return durationMs;
 }

@@ -4,9 +4,9 @@ import { restore } from "./restore-tables.ts";
 import { allTables, findProgram, installedBackends, readBackend, runTool } from "./iptables-backend.ts";
 import type { Backend, BackendState } from "./iptables-backend.ts";
 import { removePassthroughAddress } from "./pod-addresses.ts";
-import { foreignMesh, hasOwn } from "./saved-rules.ts";
-import { removeBlock } from "./table-changes.ts";
-import type { Family, TableName } from "./table-rules.ts";
+import { foreignMesh, hasOwn } from "./rules/saved-rules.ts";
+import { removeBlock } from "./rules/table-changes.ts";
+import type { Family, TableName } from "./rules/table-rules.ts";
 
 export interface Removal {
   readonly backend: Backend;

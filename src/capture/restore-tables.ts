@@ -1,7 +1,7 @@
 // Runs iptables-restore (or its IPv6 twin) of a backend on a text of table blocks.
 import { runTool, toolPath } from "./iptables-backend.ts";
 import type { Backend, ToolResult } from "./iptables-backend.ts";
-import type { Family } from "./table-rules.ts";
+import type { Family } from "./rules/table-rules.ts";
 
 export function restoreProgram(backend: Backend, family: Family): string {
   return `${family === "ipv4" ? backend.program : backend.program.replace("iptables", "ip6tables")}-restore`;

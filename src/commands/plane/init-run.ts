@@ -8,8 +8,8 @@ import { requireNetAdmin } from "../../capture/diagnosis.ts";
 import { hasIpv6, readIpv6Addresses } from "../../capture/pod-addresses.ts";
 import { planRemoval, removeRules } from "../../capture/remove-rules.ts";
 import { restoreProgram } from "../../capture/restore-tables.ts";
-import { dryRunText, familyRules } from "../../capture/rules.ts";
-import type { Family, FamilyRules } from "../../capture/table-rules.ts";
+import { dryRunText, familyRules } from "../../capture/rules/rules.ts";
+import type { Family, FamilyRules } from "../../capture/rules/table-rules.ts";
 import { UserError } from "../../common/user-error.ts";
 
 const VERIFY_FAILED = 126;
@@ -44,7 +44,7 @@ export async function run(context: CommandContext): Promise<number | void> {
     );
   }
   if (!verifies) return;
-  const { verifyCapture } = await import("../../capture/verify.ts");
+  const { verifyCapture } = await import("../../capture/verify/verify.ts");
   const report = await verifyCapture(
     options,
     families.map((each) => each.family),

@@ -1,6 +1,6 @@
 // Options → every rule of the namespace, per family and table: pure, the same for --dry-run, apply and comparison.
-import { INBOUND_PASSTHROUGH_SOURCE_V6 } from "../xds/names.ts";
-import type { CaptureOptions } from "./capture-options.ts";
+import { INBOUND_PASSTHROUGH_SOURCE_V6 } from "../../xds/names.ts";
+import type { CaptureOptions } from "../capture-options.ts";
 import { dnsRawRules } from "./dns-rules.ts";
 import { natRules } from "./nat-rules.ts";
 import { Chain, tableText } from "./table-rules.ts";

@@ -2,9 +2,9 @@
 // PREROUTING as a stranger's connection does. Needs SYS_ADMIN, which a Kubernetes init container usually lacks.
 import { spawnSync } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
-import { findProgram } from "./iptables-backend.ts";
+import { findProgram } from "../iptables-backend.ts";
 import type { NativeCalls } from "./native-calls.ts";
-import type { Family } from "./table-rules.ts";
+import type { Family } from "../rules/table-rules.ts";
 
 const HERE = "/proc/thread-self/ns/net";
 const DEVICE = `msh-${process.pid}`.slice(0, 15);

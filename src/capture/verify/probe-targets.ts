@@ -3,11 +3,11 @@
 import { createSocket } from "node:dgram";
 import { BlockList } from "node:net";
 import { networkInterfaces } from "node:os";
-import type { CaptureOptions } from "./capture-options.ts";
+import type { CaptureOptions } from "../capture-options.ts";
 import type { Endpoint } from "./native-calls.ts";
-import { isLoopbackCidr, toCidr } from "./option-values.ts";
-import type { Cidr } from "./option-values.ts";
-import type { Family } from "./table-rules.ts";
+import { isLoopbackCidr, toCidr } from "../option-values.ts";
+import type { Cidr } from "../option-values.ts";
+import type { Family } from "../rules/table-rules.ts";
 
 // RFC 5737 and RFC 3849: addresses for documentation, where nobody is.
 const NOBODY: Readonly<Record<Family, readonly string[]>> = { ipv4: ["198.51.100.1", "203.0.113.1", "192.0.2.1"], ipv6: ["2001:db8::1"] };

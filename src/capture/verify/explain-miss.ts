@@ -1,11 +1,11 @@
 // Why a connection of --verify did not arrive: reads the rules again and names the first thing that is wrong with them.
-import type { CaptureOptions } from "./capture-options.ts";
-import { allTables, installedBackends, readBackend } from "./iptables-backend.ts";
-import type { BackendState } from "./iptables-backend.ts";
+import type { CaptureOptions } from "../capture-options.ts";
+import { allTables, installedBackends, readBackend } from "../iptables-backend.ts";
+import type { BackendState } from "../iptables-backend.ts";
 import type { Endpoint } from "./native-calls.ts";
-import { familyRules } from "./rules.ts";
-import { compareFamily, hasOwn } from "./saved-rules.ts";
-import type { Family } from "./table-rules.ts";
+import { familyRules } from "../rules/rules.ts";
+import { compareFamily, hasOwn } from "../rules/saved-rules.ts";
+import type { Family } from "../rules/table-rules.ts";
 
 export interface Explanation {
   readonly message: string;

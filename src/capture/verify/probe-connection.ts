@@ -3,7 +3,7 @@
 import { connect, createServer } from "node:net";
 import type { Server, Socket } from "node:net";
 import type { Endpoint, NativeCalls } from "./native-calls.ts";
-import type { Family } from "./table-rules.ts";
+import type { Family } from "../rules/table-rules.ts";
 
 /** Listens in the sidecar's place on every address of a family. Rejects with Node's error when it can't. */
 export function listenAsSidecar(port: number, family: Family): Promise<Server> {

@@ -1,6 +1,6 @@
 // The text of iptables-save → what there is of ours in each table, and whose else's chains stand there. The comparison
 // is by meaning: iptables-save reorders matches and names modules differently from version to version.
-import { toCidr } from "./option-values.ts";
+import { toCidr } from "../option-values.ts";
 import { CHAIN_PREFIX } from "./table-rules.ts";
 import type { FamilyRules, TableName, TableRules } from "./table-rules.ts";
 

@@ -1,9 +1,9 @@
 // Options → the nat table: which TCP connections are redirected to the sidecar. The order of the lines is their meaning;
 // what each is for stands in docs/init.md.
-import { INBOUND_PASSTHROUGH_SOURCE_V4, INBOUND_PASSTHROUGH_SOURCE_V6 } from "../xds/names.ts";
-import type { CaptureOptions } from "./capture-options.ts";
+import { INBOUND_PASSTHROUGH_SOURCE_V4, INBOUND_PASSTHROUGH_SOURCE_V6 } from "../../xds/names.ts";
+import type { CaptureOptions } from "../capture-options.ts";
 import { capturesDns, dnsNatRules } from "./dns-rules.ts";
-import { isLoopbackCidr } from "./option-values.ts";
+import { isLoopbackCidr } from "../option-values.ts";
 import { Chain } from "./table-rules.ts";
 import type { Family, Rule, TableRules } from "./table-rules.ts";
 

@@ -1,7 +1,7 @@
 // Options → the rules of DNS capture: port 53 to the sidecar's 15053 (nat), and conntrack zones (raw) that keep the
 // application's questions apart from the sidecar's own: with one zone, equal port pairs of the two would collide.
-import { Port } from "../xds/names.ts";
-import type { CaptureOptions } from "./capture-options.ts";
+import { Port } from "../../xds/names.ts";
+import type { CaptureOptions } from "../capture-options.ts";
 import { Chain } from "./table-rules.ts";
 import type { Family, Rule, TableRules } from "./table-rules.ts";
 

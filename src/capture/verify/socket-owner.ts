@@ -1,5 +1,5 @@
 // Whose sockets --verify's connections are: the rules tell the sidecar from the application by user and group.
-import type { CaptureOptions } from "./capture-options.ts";
+import type { CaptureOptions } from "../capture-options.ts";
 import type { NativeCalls } from "./native-calls.ts";
 
 export interface Owner {

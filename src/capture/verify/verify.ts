@@ -2,7 +2,7 @@
 // application would and inbound as a stranger would, and reads from the arrived connection where it had been going.
 import { networkInterfaces } from "node:os";
 import type { Server } from "node:net";
-import type { CaptureOptions } from "./capture-options.ts";
+import type { CaptureOptions } from "../capture-options.ts";
 import { explainMiss, misreadRules } from "./explain-miss.ts";
 import type { Explanation } from "./explain-miss.ts";
 import { loadNativeCalls } from "./native-calls.ts";
@@ -13,7 +13,7 @@ import { listenAsSidecar, probe } from "./probe-connection.ts";
 import type { Probe } from "./probe-connection.ts";
 import { capturesOutbound, inboundProbePort, outboundTarget } from "./probe-targets.ts";
 import { applicationOwner, asOwner, isOwnIdentity } from "./socket-owner.ts";
-import type { Family } from "./table-rules.ts";
+import type { Family } from "../rules/table-rules.ts";
 
 export interface VerifyReport {
   readonly proved: readonly string[];
