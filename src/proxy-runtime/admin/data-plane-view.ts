@@ -2,6 +2,7 @@
 // thread; proxy.ts hands in the functions.
 import type { EndpointConfig } from "../config/endpoint-config.ts";
 import type { ClusterConfig } from "../config/cluster-config.ts";
+import type { ResourceRecord } from "../config/resource-record.ts";
 
 export interface HostStatus {
   /** `ip:port`, IPv6 in brackets. */
@@ -39,19 +40,6 @@ export interface CertificateStatus {
   readonly kind: "certificate" | "validation";
   /** PEM of every certificate, leaf first. Never a key. */
   readonly pem: string;
-}
-
-/** One resource as it came over xDS, for /config_dump: the wire bytes of its Any value. */
-export interface ResourceRecord {
-  readonly typeUrl: string;
-  readonly name: string;
-  readonly version: string;
-  readonly bytes: Uint8Array;
-  /** ms since the epoch. */
-  readonly updatedAt: number;
-  readonly state: "static" | "active" | "warming";
-  /** Of the last rejected update of this resource. */
-  readonly error: { readonly details: string; readonly version: string; readonly bytes: Uint8Array; readonly at: number } | undefined;
 }
 
 export type ServerState = "LIVE" | "DRAINING" | "PRE_INITIALIZING" | "INITIALIZING";

@@ -46,12 +46,14 @@ export interface ClusterConfig {
   readonly idleTimeoutMs: number;
   /** 0: unlimited. */
   readonly maxRequestsPerConnection: number;
-  /** Local address to connect from (127.0.0.6 towards the own workload), without port. */
-  readonly bindSourceAddress: string | undefined;
+  /** Local addresses to connect from, one per family at most (127.0.0.6 and ::6 towards the own workload). */
+  readonly bindSourceAddresses: readonly string[];
   /** original_dst: connect to this port instead of the original one. */
   readonly originalDstPort: number | undefined;
   /** strict_dns, logical_dns: default 5000. */
   readonly dnsRefreshMs: number;
+  /** strict_dns, logical_dns: `auto` (Envoy's default) prefers IPv6, `v4_preferred` IPv4, `all` uses both. */
+  readonly dnsLookupFamily?: "auto" | "v4_only" | "v6_only" | "v4_preferred" | "all";
   /** metadata istio.config: `name.namespace` of the DestinationRule, for people. */
   readonly destinationRule: string | undefined;
   /** metadata istio.services: what istio_requests_total calls the destination service. */

@@ -95,10 +95,17 @@ export interface FilterChainConfig {
   readonly transportSocketConnectTimeoutMs: number;
 }
 
+export interface ListenerAddress {
+  readonly host: string;
+  readonly port: number;
+  /** `::` accepts IPv4 too; Envoy's default is not to. */
+  readonly ipv4Compat?: boolean;
+}
+
 export interface ListenerConfig {
   readonly name: string;
-  readonly address: { readonly host: string; readonly port: number };
-  readonly additionalAddresses: readonly { readonly host: string; readonly port: number }[];
+  readonly address: ListenerAddress;
+  readonly additionalAddresses: readonly ListenerAddress[];
   /** false: no socket of its own; connections are handed over by a listener with useOriginalDst. */
   readonly bindToPort: boolean;
   /** Hand a connection to the listener whose address fits its original destination best (Envoy use_original_dst). */

@@ -1,0 +1,111 @@
+// dynamic_resources of a bootstrap: the one ADS stream, and which types come over it.
+import type { Bootstrap } from "../../xds/gen/envoy/config/bootstrap/v3/bootstrap_pb.ts";
+import { Bootstrap_DynamicResourcesSchema } from "../../xds/gen/envoy/config/bootstrap/v3/bootstrap_pb.ts";
+import type { ApiConfigSource, ConfigSource } from "../../xds/gen/envoy/config/core/v3/config_source_pb.ts";
+import {
+  ApiConfigSource_ApiType as ApiType,
+  ApiConfigSourceSchema,
+  ApiVersion,
+} from "../../xds/gen/envoy/config/core/v3/config_source_pb.ts";
+import { GrpcService_EnvoyGrpcSchema, GrpcServiceSchema } from "../../xds/gen/envoy/config/core/v3/grpc_service_pb.ts";
+import type { AdsConfig, BootstrapConfig } from "./bootstrap-config.ts";
+import type { ClusterConfig } from "./cluster-config.ts";
+import type { Decoding } from "./decoding.ts";
+import { fieldRules, join } from "./decoding.ts";
+
+const DYNAMIC = fieldRules(Bootstrap_DynamicResourcesSchema, ["lds_config", "cds_config", "ads_config"]);
+const API = fieldRules(ApiConfigSourceSchema, ["api_type", "transport_api_version", "grpc_services"], {
+  set_node_on_first_message_only: "the node is sent with the first message only, always",
+  rate_limit_settings: "the proxy sends one request for each response",
+  refresh_delay: "for polling",
+  request_timeout: "for polling",
+});
+const SERVICE = fieldRules(GrpcServiceSchema, ["envoy_grpc", "initial_metadata"], { timeout: "Envoy too ignores it for streams" });
+const ENVOY_GRPC = fieldRules(GrpcService_EnvoyGrpcSchema, ["cluster_name"], {
+  max_receive_message_length: "the client has a bound of its own",
+  skip_envoy_headers: "no x-envoy header is sent",
+});
+
+type Dynamic = Pick<BootstrapConfig, "ads" | "cdsViaAds" | "ldsViaAds">;
+
+/** Names of the clusters that the proxy's own gRPC streams use. */
+export function grpcClusterNames(bootstrap: Bootstrap): ReadonlySet<string> {
+  const services = bootstrap.dynamicResources?.adsConfig?.grpcServices ?? [];
+  return new Set(services.flatMap((each) => (each.targetSpecifier.case === "envoyGrpc" ? [each.targetSpecifier.value.clusterName] : [])));
+}
+
+export function decodeAds(decoding: Decoding, bootstrap: Bootstrap, clusters: ReadonlyMap<string, ClusterConfig>): Dynamic {
+  const dynamic = bootstrap.dynamicResources;
+  if (dynamic === undefined) return { ads: undefined, cdsViaAds: false, ldsViaAds: false };
+  decoding.check(DYNAMIC, dynamic, "dynamic_resources");
+  const ads =
+    dynamic.adsConfig === undefined ? undefined : decodeApi(decoding, dynamic.adsConfig, "dynamic_resources.ads_config", clusters);
+  const cdsViaAds = viaAds(decoding, dynamic.cdsConfig, "dynamic_resources.cds_config");
+  const ldsViaAds = viaAds(decoding, dynamic.ldsConfig, "dynamic_resources.lds_config");
+  if ((cdsViaAds || ldsViaAds) && dynamic.adsConfig === undefined)
+    decoding.problem("dynamic_resources.ads_config", "missing; cds_config or lds_config asks for ads");
+  return { ads, cdsViaAds, ldsViaAds };
+}
+
+function viaAds(decoding: Decoding, source: ConfigSource | undefined, path: string): boolean {
+  const specifier = source?.configSourceSpecifier.case;
+  if (source !== undefined && specifier !== "ads") decoding.unsupported(path, "only ads");
+  return specifier === "ads";
+}
+
+function decodeApi(
+  decoding: Decoding,
+  api: ApiConfigSource,
+  path: string,
+  clusters: ReadonlyMap<string, ClusterConfig>,
+): AdsConfig | undefined {
+  decoding.check(API, api, path);
+  if (api.apiType !== ApiType.GRPC) decoding.unsupported(join(path, "api_type"), "only GRPC");
+  if (api.transportApiVersion !== ApiVersion.V3) decoding.problem(join(path, "transport_api_version"), "must be V3");
+  const service = api.grpcServices[0];
+  const servicePath = `${join(path, "grpc_services")}[0]`;
+  if (service === undefined) decoding.problem(join(path, "grpc_services"), "must not be empty");
+  if (api.grpcServices.length > 1) decoding.unsupported(join(path, "grpc_services"), "more than one");
+  if (service === undefined) return undefined;
+  decoding.check(SERVICE, service, servicePath);
+  if (service.targetSpecifier.case !== "envoyGrpc") {
+    if (service.targetSpecifier.case === undefined) decoding.problem(join(servicePath, "envoy_grpc"), "missing");
+    return undefined;
+  }
+  const inner = join(servicePath, "envoy_grpc");
+  decoding.check(ENVOY_GRPC, service.targetSpecifier.value, inner);
+  const metadata = Object.fromEntries(service.initialMetadata.map((header) => [header.key.toLowerCase(), header.value]));
+  return fromCluster(decoding, service.targetSpecifier.value.clusterName, clusters, metadata, join(inner, "cluster_name"));
+}
+
+function fromCluster(
+  decoding: Decoding,
+  clusterName: string,
+  clusters: ReadonlyMap<string, ClusterConfig>,
+  metadata: Readonly<Record<string, string>>,
+  path: string,
+): AdsConfig | undefined {
+  const cluster = clusters.get(clusterName);
+  const endpoint = cluster?.staticEndpoints?.localities.flatMap((each) => each.endpoints)[0];
+  if (cluster === undefined) {
+    // With other problems the cluster may be there, only not decoded.
+    if (!decoding.failed) decoding.problem(path, `no static cluster ${JSON.stringify(clusterName)}`);
+    return undefined;
+  }
+  if (endpoint === undefined) {
+    decoding.problem(path, `cluster ${JSON.stringify(clusterName)} has no endpoint in its load_assignment`);
+    return undefined;
+  }
+  if (cluster.protocol !== "http2")
+    decoding.problem(
+      path,
+      `cluster ${JSON.stringify(clusterName)} must speak HTTP/2: set http2_protocol_options in its HttpProtocolOptions`,
+    );
+  return {
+    clusterName,
+    address: { host: endpoint.address, port: endpoint.port },
+    tls: cluster.tls,
+    metadata,
+    connectTimeoutMs: cluster.connectTimeoutMs,
+  };
+}

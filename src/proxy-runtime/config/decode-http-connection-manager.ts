@@ -1,0 +1,179 @@
+// The network filter HttpConnectionManager → HttpConnectionManagerConfig.
+import type { HttpConnectionManager } from "../../xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts";
+import {
+  HttpConnectionManager_CodecType as CodecType,
+  HttpConnectionManager_ForwardClientCertDetails as ForwardDetails,
+  HttpConnectionManager_PathWithEscapedSlashesAction as EscapedSlashes,
+  HttpConnectionManager_ServerHeaderTransformation as ServerHeader,
+  HttpConnectionManager_SetCurrentClientCertDetailsSchema,
+  HttpConnectionManager_UpgradeConfigSchema,
+  HttpConnectionManagerSchema,
+} from "../../xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts";
+import { decodeAccessLogs } from "./decode-access-log.ts";
+import { requireAds } from "./decode-cluster.ts";
+import { checkHttpFilters } from "./decode-http-filters.ts";
+import { decodeCommonDownstream, decodeHttp1 } from "./decode-listener-protocol.ts";
+import { decodeRouteConfiguration } from "./decode-route.ts";
+import { durationMs } from "./decode-values.ts";
+import type { Decoding } from "./decoding.ts";
+import { fieldRules, join } from "./decoding.ts";
+import type { ForwardClientCert, HttpConnectionManagerConfig } from "./listener-config.ts";
+
+const MANAGER = fieldRules(
+  HttpConnectionManagerSchema,
+  [
+    "codec_type",
+    "stat_prefix",
+    "rds",
+    "route_config",
+    "http_filters",
+    "common_http_protocol_options",
+    "http_protocol_options",
+    "server_name",
+    "server_header_transformation",
+    "max_request_headers_kb",
+    "stream_idle_timeout",
+    "request_timeout",
+    "request_headers_timeout",
+    "drain_timeout",
+    "delayed_close_timeout",
+    "access_log",
+    "use_remote_address",
+    "xff_num_trusted_hops",
+    "skip_xff_append",
+    "generate_request_id",
+    "preserve_external_request_id",
+    "forward_client_cert_details",
+    "set_current_client_cert_details",
+    "upgrade_configs",
+    "normalize_path",
+    "merge_slashes",
+    "path_with_escaped_slashes_action",
+    "add_user_agent",
+    "stream_error_on_invalid_http_message",
+  ],
+  {
+    http2_protocol_options: "windows and limits of HTTP/2, which no connection here speaks",
+    http3_protocol_options: "limits of HTTP/3, which no connection here speaks",
+    append_local_overload: "the proxy has no overload manager that could refuse a request",
+    add_proxy_protocol_connection_state: "for the PROXY protocol, which no listener here speaks",
+  },
+);
+const CERT_DETAILS = fieldRules(HttpConnectionManager_SetCurrentClientCertDetailsSchema, ["subject", "uri", "dns"]);
+const UPGRADE = fieldRules(HttpConnectionManager_UpgradeConfigSchema, ["upgrade_type", "enabled"]);
+
+// By the numbers of the enums.
+const FORWARD: readonly ForwardClientCert[] = ["sanitize", "forward_only", "append_forward", "sanitize_set", "always_forward_only"];
+const ESCAPED: Readonly<Record<EscapedSlashes, HttpConnectionManagerConfig["escapedSlashes"]>> = {
+  [EscapedSlashes.IMPLEMENTATION_SPECIFIC_DEFAULT]: "keep",
+  [EscapedSlashes.KEEP_UNCHANGED]: "keep",
+  [EscapedSlashes.REJECT_REQUEST]: "reject",
+  [EscapedSlashes.UNESCAPE_AND_REDIRECT]: "unescape_and_redirect",
+  [EscapedSlashes.UNESCAPE_AND_FORWARD]: "unescape_and_forward",
+};
+const SERVER_HEADER: Readonly<Record<ServerHeader, HttpConnectionManagerConfig["serverHeader"]>> = {
+  [ServerHeader.OVERWRITE]: "overwrite",
+  [ServerHeader.APPEND_IF_ABSENT]: "append_if_absent",
+  [ServerHeader.PASS_THROUGH]: "pass_through",
+};
+
+export function decodeHttpConnectionManager(
+  decoding: Decoding,
+  manager: HttpConnectionManager,
+  path: string,
+  reporter: HttpConnectionManagerConfig["reporter"],
+): HttpConnectionManagerConfig {
+  decoding.check(MANAGER, manager, path);
+  if (manager.statPrefix === "") decoding.problem(join(path, "stat_prefix"), "missing");
+  if (manager.addUserAgent === true) decoding.unsupported(join(path, "add_user_agent"));
+  if (manager.streamErrorOnInvalidHttpMessage === true)
+    decoding.unsupported(join(path, "stream_error_on_invalid_http_message"), "an invalid message ends its connection");
+  if (manager.codecType === CodecType.HTTP2 || manager.codecType === CodecType.HTTP3) {
+    decoding.unsupported(join(path, "codec_type"), `${manager.codecType === CodecType.HTTP2 ? "HTTP2" : "HTTP3"}; use AUTO or HTTP1`);
+  }
+  checkHttpFilters(decoding, manager.httpFilters, join(path, "http_filters"));
+  const maxRequestHeadersKb = manager.maxRequestHeadersKb ?? 60;
+  if (maxRequestHeadersKb < 1 || maxRequestHeadersKb > 8192)
+    decoding.problem(join(path, "max_request_headers_kb"), `must be 1 to 8192, not ${maxRequestHeadersKb}`);
+  return {
+    kind: "http",
+    statPrefix: manager.statPrefix,
+    codec: manager.codecType === CodecType.HTTP1 ? "http1" : "auto",
+    routes: decodeRoutes(decoding, manager, path),
+    filters: [],
+    http1: decodeHttp1(decoding, manager.httpProtocolOptions, join(path, "http_protocol_options")),
+    upgrades: decodeUpgrades(decoding, manager, path),
+    useRemoteAddress: manager.useRemoteAddress ?? false,
+    skipXffAppend: manager.skipXffAppend,
+    xffTrustedHops: manager.xffNumTrustedHops,
+    generateRequestId: manager.generateRequestId ?? true,
+    preserveExternalRequestId: manager.preserveExternalRequestId,
+    normalizePath: manager.normalizePath ?? false,
+    mergeSlashes: manager.mergeSlashes,
+    escapedSlashes: ESCAPED[manager.pathWithEscapedSlashesAction] ?? "keep",
+    serverName: manager.serverName === "" ? "envoy" : manager.serverName,
+    serverHeader: SERVER_HEADER[manager.serverHeaderTransformation] ?? "overwrite",
+    forwardClientCert: FORWARD[manager.forwardClientCertDetails] ?? "sanitize",
+    setClientCertDetails: decodeCertDetails(decoding, manager, path),
+    maxRequestHeadersKb,
+    ...decodeTimeouts(decoding, manager, path),
+    ...decodeCommonDownstream(decoding, manager.commonHttpProtocolOptions, join(path, "common_http_protocol_options")),
+    accessLogs: decodeAccessLogs(decoding, manager.accessLog, join(path, "access_log")),
+    reporter,
+  };
+}
+
+type Timeouts = "streamIdleTimeoutMs" | "requestTimeoutMs" | "requestHeadersTimeoutMs" | "drainTimeoutMs" | "delayedCloseTimeoutMs";
+
+function decodeTimeouts(decoding: Decoding, manager: HttpConnectionManager, path: string): Pick<HttpConnectionManagerConfig, Timeouts> {
+  return {
+    streamIdleTimeoutMs: durationMs(decoding, manager.streamIdleTimeout, join(path, "stream_idle_timeout"), 300_000),
+    requestTimeoutMs: durationMs(decoding, manager.requestTimeout, join(path, "request_timeout"), 0),
+    requestHeadersTimeoutMs: durationMs(decoding, manager.requestHeadersTimeout, join(path, "request_headers_timeout"), 0),
+    drainTimeoutMs: durationMs(decoding, manager.drainTimeout, join(path, "drain_timeout"), 5000),
+    delayedCloseTimeoutMs: durationMs(decoding, manager.delayedCloseTimeout, join(path, "delayed_close_timeout"), 1000),
+  };
+}
+
+function decodeRoutes(decoding: Decoding, manager: HttpConnectionManager, path: string): HttpConnectionManagerConfig["routes"] {
+  const specifier = manager.routeSpecifier;
+  switch (specifier.case) {
+    case "routeConfig":
+      return { kind: "inline", config: decodeRouteConfiguration(decoding, specifier.value, join(path, "route_config")) };
+    case "rds": {
+      const name = specifier.value.routeConfigName;
+      if (name === "") decoding.problem(join(path, "rds.route_config_name"), "missing");
+      requireAds(decoding, specifier.value.configSource, join(path, "rds.config_source"));
+      decoding.referToRoute(name);
+      return { kind: "rds", name };
+    }
+    case undefined:
+      decoding.problem(path, "needs rds or route_config");
+  }
+  return { kind: "rds", name: "" };
+}
+
+function decodeUpgrades(decoding: Decoding, manager: HttpConnectionManager, path: string): readonly string[] {
+  return manager.upgradeConfigs.flatMap((upgrade, index) => {
+    const inner = `${join(path, "upgrade_configs")}[${index}]`;
+    decoding.check(UPGRADE, upgrade, inner);
+    const token = upgrade.upgradeType.toLowerCase();
+    if (token === "") decoding.problem(join(inner, "upgrade_type"), "missing");
+    if (token === "connect" || token === "connect-udp") decoding.unsupported(join(inner, "upgrade_type"), upgrade.upgradeType);
+    return (upgrade.enabled ?? true) ? [token] : [];
+  });
+}
+
+function decodeCertDetails(
+  decoding: Decoding,
+  manager: HttpConnectionManager,
+  path: string,
+): HttpConnectionManagerConfig["setClientCertDetails"] {
+  const details = manager.setCurrentClientCertDetails;
+  if (details === undefined) return { subject: false, uri: false, dns: false };
+  decoding.check(CERT_DETAILS, details, join(path, "set_current_client_cert_details"));
+  // Envoy sets them in these two modes only, whatever is asked for here.
+  const sets =
+    manager.forwardClientCertDetails === ForwardDetails.APPEND_FORWARD || manager.forwardClientCertDetails === ForwardDetails.SANITIZE_SET;
+  return { subject: sets && details.subject === true, uri: sets && details.uri, dns: sets && details.dns };
+}
