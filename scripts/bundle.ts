@@ -4,6 +4,7 @@ import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync, existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { build } from "esbuild";
+import { thirdPartyLicenses } from "./third-party-licenses.ts";
 
 const root = resolve(import.meta.dirname, "..");
 const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { version: string };
@@ -32,6 +33,7 @@ const result = await build({
 });
 
 mkdirSync(fresh, { recursive: true });
+writeFileSync(join(fresh, "THIRD-PARTY-LICENSES.txt"), thirdPartyLicenses(root, Object.keys(result.metafile.inputs)));
 writeFileSync(join(fresh, "package.json"), '{ "type": "module" }\n');
 const digest = createHash("sha256").update(JSON.stringify(Object.keys(result.metafile.outputs).sort())).digest("hex");
 writeFileSync(join(fresh, ".stamp"), `${version} ${digest.slice(0, 12)}\n`);

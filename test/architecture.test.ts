@@ -1,5 +1,6 @@
 // Holds the shape of src/: who imports whom, in which order, no circles, names and sizes. ARCHITECTURE.md tells the reasons.
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { describe, test } from "node:test";
 import { findCycles, parseSource, readSources } from "./support/import-graph.ts";
@@ -27,6 +28,20 @@ describe("the shape of src/", () => {
   });
 
   test("keeps to the import table and to the order inside proxy-runtime", () => assertNone(forbidden(files)));
+
+  test("imports only packages that are installed with meshctl", () => {
+    const { dependencies } = JSON.parse(readFileSync(resolve(import.meta.dirname, "../package.json"), "utf8")) as {
+      dependencies: Record<string, string>;
+    };
+    const name = (target: string): string => target.split("/", target.startsWith("@") ? 2 : 1).join("/");
+    assertNone(
+      files.flatMap(({ path, imports }) =>
+        imports
+          .filter(({ target, isOurs }) => !isOurs && !target.startsWith("node:") && dependencies[name(target)] === undefined)
+          .map(({ target, line }) => `${path}:${line} imports ${target}, which is not among the dependencies of package.json`),
+      ),
+    );
+  });
 
   test("imports in no circle", () => {
     assertNone(findCycles(files).map((cycle) => `${cycle.join(" → ")}: move what both need into a file that both import`));

@@ -38,6 +38,11 @@ describe("the npm package", () => {
     assert.deepEqual(strange, []);
   });
 
+  test("holds the licences of what is bundled", () => {
+    const text = readFileSync(join(unpacked, "dist/THIRD-PARTY-LICENSES.txt"), "utf8");
+    assert.match(text, /^commander \d+\.\d+\.\d+ \(MIT\)\n=+\n\n[^]*?Permission is hereby granted/m);
+  });
+
   test("holds no TypeScript, which Node would refuse below node_modules", () => {
     assert.deepEqual(
       files.filter((path) => path.endsWith(".ts")),
