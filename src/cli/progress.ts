@@ -22,7 +22,7 @@ export async function startProgress(stream: Stream, text: string, options: Progr
   if (stream.isTTY !== true) return plainProgress(stream, text, options.quiet === true);
   const { default: ora } = await import("ora");
   // Ctrl-C belongs to the command: ora would otherwise take the terminal's input.
-  const spinner = ora({ text, stream: stream as NodeJS.WriteStream, discardStdin: false, hideCursor: true }).start();
+  const spinner = ora({ text, stream, discardStdin: false, hideCursor: true }).start();
   return {
     update: (next) => void (spinner.text = next),
     succeed: (last) => void spinner.succeed(last),

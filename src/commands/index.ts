@@ -4,10 +4,12 @@ import type { CommandGroup } from "../cli/command.ts";
 import { version } from "./about/version.ts";
 import { init } from "./plane/init.ts";
 import { proxyConfig } from "./inspect/proxy-config.ts";
+import { stats } from "./inspect/stats.ts";
+import { authn, tlsCheck } from "./inspect/tls-check.ts";
 
 export const COMMANDS: readonly CommandGroup[] = [
   { heading: "Run a mesh on this machine:", commands: [] },
-  { heading: "See what a workload does:", commands: [proxyConfig] },
+  { heading: "See what a workload does:", commands: [proxyConfig, stats, tlsCheck, authn] },
   { heading: "Parts of the mesh (started by the mesh itself):", commands: [init] },
   { heading: "About:", commands: [version] },
 ];

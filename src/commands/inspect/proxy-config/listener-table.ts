@@ -79,7 +79,7 @@ export function listenerTable(listeners: readonly Json[], verbose: boolean): str
 /** `SNI: a,b; Trans: tls; App: HTTP TLS; Addr: 10.0.0.1/32:80`, or `ALL`. */
 export function describeMatch(match: Json | undefined): string {
   const parts: string[] = [];
-  const names = items(match, "serverNames");
+  const names = items(match, "serverNames").map(String);
   if (names.length > 0) parts.push(`SNI: ${names.join(",")}`);
   const transport = text(match, "transportProtocol");
   if (transport !== "") parts.push(`Trans: ${transport}`);

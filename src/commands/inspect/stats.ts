@@ -1,0 +1,34 @@
+// meshctl stats: the golden signals of one workload, or all of its sidecar's statistics.
+import type { Command } from "../../cli/command.ts";
+import { adminPortFlag, durationFlag, outputFlag, workloadFlags } from "../../cli/flags.ts";
+
+export const stats: Command = {
+  name: "stats",
+  summary: "Show success rate, request rate and latency of a workload",
+  description:
+    "Shows golden signals as the workload's sidecar counts them: of the requests that it receives (inbound), and of those that " +
+    "it sends, per service (outbound/<service>). Two samples are taken, a short window apart, and what happened between them " +
+    "is shown; - means no traffic in that time. SUCCESS counts 5xx, failed gRPC calls and missing answers as failures. " +
+    "MESHED is how many of a service's pods have a sidecar; TCP_CONN is how many connections are open now.",
+  arguments: [{ name: "<workload>", description: "[<kind>/]<name>[.<namespace>], such as deploy/checkout.shop" }],
+  flags: [
+    {
+      flags: "-w, --window <duration>",
+      description: "how long to watch",
+      default: "5s",
+      parse: durationFlag("--window", 100, 3_600_000, "from 100ms to 1h"),
+    },
+    { flags: "--since-start", description: "show the totals since the sidecar started, without waiting" },
+    { flags: "--raw", description: "print the sidecar's own statistics, as Envoy's /stats does" },
+    { flags: "--filter <regex>", description: "with --raw: only statistics whose name has a match" },
+    outputFlag("table"),
+    adminPortFlag(),
+    ...workloadFlags(),
+  ],
+  examples: [
+    "meshctl stats checkout",
+    "meshctl stats deploy/checkout.shop --window 30s -o json",
+    "meshctl stats checkout --raw --filter 'upstream_rq_(total|timeout)'",
+  ],
+  load: () => import("./stats-run.ts").then((module) => module.run),
+};

@@ -1,0 +1,112 @@
+// Asks the control plane what it told client and servers, and the client's sidecar which certificates it holds.
+import type { CommandContext } from "../../cli/command.ts";
+import { controllerAdmin, selectWorkload, sidecarAdmin, type Target } from "../../cli/local-mesh.ts";
+import { writeStructured } from "../../cli/output.ts";
+import { styleFor } from "../../cli/style.ts";
+import { formatTable } from "../../cli/table.ts";
+import { closestWord } from "../../common/closest-word.ts";
+import { UserError } from "../../common/user-error.ts";
+import { Port } from "../../xds/names.ts";
+import { toCamelCase, type Json } from "./proxy-config/envoy-json.ts";
+import { heldCertificates, type HeldCertificate } from "./tls/held-certificates.ts";
+import { agreementOf, isService, type Agreement, type AuthenticationReport } from "./tls/tls-agreement.ts";
+
+interface ServiceRow {
+  readonly host: string;
+  readonly port: number;
+  readonly status: Agreement;
+  readonly server: string;
+  readonly client: string;
+  readonly authnPolicy: string | null;
+  readonly destinationRule: string | null;
+  readonly serverIdentities: readonly string[];
+}
+
+export async function run(context: CommandContext): Promise<number> {
+  const [workload, service] = context.args;
+  const target = selectWorkload(context, workload!);
+  const certificates = await readCertificates(target, context.options["proxyAdminPort"] as number);
+  const services = selectServices(await readReports(target), service).map(toRow);
+  const { pod } = target;
+  const identity = certificates.find((each) => each.kind === "workload")?.identity ?? "";
+  const value = { workload: `${pod.name}.${pod.namespace}`, identity, services, certificates: certificates.map(roundDays) };
+  if (!writeStructured(context, value)) print(context, services, certificates);
+  const isBroken = services.some((each) => each.status === "CONFLICT") || certificates.some((each) => !(each.daysLeft > 0));
+  return isBroken ? 1 : 0;
+}
+
+async function readCertificates(target: Target, adminPort: number): Promise<HeldCertificate[]> {
+  const admin = sidecarAdmin(target, adminPort);
+  try {
+    return heldCertificates(toCamelCase((await admin.getJson("/certs")) as Json), Date.now());
+  } finally {
+    await admin.close();
+  }
+}
+
+async function readReports({ mesh, pod }: Target): Promise<AuthenticationReport[]> {
+  const controller = controllerAdmin(mesh, Port.monitoring);
+  try {
+    const proxyId = encodeURIComponent(`${pod.name}.${pod.namespace}`);
+    return (await controller.getJson(`/debug/authenticationz?proxyID=${proxyId}`)) as AuthenticationReport[];
+  } finally {
+    await controller.close();
+  }
+}
+
+function selectServices(reports: readonly AuthenticationReport[], service: string | undefined): AuthenticationReport[] {
+  const chosen = reports.filter((report) => service === undefined || isService(report, service));
+  if (chosen.length === 0 && service !== undefined) {
+    const hosts = [...new Set(reports.map((report) => report.host))].sort();
+    const name = service.split(/[.:]/, 1)[0]!;
+    const near = closestWord(
+      name,
+      hosts.map((host) => host.split(".", 1)[0]!),
+    );
+    const hint = hosts.length === 0 ? "it knows no services" : `known: ${hosts.join(", ")}`;
+    throw new UserError(`this workload knows no service ${service}`, near === undefined ? hint : `did you mean ${near}? ${hint}`);
+  }
+  return chosen.sort((a, b) => (a.host === b.host ? a.port - b.port : a.host < b.host ? -1 : 1));
+}
+
+function toRow(report: AuthenticationReport): ServiceRow {
+  const named = (name: string | undefined): string | null => (name === undefined || name === "" || name === "-" ? null : name);
+  return {
+    host: report.host,
+    port: report.port,
+    status: agreementOf(report.serverMode, report.clientMode),
+    server: report.serverMode,
+    client: report.clientMode,
+    authnPolicy: named(report.policy),
+    destinationRule: named(report.destinationRule),
+    serverIdentities: report.serverIdentities,
+  };
+}
+
+function roundDays(certificate: HeldCertificate): HeldCertificate {
+  return { ...certificate, daysLeft: Number(certificate.daysLeft.toFixed(2)) };
+}
+
+function print(context: CommandContext, services: readonly ServiceRow[], certificates: readonly HeldCertificate[]): void {
+  const style = styleFor(context.stdout, context.env);
+  const colours = { OK: style.green, PLAINTEXT: style.yellow, CONFLICT: style.red };
+  const place = (row: ServiceRow): string => `${row.host}:${row.port}`;
+  const rows = services.map((row) => [place(row), row.status, row.server, row.client, row.authnPolicy ?? "-", row.destinationRule ?? "-"]);
+  const header = ["HOST:PORT", "STATUS", "SERVER", "CLIENT", "AUTHN POLICY", "DESTINATION RULE"];
+  const paint = (text: string, row: number, column: number): string => (column === 1 ? colours[services[row]!.status](text) : text);
+  context.stdout.write(formatTable(header, rows, { padding: 3, paint }));
+
+  const proofs = services.flatMap((row) => row.serverIdentities.map((identity, index) => [index === 0 ? place(row) : "", identity]));
+  if (proofs.length > 0) context.stdout.write(`\n${formatTable(["HOST:PORT", "SERVER MUST BE"], proofs, { padding: 3 })}`);
+
+  const held = certificates.map((each) => [each.kind, each.identity || "-", describeDays(each.daysLeft), each.notAfter]);
+  const warn = (text: string, row: number, column: number): string =>
+    column === 2 && !(certificates[row]!.daysLeft > 0) ? style.red(text) : text;
+  context.stdout.write(`\n${formatTable(["CERTIFICATE", "IDENTITY", "DAYS LEFT", "NOT AFTER"], held, { padding: 3, paint: warn })}`);
+}
+
+/** Tenths below ten days: a workload's certificate lives for one. */
+function describeDays(days: number): string {
+  if (!(days > 0)) return "EXPIRED";
+  return days < 10 ? days.toFixed(1) : String(Math.floor(days));
+}
