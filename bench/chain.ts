@@ -25,6 +25,7 @@ interface Answer {
 }
 
 const READY_WITHIN_MS = 15_000;
+const COUNTED_WITHIN_MS = 3_000;
 const POLL_MS = 50;
 
 /** Waits until the chain answers, then checks the answer. */
@@ -65,17 +66,29 @@ async function firstAnswer(chain: Chain, lab: Lab): Promise<Answer> {
   }
 }
 
-function get(port: number): Promise<Answer> {
+/** Checks that the requests so far are in the sidecar's metrics: one without them would have it easier. */
+export async function assertCounts(name: string, adminPort: number): Promise<void> {
+  const deadline = performance.now() + COUNTED_WITHIN_MS;
+  for (;;) {
+    const { status, body } = await get(adminPort, "/stats/prometheus");
+    if (status === 200 && /^istio_requests_total\{[^}]*response_code="200"[^}]*\} [1-9]/m.test(body)) return;
+    if (performance.now() > deadline)
+      throw new UserError(
+        `${name} does not count its requests in istio_requests_total`,
+        `see /stats/prometheus of its admin port (it answered ${status})`,
+      );
+    await delay(POLL_MS);
+  }
+}
+
+function get(port: number, path: string = REQUEST.path): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    const sent = request(
-      { host: "127.0.0.1", port, path: REQUEST.path, headers: { host: REQUEST.host }, agent: false, timeout: 5_000 },
-      (response) => {
-        let body = "";
-        response.setEncoding("utf8").on("data", (chunk: string) => (body += chunk));
-        response.once("end", () => resolve({ status: response.statusCode ?? 0, headers: response.headers, body }));
-        response.once("error", reject);
-      },
-    );
+    const sent = request({ host: "127.0.0.1", port, path, headers: { host: REQUEST.host }, agent: false, timeout: 5_000 }, (response) => {
+      let body = "";
+      response.setEncoding("utf8").on("data", (chunk: string) => (body += chunk));
+      response.once("end", () => resolve({ status: response.statusCode ?? 0, headers: response.headers, body }));
+      response.once("error", reject);
+    });
     sent
       .once("error", reject)
       .once("timeout", () => sent.destroy(new Error("timed out")))

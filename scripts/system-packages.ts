@@ -22,7 +22,6 @@ const PACKAGE_OF = {
   nsenter: same("util-linux"),
   setpriv: { ...same("util-linux"), apk: "setpriv" },
   mount: { ...same("util-linux"), apt: "mount", apk: "mount" },
-  sysctl: { ...same("procps"), dnf: "procps-ng", apk: "procps-ng", pacman: "procps-ng" },
   newuidmap: { apt: "uidmap", dnf: "shadow-utils", apk: "shadow-uidmap", pacman: "shadow", zypper: "shadow" },
   tcpdump: same("tcpdump"),
   curl: same("curl"),
@@ -36,7 +35,7 @@ const PACKAGE_OF = {
 
 export type Program = keyof typeof PACKAGE_OF;
 
-const LOCAL_MESH = ["iptables", "ip6tables", "ip", "unshare", "nsenter", "setpriv", "mount", "sysctl"] as const;
+const LOCAL_MESH = ["iptables", "ip6tables", "ip", "unshare", "nsenter", "setpriv", "mount"] as const;
 const FAST_TESTS = ["openssl", "curl"] as const;
 
 /** Which programs a command of package.json starts. */

@@ -1,5 +1,5 @@
 // One plain HTTP/1.1 hop: what a sidecar costs without TLS.
-import { assertWorks } from "../chain.ts";
+import { assertCounts, assertWorks } from "../chain.ts";
 import type { Chain } from "../chain.ts";
 import { Core, freePorts } from "../lab.ts";
 import type { Lab } from "../lab.ts";
@@ -30,6 +30,7 @@ export const hop: Scenario = {
     }
     chains.push(startHaproxy(lab, "haproxy", barePort, originPorts, false), startHaproxy(lab, "haproxy-rich", richPort, originPorts, true));
     for (const chain of chains) await assertWorks(chain, lab);
+    if (!peersOnly) await assertCounts(SUBJECT, adminPort);
     return chains;
   },
 };

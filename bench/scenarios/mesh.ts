@@ -2,7 +2,7 @@
 // two nginx processes with mTLS between them are what people would put in the same place.
 import { makeCertificates } from "../certificates.ts";
 import type { Certificates } from "../certificates.ts";
-import { assertChecksIdentity, assertWorks } from "../chain.ts";
+import { assertChecksIdentity, assertCounts, assertWorks } from "../chain.ts";
 import type { Chain } from "../chain.ts";
 import { Core, freePorts } from "../lab.ts";
 import type { Lab } from "../lab.ts";
@@ -57,6 +57,7 @@ async function startMeshctlPair({ lab, originPorts, certificates }: Place, cpupr
   const chain: Chain = { name: SUBJECT, port, isRich: true, processes };
   await assertWorks(chain, lab);
   await assertChecksIdentity(SUBJECT, serverPort, certificates);
+  for (const adminPort of [clientAdmin, serverAdmin]) await assertCounts(SUBJECT, adminPort);
   return chain;
 }
 
