@@ -70,20 +70,18 @@ async function firstAnswer(chain: Chain, lab: Lab): Promise<Answer> {
 export async function assertCounts(name: string, adminPort: number): Promise<void> {
   const deadline = performance.now() + COUNTED_WITHIN_MS;
   for (;;) {
-    const { status, body } = await get(adminPort, "/stats/prometheus");
+    const { status, body } = await get(adminPort, "/stats/prometheus", "localhost");
     if (status === 200 && /^istio_requests_total\{[^}]*response_code="200"[^}]*\} [1-9]/m.test(body)) return;
-    if (performance.now() > deadline)
-      throw new UserError(
-        `${name} does not count its requests in istio_requests_total`,
-        `see /stats/prometheus of its admin port (it answered ${status})`,
-      );
+    if (performance.now() > deadline) {
+      throw new UserError(`${name} does not count its requests in istio_requests_total`, `its /stats/prometheus answered ${status}`);
+    }
     await delay(POLL_MS);
   }
 }
 
-function get(port: number, path: string = REQUEST.path): Promise<Answer> {
+function get(port: number, path: string = REQUEST.path, host: string = REQUEST.host): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    const sent = request({ host: "127.0.0.1", port, path, headers: { host: REQUEST.host }, agent: false, timeout: 5_000 }, (response) => {
+    const sent = request({ host: "127.0.0.1", port, path, headers: { host }, agent: false, timeout: 5_000 }, (response) => {
       let body = "";
       response.setEncoding("utf8").on("data", (chunk: string) => (body += chunk));
       response.once("end", () => resolve({ status: response.statusCode ?? 0, headers: response.headers, body }));
