@@ -1,6 +1,9 @@
 // Envoy's command operators (`%NAME(argument):length%`) in header values and access log formats: which ones the proxy
 // knows, and the one parser of such texts. What they evaluate to is the business of whoever writes the header or the line.
 
+import { ACCESS_LOG_OPERATORS, checkTime } from "./access-log-operators.ts";
+import type { Argument } from "./access-log-operators.ts";
+
 export type FormatPart =
   | { readonly kind: "literal"; readonly text: string }
   /** `argument` is what stands in parentheses; `maxLength` cuts the result. */
@@ -8,9 +11,8 @@ export type FormatPart =
 
 export type FormatUse = "header" | "access-log";
 
-type Argument = "none" | "optional" | "required";
-
-const ADDRESSES: Readonly<Record<string, Argument>> = {
+/** Known in header values. */
+export const HEADER_OPERATORS: Readonly<Record<string, Argument>> = {
   DOWNSTREAM_REMOTE_ADDRESS: "none",
   DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT: "none",
   DOWNSTREAM_REMOTE_PORT: "none",
@@ -19,35 +21,11 @@ const ADDRESSES: Readonly<Record<string, Argument>> = {
   DOWNSTREAM_LOCAL_ADDRESS: "none",
   DOWNSTREAM_LOCAL_ADDRESS_WITHOUT_PORT: "none",
   DOWNSTREAM_LOCAL_PORT: "none",
-};
-
-/** Known in header values. */
-export const HEADER_OPERATORS: Readonly<Record<string, Argument>> = {
-  ...ADDRESSES,
   PROTOCOL: "none",
   REQ: "required",
   UPSTREAM_HOST: "none",
   HOSTNAME: "none",
-  START_TIME: "optional",
-};
-
-/** Known in access log formats. */
-export const ACCESS_LOG_OPERATORS: Readonly<Record<string, Argument>> = {
-  ...HEADER_OPERATORS,
-  RESP: "required",
-  RESPONSE_CODE: "none",
-  RESPONSE_CODE_DETAILS: "none",
-  RESPONSE_FLAGS: "none",
-  CONNECTION_TERMINATION_DETAILS: "none",
-  BYTES_RECEIVED: "none",
-  BYTES_SENT: "none",
-  DURATION: "none",
-  UPSTREAM_CLUSTER: "none",
-  UPSTREAM_LOCAL_ADDRESS: "none",
-  UPSTREAM_REMOTE_ADDRESS: "none",
-  UPSTREAM_TRANSPORT_FAILURE_REASON: "none",
-  REQUESTED_SERVER_NAME: "none",
-  ROUTE_NAME: "none",
+  START_TIME: checkTime,
 };
 
 const OPERATOR = /%%|%([A-Z0-9_]+)(?:\(([^)]*)\))?(?::(\d+))?%|%/g;
@@ -67,11 +45,13 @@ export function parseFormat(text: string, use: FormatUse): { readonly parts: rea
     }
     const name = match[1];
     if (name === undefined) return { error: `a lone % at position ${match.index}; write %% for a percent sign` };
-    const takes = operators[name];
+    const takes = Object.hasOwn(operators, name) ? operators[name] : undefined;
     if (takes === undefined)
       return { error: `not supported: command operator %${name}%; meshctl knows ${Object.keys(operators).join(", ")}` };
     if (takes === "required" && (match[2] ?? "") === "") return { error: `%${name}% needs a header name: %${name}(x-example)%` };
     if (takes === "none" && match[2] !== undefined) return { error: `%${name}% takes no argument` };
+    const problem = typeof takes === "function" ? takes(match[2] ?? "") : undefined;
+    if (problem !== undefined) return { error: `%${name}% ${problem}` };
     if (literal !== "") parts.push({ kind: "literal", text: literal });
     literal = "";
     parts.push({ kind: "operator", name, argument: match[2], maxLength: match[3] === undefined ? undefined : Number(match[3]) });

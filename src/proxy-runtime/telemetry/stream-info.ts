@@ -8,6 +8,8 @@ export interface PeerIdentity {
   readonly uri: string;
   readonly subject: string;
   readonly dns: readonly string[];
+  /** SHA-256 of the certificate, lower-case hexadecimal. */
+  readonly hash: string;
 }
 
 /** Facts about a downstream connection, shared by its streams. */

@@ -19,7 +19,7 @@ export class AccessLogs {
 
   /**
    * A function to call once per finished stream, after endedAt is set and while its headers are still there.
-   * The format must have passed validateFormat.
+   * The format has passed the decoder (config/decode-access-log.ts).
    *
    * @throws UserError where the file can't be opened.
    */

@@ -1,9 +1,8 @@
 // Compiles an access log format once, into a function from a finished stream to one line.
-import type { Problem } from "../../../common/result.ts";
 import type { JsonFormat } from "../../config/access-log-config.ts";
+import { parseFormat } from "../../config/command-operators.ts";
+import type { FormatPart } from "../../config/command-operators.ts";
 import type { StreamInfo } from "../stream-info.ts";
-import { parseFormat } from "./format-parser.ts";
-import type { Command } from "./format-parser.ts";
 import { OPERATORS } from "./operators.ts";
 import type { Extractor, Value } from "./operators.ts";
 
@@ -16,25 +15,9 @@ export const DEFAULT_FORMAT =
 export type LineFormat = (info: StreamInfo) => string;
 type Part = string | Extractor;
 
-/** Problems of a text format; empty for a good one. Paths are empty: the decoder knows where the text stands. */
-export function validateFormat(text: string): Problem[] {
-  const compiled = compileParts(text);
-  return Array.isArray(compiled) ? [] : [{ path: "", message: compiled.problem }];
-}
-
-/** Problems of a JSON format, with the field's path inside it. */
-export function validateJsonFormat(json: JsonFormat, path = ""): Problem[] {
-  if (typeof json === "string") return validateFormat(json).map(({ message }) => ({ path, message }));
-  if (json === null || typeof json !== "object") return [];
-  if (Array.isArray(json)) return json.flatMap((each: JsonFormat, index) => validateJsonFormat(each, `${path}[${index}]`));
-  return Object.entries(json as { readonly [key: string]: JsonFormat }).flatMap(([key, each]) =>
-    validateJsonFormat(each, path === "" ? key : `${path}.${key}`),
-  );
-}
-
-/** Text as it stands, operators replaced, `-` for what is missing. Throws on a format that validateFormat refuses. */
+/** Text as it stands, operators replaced, `-` for what is missing. The format has passed the decoder. */
 export function compileText(text: string): LineFormat {
-  const parts = goodParts(text);
+  const parts = compileParts(text);
   return (info) => {
     let line = "";
     for (const part of parts) line += typeof part === "string" ? part : (part(info) ?? "-");
@@ -65,36 +48,23 @@ function compileNode(json: JsonFormat): LineFormat {
 }
 
 function compileLeaf(text: string): LineFormat {
-  const parts = goodParts(text);
+  const parts = compileParts(text);
   const [only] = parts;
   if (parts.length === 1 && typeof only === "function") return (info) => JSON.stringify(only(info) ?? null);
   const render = compileText(text);
   return (info) => JSON.stringify(render(info));
 }
 
-function goodParts(text: string): readonly Part[] {
-  const compiled = compileParts(text);
-  if (!Array.isArray(compiled)) throw new Error(`access log format: ${(compiled as { problem: string }).problem}`);
-  return compiled as Part[];
+function compileParts(text: string): readonly Part[] {
+  const format = parseFormat(text, "access-log");
+  if ("error" in format) throw new Error(`access log format: ${format.error}`);
+  return format.parts.map(compilePart);
 }
 
-function compileParts(text: string): Part[] | { readonly problem: string } {
-  const { parts, problem } = parseFormat(text);
-  if (problem !== undefined) return { problem };
-  const compiled: Part[] = [];
-  for (const part of parts) {
-    const result = typeof part === "string" ? part : compileCommand(part);
-    if (typeof result === "object") return result;
-    compiled.push(result);
-  }
-  return compiled;
-}
-
-function compileCommand({ name, argument, maxLength }: Command): Extractor | { readonly problem: string } {
-  const operator = Object.hasOwn(OPERATORS, name) ? OPERATORS[name] : undefined;
-  if (operator === undefined) return { problem: `the command operator %${name}% is not supported` };
-  const extract = operator(argument ?? "");
-  if (typeof extract === "object") return { problem: `%${name}% ${extract.problem}` };
+function compilePart(part: FormatPart): Part {
+  if (part.kind === "literal") return part.text;
+  const { name, argument, maxLength } = part;
+  const extract = OPERATORS[name]!(argument ?? "");
   return maxLength === undefined ? extract : (info) => truncated(extract(info), maxLength);
 }
 

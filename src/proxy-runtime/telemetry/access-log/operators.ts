@@ -1,22 +1,22 @@
-// What each command operator prints of a finished stream. Names and meanings are Envoy's; an operator that is not here
-// is refused when configuration is decoded, rather than printed as `-` for ever.
+// What each command operator prints of a finished stream. Names and meanings are Envoy's. Which there are and what they
+// take in parentheses is checked when configuration is decoded (config/access-log-operators.ts).
 import { hostname } from "node:os";
+import { compileTimeFormat, isoTime } from "../../config/time-format.ts";
 import type { StreamInfo } from "../stream-info.ts";
 import { headerValue, requestValue, responseValue, trailerValue } from "./header-values.ts";
 import { grpcStatusText, longResponseFlag } from "./status-names.ts";
-import { compileTimeFormat, isoTime } from "./time-format.ts";
 
 /** A number stays one in JSON formats; undefined is `-` in text and null in JSON. */
 export type Value = string | number | undefined;
 export type Extractor = (info: StreamInfo) => Value;
 
-/** How an operator treats its argument: made into an extractor, or the text of a problem. */
-type Operator = (argument: string) => Extractor | { readonly problem: string };
+/** Takes the text in parentheses ("" where there are none), already checked. */
+type Operator = (argument: string) => Extractor;
 
 const plain =
   (extract: Extractor): Operator =>
-  (argument) =>
-    argument === "" ? extract : { problem: "takes no argument" };
+  () =>
+    extract;
 
 const text = (value: string): Value => (value === "" ? undefined : value);
 
@@ -45,11 +45,11 @@ function addressOperators(name: string, read: (info: StreamInfo) => string): Rec
 }
 
 /** `NAME` or `NAME?OTHER`. */
-function headerOperator(read: (info: StreamInfo, lowerName: string) => string | undefined): Operator {
+function headerOperator(
+  read: (info: StreamInfo, lowerName: string) => string | undefined,
+): (argument: string) => (info: StreamInfo) => string | undefined {
   return (argument) => {
-    const names = argument.toLowerCase().split("?");
-    if (names.length > 2 || names.some((name) => name === "")) return { problem: "needs a header name, or two with ? between them" };
-    const [first, second] = names as [string, string?];
+    const [first = "", second] = argument.toLowerCase().split("?");
     if (second === undefined) return (info) => read(info, first) || undefined;
     return (info) => read(info, first) || read(info, second) || undefined;
   };
@@ -61,17 +61,15 @@ function withoutQuery(path: string | undefined): Value {
 
 function timeOperator(moment: (info: StreamInfo) => number): Operator {
   return (argument) => {
-    if (argument === "") return (info) => isoTime(moment(info));
-    const format = compileTimeFormat(argument);
-    return "unknown" in format ? { problem: `doesn't know the time conversion ${format.unknown}` } : (info) => format.render(moment(info));
+    const format = argument === "" ? { render: isoTime } : compileTimeFormat(argument);
+    if ("unknown" in format) throw new Error(`access log: time conversion ${format.unknown}`);
+    return (info) => format.render(moment(info));
   };
 }
 
 /** `WQ|NQ`, then `:ORIG|PATH|ORIG_OR_PATH`; Envoy's default is the original path with its query. */
 const pathOperator: Operator = (argument) => {
-  const [query = "WQ", which = "ORIG_OR_PATH"] = argument.split(":").map((each) => (each === "" ? undefined : each));
-  if (!["WQ", "NQ"].includes(query)) return { problem: "needs WQ or NQ first" };
-  if (!["ORIG", "PATH", "ORIG_OR_PATH"].includes(which)) return { problem: "needs ORIG, PATH or ORIG_OR_PATH second" };
+  const [query, which] = argument.split(":");
   return (info) => {
     const original = headerValue(info.requestHeaders, "x-envoy-original-path");
     const path = which === "PATH" ? info.path : which === "ORIG" ? original : (original ?? info.path);
@@ -101,11 +99,10 @@ export const OPERATORS: Readonly<Record<string, Operator>> = {
   RESPONSE_TRAILER: trailer,
   REQ_WITHOUT_QUERY: (argument) => {
     const read = request(argument);
-    return "problem" in read ? read : (info) => withoutQuery(read(info) as string | undefined);
+    return (info) => withoutQuery(read(info));
   },
   PATH: pathOperator,
-  QUERY_PARAM: (argument) =>
-    argument === "" ? { problem: "needs a parameter's name" } : (info) => new URLSearchParams(queryOf(info)).get(argument) ?? undefined,
+  QUERY_PARAM: (argument) => (info) => new URLSearchParams(queryOf(info)).get(argument) ?? undefined,
   QUERY_PARAMS: plain((info) => text(queryOf(info))),
   PROTOCOL: plain((info) => text(info.protocol)),
   UPSTREAM_PROTOCOL: plain((info) => text(info.upstreamProtocol)),
@@ -140,21 +137,21 @@ export const OPERATORS: Readonly<Record<string, Operator>> = {
   DOWNSTREAM_PEER_URI_SAN: plain((info) => text(info.connection.peer?.uri ?? "")),
   DOWNSTREAM_PEER_DNS_SAN: plain((info) => text(info.connection.peer?.dns.join(",") ?? "")),
   DOWNSTREAM_PEER_SUBJECT: plain((info) => text(info.connection.peer?.subject ?? "")),
+  DOWNSTREAM_PEER_FINGERPRINT_256: plain((info) => text(info.connection.peer?.hash ?? "")),
   DOWNSTREAM_LOCAL_URI_SAN: plain((info) => text(info.connection.localUri)),
   REQUESTED_SERVER_NAME: plain((info) => text(info.connection.serverName)),
   CONNECTION_ID: plain((info) => info.connection.id),
-  GRPC_STATUS: (argument) => {
-    if (argument === "NUMBER") return grpcNumber;
-    if (!["", "CAMEL_STRING", "SNAKE_STRING"].includes(argument)) return { problem: "takes CAMEL_STRING, SNAKE_STRING or NUMBER" };
-    return (info) => (info.grpcStatus === undefined ? undefined : grpcStatusText(info.grpcStatus, argument === "SNAKE_STRING"));
-  },
+  GRPC_STATUS: (argument) =>
+    argument === "NUMBER"
+      ? grpcNumber
+      : (info) => (info.grpcStatus === undefined ? undefined : grpcStatusText(info.grpcStatus, argument === "SNAKE_STRING")),
   GRPC_STATUS_NUMBER: plain(grpcNumber),
-  HOSTNAME: (argument) => {
+  HOSTNAME: () => {
     const name = hostname();
-    return plain(() => text(name))(argument);
+    return () => text(name);
   },
   ENVIRONMENT: (argument) => {
     const value = text(process.env[argument] ?? "");
-    return argument === "" ? { problem: "needs a variable's name" } : () => value;
+    return () => value;
   },
 };

@@ -77,7 +77,7 @@ test("a server's sidecar takes the client from its certificate, and its names fr
   const store = new StatsStore();
   const endpoints = new Map();
   const metrics = new IstioMetrics(store, "destination", OWN, { lookupWorkload: workloadLookup(() => endpoints) });
-  const mtls = connection({ peer: { uri: CHECKOUT, subject: "", dns: [] }, localUri: FRONTEND });
+  const mtls = connection({ peer: { uri: CHECKOUT, subject: "", dns: [], hash: "" }, localUri: FRONTEND });
   metrics.record(stream({ clusterName: "inbound|80||" }, mtls), undefined);
   const [first] = labels(store, "istio_requests_total");
   assert.equal(first!["source_principal"], CHECKOUT);

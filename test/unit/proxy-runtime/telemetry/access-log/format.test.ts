@@ -1,13 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Causes } from "../../../../../src/proxy-runtime/failure/causes.ts";
-import {
-  compileJson,
-  compileText,
-  DEFAULT_FORMAT,
-  validateFormat,
-  validateJsonFormat,
-} from "../../../../../src/proxy-runtime/telemetry/access-log/format.ts";
+import { ACCESS_LOG_OPERATORS } from "../../../../../src/proxy-runtime/config/access-log-operators.ts";
+import { parseFormat } from "../../../../../src/proxy-runtime/config/command-operators.ts";
+import { compileJson, compileText, DEFAULT_FORMAT } from "../../../../../src/proxy-runtime/telemetry/access-log/format.ts";
+import { OPERATORS } from "../../../../../src/proxy-runtime/telemetry/access-log/operators.ts";
 import { StreamInfo } from "../../../../../src/proxy-runtime/telemetry/stream-info.ts";
 
 const ISTIO_FORMAT =
@@ -23,7 +20,7 @@ function finished(fields: Partial<StreamInfo> = {}): StreamInfo {
     remoteAddress: "10.0.0.9:5000",
     localAddress: "[fd00::1]:8080",
     tlsVersion: "TLSv1.3",
-    peer: { uri: "spiffe://cluster.local/ns/shop/sa/frontend", subject: "O=x", dns: ["a", "b"] },
+    peer: { uri: "spiffe://cluster.local/ns/shop/sa/frontend", subject: "O=x", dns: ["a", "b"], hash: "ab12" },
     localUri: "spiffe://cluster.local/ns/shop/sa/checkout",
     serverName: "sni.example",
   };
@@ -115,20 +112,25 @@ test("a JSON format keeps structure and types, and escapes what clients send", (
   });
 });
 
+test("every operator that the decoder accepts is printed, and no other", () => {
+  assert.deepEqual(Object.keys(OPERATORS).sort(), Object.keys(ACCESS_LOG_OPERATORS).sort());
+});
+
 test("a format that can't be rendered is a problem that names the operator", () => {
-  const message = (format: string) => validateFormat(format)[0]?.message ?? "";
-  assert.deepEqual(validateFormat(DEFAULT_FORMAT), []);
-  assert.deepEqual(validateFormat(ISTIO_FORMAT), []);
-  assert.match(message("%NO_SUCH_THING%"), /command operator %NO_SUCH_THING% is not supported/);
-  assert.match(message("%CONSTRUCTOR%"), /not supported/);
-  assert.match(message("100% sure"), /no command operator at "% sure"; a percent sign itself is %%/);
-  assert.match(message("%REQ(X"), /no command operator/);
-  assert.match(message("%REQ%"), /%REQ% needs a header name/);
-  assert.match(message("%REQ(A?B?C)%"), /%REQ% needs a header name/);
-  assert.match(message("%PROTOCOL(x)%"), /%PROTOCOL% takes no argument/);
-  assert.match(message("%START_TIME(%Q)%"), /%START_TIME% doesn't know the time conversion %Q/);
-  assert.deepEqual(
-    validateJsonFormat({ a: "%DURATION%", b: { c: ["x", "%NOPE%"] } }).map(({ path }) => path),
-    ["b.c[1]"],
-  );
+  const error = (format: string) => {
+    const parsed = parseFormat(format, "access-log");
+    return "error" in parsed ? parsed.error : "";
+  };
+  assert.equal(error(DEFAULT_FORMAT), "");
+  assert.equal(error(ISTIO_FORMAT), "");
+  assert.match(error("%NO_SUCH_THING%"), /command operator %NO_SUCH_THING%/);
+  assert.match(error("100% sure"), /a lone % at position 3; write %% for a percent sign/);
+  assert.match(error("%REQ(X"), /a lone %/);
+  assert.match(error("%REQ%"), /%REQ% needs a header name/);
+  assert.match(error("%REQ(A?B?C)%"), /%REQ% needs a header name/);
+  assert.match(error("%PROTOCOL(x)%"), /%PROTOCOL% takes no argument/);
+  assert.match(error("%START_TIME(%Q)%"), /%START_TIME% doesn't know the time conversion %Q/);
+  assert.match(error("%PATH(XX)%"), /%PATH% takes WQ or NQ/);
+  assert.match(error("%GRPC_STATUS(X)%"), /%GRPC_STATUS% takes one of CAMEL_STRING, SNAKE_STRING, NUMBER/);
+  assert.throws(() => compileText("%NOPE%"), /access log format: .*%NOPE%/);
 });
