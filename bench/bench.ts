@@ -1,6 +1,6 @@
 // `npm run bench`: meshctl and its peers under the same load, on the same core, in the same run.
 import { mkdirSync, writeFileSync } from "node:fs";
-import { availableParallelism } from "node:os";
+import { availableParallelism, constants } from "node:os";
 import { dirname, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { buildBundle, runScript } from "../scripts/run-script.ts";
@@ -18,6 +18,7 @@ import { mesh } from "./scenarios/mesh.ts";
 import { SUBJECT } from "./scenarios/scenario.ts";
 import type { Scenario } from "./scenarios/scenario.ts";
 
+const STOP_SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 const SCENARIOS: readonly Scenario[] = [hop, mesh];
 
 const USAGE = `Usage: npm run bench -- [options]
@@ -101,16 +102,16 @@ async function withLab(work: (lab: Lab, signal: AbortSignal) => Promise<void>): 
   const stop = new AbortController();
   const onSignal = (signal: NodeJS.Signals): void => {
     stop.abort();
-    void lab.close().then(() => process.exit(signal === "SIGINT" ? 130 : 143));
+    void lab.close().then(() => process.exit(128 + constants.signals[signal]));
   };
-  process.once("SIGINT", onSignal).once("SIGTERM", onSignal);
+  for (const each of STOP_SIGNALS) process.once(each, onSignal);
   try {
     await work(lab, stop.signal);
   } catch (error) {
     if (!stop.signal.aborted) throw error;
   } finally {
     await lab.close();
-    process.off("SIGINT", onSignal).off("SIGTERM", onSignal);
+    for (const each of STOP_SIGNALS) process.off(each, onSignal);
   }
 }
 

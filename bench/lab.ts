@@ -29,6 +29,8 @@ export class PinnedProcess {
     this.name = name;
     // taskset execs the program, so the child's pid is the program's own.
     this.#child = spawn("taskset", ["-c", String(core), ...command], {
+      // Out of the terminal's reach: a Ctrl-C is for the benchmark, which then ends its parts in order.
+      detached: true,
       stdio: ["ignore", "pipe", "pipe"],
       env: { ...process.env, ...env },
     });

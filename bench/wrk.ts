@@ -27,7 +27,7 @@ export async function runWrk(port: number, connections: number, seconds: number,
     url,
   ];
   const output = await new Promise<string>((resolve, reject) => {
-    const child = spawn("taskset", args, { stdio: ["ignore", "pipe", "pipe"], signal });
+    const child = spawn("taskset", args, { detached: true, stdio: ["ignore", "pipe", "pipe"], signal });
     let text = "";
     child.stdout.setEncoding("utf8").on("data", (chunk: string) => (text += chunk));
     child.stderr.setEncoding("utf8").on("data", (chunk: string) => (text += chunk));

@@ -1,7 +1,7 @@
 // `npm test` and `npm run test:fast`: bundle, system packages, then type check, lint and every test file, and a last
 // line that counts. Full runs add test/e2e (namespaces, iptables, TLS: Linux and mostly root), one file at a time.
 import { globSync } from "node:fs";
-import { availableParallelism } from "node:os";
+import { availableParallelism, constants } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { UserError } from "../src/common/user-error.ts";
@@ -53,7 +53,7 @@ async function main(): Promise<number> {
   buildBundle();
 
   const stop = new AbortController();
-  process.once("SIGINT", () => stop.abort(130)).once("SIGTERM", () => stop.abort(143));
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, () => stop.abort(128 + constants.signals[signal]));
   const fileJob = (file: string, timeoutMs: number): Job => ({ name: file, run: () => runFile(join(ROOT, file), timeoutMs, stop.signal) });
   const checks: Job[] =
     positionals.length > 0 ? [] : CHECKS.map(({ name, command }) => ({ name, run: () => runCheck(ROOT, command, stop.signal) }));
@@ -76,7 +76,9 @@ async function runPool(jobs: readonly Job[], places: number, tally: Tally, signa
   const pending = [...jobs];
   const work = async (): Promise<void> => {
     for (let job = pending.shift(); job !== undefined && !signal.aborted; job = pending.shift()) {
-      tally.add(job.name, await job.run());
+      const result = await job.run();
+      // What an interrupt broke off has neither passed nor failed.
+      if (!signal.aborted) tally.add(job.name, result);
     }
   };
   await Promise.all(Array.from({ length: places }, work));
