@@ -2,14 +2,16 @@
 // does is loaded when it runs.
 import type { CommandGroup } from "../cli/command.ts";
 import { version } from "./about/version.ts";
+import { local, localProcesses } from "./local/local.ts";
+import { controller } from "./plane/controller.ts";
 import { init } from "./plane/init.ts";
 import { proxyConfig } from "./inspect/proxy-config.ts";
 import { stats } from "./inspect/stats.ts";
 import { authn, tlsCheck } from "./inspect/tls-check.ts";
 
 export const COMMANDS: readonly CommandGroup[] = [
-  { heading: "Run a mesh on this machine:", commands: [] },
+  { heading: "Run a mesh on this machine:", commands: [local] },
   { heading: "See what a workload does:", commands: [proxyConfig, stats, tlsCheck, authn] },
-  { heading: "Parts of the mesh (started by the mesh itself):", commands: [init] },
+  { heading: "Parts of the mesh (started by the mesh itself):", commands: [controller, init, ...localProcesses] },
   { heading: "About:", commands: [version] },
 ];

@@ -1,0 +1,76 @@
+// Runs the control plane until SIGTERM or SIGINT.
+import { existsSync } from "node:fs";
+import type { CommandContext } from "../../cli/command.ts";
+import { parseHostPort } from "../../common/address.ts";
+import type { HostPort } from "../../common/address.ts";
+import { systemClock } from "../../common/clock.ts";
+import { createLog } from "../../common/log.ts";
+import type { LogFormat, LogLevel } from "../../common/log.ts";
+import { UserError } from "../../common/user-error.ts";
+import { LOCAL_TOKEN_ISSUER } from "../../ca/client/service-account-token.ts";
+import { startController } from "../../control-plane/controller.ts";
+import type { ControllerOptions } from "../../control-plane/controller.ts";
+import { DirectorySource } from "../../control-plane/sources/directory-source.ts";
+import { Port } from "../../xds/names.ts";
+
+export async function run(context: CommandContext): Promise<number> {
+  const options = toControllerOptions(context);
+  const { log } = options;
+  // Before starting, so that a signal during the start isn't lost.
+  const stopping = new Promise<NodeJS.Signals>((resolve) => {
+    for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => resolve(signal));
+  });
+  const controller = await startController(options);
+  const signal = await stopping;
+  log.info({ signal }, "stopping");
+  await controller.stop();
+  return 0;
+}
+
+function toControllerOptions({ args, options, stderr }: CommandContext): ControllerOptions {
+  if (args.length > 0) throw new UserError(`unexpected argument ${JSON.stringify(args[0])}`, "directories are given with --source");
+  const text = (name: string): string | undefined => options[name] as string | undefined;
+  const texts = (name: string): readonly string[] => (options[name] as readonly string[] | undefined) ?? [];
+
+  const paths = texts("source");
+  if (paths.length === 0) throw new UserError("no --source given", "name a directory or file with Kubernetes YAML: --source ./mesh");
+  for (const path of paths) {
+    if (!existsSync(path)) throw new UserError(`--source ${path}: no such file or directory`, "create it first, or correct the path");
+  }
+  return {
+    settings: {
+      trustDomain: text("trustDomain") ?? "",
+      clusterDomain: text("clusterDomain") ?? "",
+      rootNamespace: text("rootNamespace") ?? "",
+      clusterId: text("clusterId") ?? "",
+      accessLogPath: text("accessLog"),
+    },
+    sources: paths.map((each) => new DirectorySource([each], systemClock)),
+    xdsAddress: toAddress("--xds-address", text("xdsAddress")),
+    secure: toSecure(text, texts("tlsSan")),
+    monitoringAddress: toAddress("--monitoring-address", text("monitoringAddress")),
+    clock: systemClock,
+    log: createLog({ level: text("logLevel") as LogLevel, format: text("logFormat") as LogFormat, stream: stderr }),
+  };
+}
+
+function toSecure(text: (name: string) => string | undefined, serverNames: readonly string[]): ControllerOptions["secure"] {
+  const tokenKeysFile = text("tokenIssuerKeys");
+  const given = text("secureAddress");
+  if (tokenKeysFile === undefined) {
+    for (const [flag, value] of [["--secure-address", given], ["--ca-dir", text("caDir")], ["--token-issuer", text("tokenIssuer")], ["--tls-san", serverNames[0]]] as const) {
+      if (value !== undefined) throw new UserError(`${flag} needs --token-issuer-keys`, "the secure port must know whose tokens to believe: give the JWKS file");
+    }
+    return undefined;
+  }
+  const address = toAddress("--secure-address", given ?? `[::]:${Port.xdsSecure}`);
+  if (address === undefined) return undefined;
+  return { address, authorityFolder: text("caDir"), tokenKeysFile, tokenIssuer: text("tokenIssuer") ?? LOCAL_TOKEN_ISSUER, serverNames };
+}
+
+function toAddress(flag: string, text: string | undefined): HostPort | undefined {
+  if (text === undefined || text === "none") return undefined;
+  const address = parseHostPort(text);
+  if (address === undefined) throw new UserError(`${flag}: ${JSON.stringify(text)} is not an address`, "write host:port, such as 127.0.0.1:15010 or [::]:15012");
+  return address;
+}

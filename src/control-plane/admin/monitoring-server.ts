@@ -1,0 +1,44 @@
+// The control plane's monitoring port (15014): readiness, metrics, and what it knows, as JSON.
+import { createServer } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
+
+export interface MonitoringViews {
+  isReady(): boolean;
+  metrics(): string;
+  version(): string;
+  /** By path; each gives a JSON-able value, or undefined when its query names nothing. */
+  readonly debug: Readonly<Record<string, (query: URLSearchParams) => unknown>>;
+}
+
+const TEXT = "text/plain; charset=utf-8";
+
+export function createMonitoringServer(views: MonitoringViews): Server {
+  return createServer((request, response) => {
+    try {
+      answer(views, request, response);
+    } catch (error) {
+      reply(response, 500, TEXT, `${error instanceof Error ? error.message : String(error)}\n`);
+    }
+  });
+}
+
+function answer(views: MonitoringViews, request: IncomingMessage, response: ServerResponse): void {
+  const url = new URL(request.url ?? "/", "http://monitoring");
+  if (request.method !== "GET" && request.method !== "HEAD") return reply(response, 405, TEXT, `method ${request.method} not allowed, GET required\n`);
+  if (url.pathname === "/ready") return views.isReady() ? reply(response, 200, TEXT, "ready\n") : reply(response, 503, TEXT, "not ready\n");
+  if (url.pathname === "/metrics") return reply(response, 200, "text/plain; version=0.0.4; charset=utf-8", views.metrics());
+  if (url.pathname === "/version") return reply(response, 200, TEXT, `${views.version()}\n`);
+  const view = Object.hasOwn(views.debug, url.pathname) ? views.debug[url.pathname] : undefined;
+  if (view === undefined) {
+    const known = ["/ready", "/metrics", "/version", ...Object.keys(views.debug).sort()];
+    return reply(response, 404, TEXT, `nothing at ${url.pathname}; there are:\n${known.map((each) => `  ${each}\n`).join("")}`);
+  }
+  const value = view(url.searchParams);
+  if (value === undefined) return reply(response, 404, TEXT, `${url.pathname}: ${url.search === "" ? "needs ?proxyID=<pod>.<namespace>" : `${url.search} names nothing`}\n`);
+  reply(response, 200, "application/json", `${JSON.stringify(value, null, 2)}\n`);
+}
+
+function reply(response: ServerResponse, status: number, type: string, body: string): void {
+  response.writeHead(status, { "content-type": type, "content-length": Buffer.byteLength(body), "cache-control": "no-cache" });
+  response.end(response.req.method === "HEAD" ? undefined : body);
+}
