@@ -1,0 +1,77 @@
+// Opens a port for admin, probes or scrapers on node:net. node:http costs 3 MB: it is loaded with whatever answers when
+// the first connection comes, and gets that connection handed over, so an idle sidecar nobody asks doesn't pay for it.
+import { createServer } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
+import type { Server as HttpServer } from "node:http";
+import { UserError } from "../../common/user-error.ts";
+
+export interface ListeningPort {
+  readonly port: number;
+  /** Closes the port and every connection to it. */
+  stop(): Promise<void>;
+}
+
+export interface PortPurpose {
+  /** For messages: `admin`. */
+  readonly what: string;
+  /** How to choose another port: `use --admin-port`. */
+  readonly remedy: string;
+}
+
+/** @throws UserError where the address is taken or can't be had. */
+export function listenTcp(
+  host: string,
+  port: number,
+  { what, remedy }: PortPurpose,
+  onConnection: (socket: Socket) => void,
+): Promise<ListeningPort> {
+  const sockets = new Set<Socket>();
+  const server = createServer((socket) => {
+    sockets.add(socket);
+    socket.on("close", () => sockets.delete(socket));
+    // A peer that goes away while it is answered is its own business.
+    socket.on("error", () => socket.destroy());
+    onConnection(socket);
+  });
+  return new Promise((resolve, reject) => {
+    server.once("error", (error: NodeJS.ErrnoException) => reject(portError(error, host, port, what, remedy)));
+    // ipv6Only: 0.0.0.0 and :: are opened one by one, whatever the kernel's default for dual stack sockets is.
+    server.listen({ host, port, ipv6Only: host.includes(":") }, () => {
+      resolve({
+        port: (server.address() as AddressInfo).port,
+        stop: () =>
+          new Promise((stopped) => {
+            server.close(() => stopped());
+            for (const socket of sockets) socket.destroy();
+          }),
+      });
+    });
+  });
+}
+
+/** A port whose connections are answered by an HTTP server that `load` makes when it is first needed. */
+export function listenHttp(host: string, port: number, purpose: PortPurpose, load: () => Promise<HttpServer>): Promise<ListeningPort> {
+  let loading: Promise<HttpServer> | undefined;
+  return listenTcp(host, port, purpose, (socket) => {
+    loading ??= load();
+    loading.then(
+      (server) => server.emit("connection", socket),
+      () => socket.destroy(),
+    );
+  });
+}
+
+function portError(error: NodeJS.ErrnoException, host: string, port: number, what: string, remedy: string): UserError {
+  const address = host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+  switch (error.code) {
+    case "EADDRINUSE":
+      return new UserError(
+        `${what} port ${address} is in use by another process`,
+        `${remedy}, or stop what listens there (ss -ltnp 'sport = :${port}' shows it)`,
+      );
+    case "EACCES":
+      return new UserError(`${what} port ${address} may not be opened by this user`, `${remedy}: ports below 1024 need privileges`);
+    default:
+      return new UserError(`${what} port ${address} can't be opened: ${error.message}`, remedy);
+  }
+}
