@@ -64,6 +64,12 @@ export class PinnedProcess {
     return Number(kb) / 1024;
   }
 
+  /** At once, for when there is no time to wait. */
+  kill(): void {
+    this.#isStopping = true;
+    this.#child.kill("SIGKILL");
+  }
+
   async stop(): Promise<void> {
     this.#isStopping = true;
     this.#child.kill("SIGTERM");
@@ -76,6 +82,15 @@ export class PinnedProcess {
 export class Lab {
   readonly folder = mkdtempSync(join(tmpdir(), "meshctl-bench-"));
   readonly #processes: PinnedProcess[] = [];
+  /** However the benchmark ends (a bug, a closed pipe), its parts end with it. */
+  readonly #onExit = (): void => {
+    for (const each of this.#processes) each.kill();
+    rmSync(this.folder, { recursive: true, force: true });
+  };
+
+  constructor() {
+    process.once("exit", this.#onExit);
+  }
 
   start(name: string, core: number, command: readonly string[], env: Readonly<Record<string, string>> = {}): PinnedProcess {
     const started = new PinnedProcess(name, core, command, env);
@@ -98,6 +113,7 @@ export class Lab {
 
   async close(): Promise<void> {
     await Promise.all(this.#processes.map((each) => each.stop()));
+    process.off("exit", this.#onExit);
     rmSync(this.folder, { recursive: true, force: true });
   }
 }

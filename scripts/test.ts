@@ -54,6 +54,8 @@ async function main(): Promise<number> {
 
   const stop = new AbortController();
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, () => stop.abort(128 + constants.signals[signal]));
+  // `npm test | head`: nobody reads on, so end what runs instead of dying with it left behind.
+  process.stdout.on("error", () => stop.abort(1));
   const fileJob = (file: string, timeoutMs: number): Job => ({ name: file, run: () => runFile(join(ROOT, file), timeoutMs, stop.signal) });
   const checks: Job[] =
     positionals.length > 0 ? [] : CHECKS.map(({ name, command }) => ({ name, run: () => runCheck(ROOT, command, stop.signal) }));
