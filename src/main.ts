@@ -22,11 +22,12 @@ function toProgram(command: Command, setExitCode: (code: number) => void): Progr
   const program = new Program(command.name);
   program.summary(command.summary).description(command.description ?? command.summary).exitOverride().showSuggestionAfterError();
   if (command.aliases !== undefined) program.aliases(command.aliases);
+  // commander asks for this before a subcommand that passes options through is added.
+  if (command.subcommands !== undefined) program.enablePositionalOptions();
   for (const argument of command.arguments ?? []) program.argument(argument.name, argument.description);
   for (const flag of command.flags ?? []) program.addOption(toOption(flag));
   for (const sub of command.subcommands ?? []) program.addCommand(toProgram(sub, setExitCode), { hidden: sub.hidden === true });
   if (command.passThroughOptions === true) program.passThroughOptions();
-  if (command.subcommands !== undefined) program.enablePositionalOptions();
   if (command.examples !== undefined) {
     program.addHelpText("after", `\nExamples:\n${command.examples.map((each) => `  ${each}`).join("\n")}`);
   }

@@ -31,14 +31,20 @@ export function selectMesh(context: CommandContext, flag: "name" | "mesh" = "nam
   }
 }
 
-/** The pod that the command's workload argument means. @throws UserError when there is none or its pod has no sidecar. */
-export function selectWorkload(context: CommandContext, workload: string, meshFlag: "name" | "mesh" = "name"): Target {
+/** The pod that the command's workload argument means; the controller counts as one. @throws UserError when there is none. */
+export function selectPod(context: CommandContext, workload: string, meshFlag: "name" | "mesh" = "name"): Target {
   const argument = parseWorkloadArgument(workload, option(context, "namespace"));
   const mesh = selectMesh(context, meshFlag);
-  const pod = resolveWorkload(argument, { pods: mesh.pods, services: readServices(mesh) });
-  if (!pod.meshed)
-    throw new UserError(`pod ${pod.name}.${pod.namespace} has no sidecar`, "it is not part of the mesh: its injection is off");
-  return { mesh, pod };
+  const pods = mesh.controller === undefined ? mesh.pods : [...mesh.pods, mesh.controller];
+  return { mesh, pod: resolveWorkload(argument, { pods, services: readServices(mesh) }) };
+}
+
+/** As selectPod. @throws UserError also when the pod has no sidecar. */
+export function selectWorkload(context: CommandContext, workload: string, meshFlag: "name" | "mesh" = "name"): Target {
+  const target = selectPod(context, workload, meshFlag);
+  const { pod } = target;
+  if (!pod.meshed) throw new UserError(`pod ${pod.name}.${pod.namespace} has no sidecar`, "it is not part of the mesh: its injection is off");
+  return target;
 }
 
 /** A client of the sidecar's admin; the caller closes it. */

@@ -5,6 +5,7 @@ import { version } from "./about/version.ts";
 import { local, localProcesses } from "./local/local.ts";
 import { controller } from "./plane/controller.ts";
 import { init } from "./plane/init.ts";
+import { proxy } from "./plane/proxy.ts";
 import { proxyConfig } from "./inspect/proxy-config.ts";
 import { stats } from "./inspect/stats.ts";
 import { authn, tlsCheck } from "./inspect/tls-check.ts";
@@ -12,6 +13,6 @@ import { authn, tlsCheck } from "./inspect/tls-check.ts";
 export const COMMANDS: readonly CommandGroup[] = [
   { heading: "Run a mesh on this machine:", commands: [local] },
   { heading: "See what a workload does:", commands: [proxyConfig, stats, tlsCheck, authn] },
-  { heading: "Parts of the mesh (started by the mesh itself):", commands: [controller, init, ...localProcesses] },
+  { heading: "Parts of the mesh (started by the mesh itself):", commands: [controller, init, proxy, ...localProcesses] },
   { heading: "About:", commands: [version] },
 ];

@@ -12,12 +12,20 @@ interface ProcessStat {
   readonly startTicks: string;
 }
 
+function parseStat(text: string): ProcessStat {
+  // The command stands in parentheses and may hold anything, a closing parenthesis too.
+  const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
+  return { state: fields[0] ?? "", startTicks: fields[19] ?? "" };
+}
+
+/** The process that a line of /proc/<pid>/stat, kept earlier, speaks of. */
+export function parseProcessIdentity(stat: string): ProcessIdentity {
+  return { pid: Number.parseInt(stat, 10), startTicks: parseStat(stat).startTicks };
+}
+
 function readStat(pid: number): ProcessStat | undefined {
   try {
-    const text = readFileSync(`/proc/${pid}/stat`, "utf8");
-    // The command stands in parentheses and may hold anything, a closing parenthesis too.
-    const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
-    return { state: fields[0] ?? "", startTicks: fields[19] ?? "" };
+    return parseStat(readFileSync(`/proc/${pid}/stat`, "utf8"));
   } catch {
     return undefined;
   }

@@ -4,20 +4,18 @@ import { readdirSync, readFileSync } from "node:fs";
 import net from "node:net";
 import { join } from "node:path";
 import { UserError } from "../common/user-error.ts";
-import { isAlive, type ProcessIdentity } from "./process-identity.ts";
+import { isAlive, parseProcessIdentity, type ProcessIdentity } from "./process-identity.ts";
 
 export type MeshPhase = "starting" | "ready" | "degraded" | "stopping" | "dead";
 export type PodPhase = "Pending" | "Running" | "Succeeded" | "Failed" | "Terminating";
 
-/** mesh.json: written by `meshctl local up` before anything runs, completed when the sandbox exists. */
+/** mesh.json: written by `meshctl local up` before anything runs. */
 export interface MeshRecord {
   readonly name: string;
   readonly version: string;
   readonly createdAt: string;
-  /** The `up` that starts it; until `sandbox` is set, the mesh lives as long as this process. */
+  /** The `up` that starts it; until there is a sandbox, the mesh lives as long as this process. */
   readonly starter: ProcessIdentity;
-  /** First process of the sandbox's PID namespace, as the host numbers it. All its namespaces are the sandbox's. */
-  readonly sandbox?: ProcessIdentity;
   /** Needs `nsenter --user`: the mesh was started without root. */
   readonly rootless: boolean;
   /** Absolute paths of the files and folders that it runs. */
@@ -62,6 +60,8 @@ export interface PodInfo {
   readonly restarts: number;
   readonly createdAt: string;
   readonly containers: readonly ContainerInfo[];
+  /** What keeps it from running, when something does. */
+  readonly message?: string;
   /** Unix socket that leads to any port on the pod's loopback; see connectToPod. */
   readonly socketPath: string;
 }
@@ -84,6 +84,8 @@ export interface ContainerInfo {
 
 export interface MeshInfo extends MeshRecord {
   readonly folder: string;
+  /** First process of the sandbox's PID namespace, as the host numbers it. All its namespaces are the sandbox's. */
+  readonly sandbox?: ProcessIdentity;
   readonly phase: MeshPhase;
   readonly pods: readonly PodInfo[];
   readonly controller?: PodInfo;
@@ -105,6 +107,8 @@ export function runFoldersRoot(env: Readonly<Record<string, string | undefined>>
 export function runPaths(folder: string) {
   return {
     record: join(folder, "mesh.json"),
+    /** Line of /proc/<pid>/stat that the sandbox's first process wrote about itself. */
+    sandbox: join(folder, "sandbox.stat"),
     status: join(folder, "status.json"),
     control: join(folder, "control.sock"),
     sockets: join(folder, "s"),
@@ -127,9 +131,13 @@ function readJson<T>(path: string): T | undefined {
   }
 }
 
-/** Does anything of it still run? Before the sandbox exists, the `up` that starts it stands for it. */
-export function isMeshAlive(record: MeshRecord): boolean {
-  return isAlive(record.sandbox ?? record.starter);
+/** Undefined until the sandbox has started. */
+export function readSandboxIdentity(folder: string): ProcessIdentity | undefined {
+  try {
+    return parseProcessIdentity(readFileSync(runPaths(folder).sandbox, "utf8"));
+  } catch {
+    return undefined;
+  }
 }
 
 /** Undefined where no such mesh was started, or where its folder holds nothing readable. */
@@ -137,11 +145,14 @@ export function findMesh(name: string, env?: Readonly<Record<string, string | un
   const folder = join(runFoldersRoot(env), name);
   const record = readJson<MeshRecord>(runPaths(folder).record);
   if (record === undefined) return undefined;
-  const alive = isMeshAlive(record);
+  const sandbox = readSandboxIdentity(folder);
+  // Before the sandbox exists, the `up` that starts it stands for it.
+  const alive = isAlive(sandbox ?? record.starter);
   const status = readJson<MeshStatus>(runPaths(folder).status);
   return {
     ...record,
     folder,
+    sandbox,
     phase: alive ? (status?.phase ?? "starting") : "dead",
     pods: alive ? (status?.pods ?? []) : [],
     controller: alive ? status?.controller : undefined,
@@ -171,7 +182,10 @@ export function readMesh(name?: string, env?: Readonly<Record<string, string | u
   if (name !== undefined) {
     const found = running.find((mesh) => mesh.name === name);
     if (found !== undefined) return found;
-    throw new UserError(`no local mesh named ${name} is running`, names === "" ? `start it: meshctl local up --name ${name}` : `running: ${names}`);
+    throw new UserError(
+      `no local mesh named ${name} is running`,
+      names === "" ? `start it: meshctl local up --name ${name}` : `running: ${names}`,
+    );
   }
   const [only, ...others] = running;
   if (only === undefined) throw new UserError("no local mesh is running", "start one: meshctl local up");

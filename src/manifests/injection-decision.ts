@@ -36,7 +36,12 @@ function firstVerdict(metadata: ObjectMeta | undefined, keys: readonly string[],
  * @param namespace the pod's namespace; its metadata where a Namespace object is known.
  * @param policy what holds when neither pod nor namespace says anything.
  */
-export function decideInjection(pod: PodTemplate, namespace: string, namespaceMeta: ObjectMeta | undefined, policy: "enabled" | "disabled"): InjectionDecision {
+export function decideInjection(
+  pod: PodTemplate,
+  namespace: string,
+  namespaceMeta: ObjectMeta | undefined,
+  policy: "enabled" | "disabled",
+): InjectionDecision {
   if (pod.spec.hostNetwork === true) return { inject: false, reason: "hostNetwork: true" };
   if (SYSTEM_NAMESPACES.has(namespace)) return { inject: false, reason: `system namespace ${namespace}` };
   const ofNamespace = firstVerdict(namespaceMeta, NAMESPACE_KEYS, "namespace");

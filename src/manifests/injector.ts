@@ -26,8 +26,7 @@ export function isInjected(pod: PodTemplate): boolean {
 function labelsFor(pod: PodTemplate, workload: Workload): Record<string, string> {
   const labels = pod.metadata?.labels ?? {};
   const name = labels["service.istio.io/canonical-name"] ?? labels["app.kubernetes.io/name"] ?? labels["app"] ?? workload.name;
-  const revision =
-    labels["service.istio.io/canonical-revision"] ?? labels["app.kubernetes.io/version"] ?? labels["version"] ?? "latest";
+  const revision = labels["service.istio.io/canonical-revision"] ?? labels["app.kubernetes.io/version"] ?? labels["version"] ?? "latest";
   return {
     "security.istio.io/tlsMode": TLS_MODE_MESH,
     "service.istio.io/canonical-name": name.slice(0, LABEL_VALUE_LIMIT),
@@ -37,7 +36,9 @@ function labelsFor(pod: PodTemplate, workload: Workload): Record<string, string>
 
 function annotationsFor(pod: PodTemplate, values: InjectionValues): Record<string, string> {
   const first = pod.spec.containers[0]?.name ?? "";
-  const sidecarPlace = values.nativeSidecar ? { initContainers: [INIT_CONTAINER, PROXY_CONTAINER], containers: null } : { initContainers: [INIT_CONTAINER], containers: [PROXY_CONTAINER] };
+  const sidecarPlace = values.nativeSidecar
+    ? { initContainers: [INIT_CONTAINER, PROXY_CONTAINER], containers: null }
+    : { initContainers: [INIT_CONTAINER], containers: [PROXY_CONTAINER] };
   const status = { ...sidecarPlace, volumes: sidecarVolumes().map((volume) => volume.name), imagePullSecrets: null, revision: "default" };
   const existing = pod.metadata?.annotations ?? {};
   return {
@@ -47,15 +48,28 @@ function annotationsFor(pod: PodTemplate, values: InjectionValues): Record<strin
 }
 
 /** Adds members to an object that may be absent, without touching the others. */
-function mergeOperations(path: string, existing: Readonly<Record<string, string>> | undefined, added: Readonly<Record<string, string>>): JsonPatchOperation[] {
+function mergeOperations(
+  path: string,
+  existing: Readonly<Record<string, string>> | undefined,
+  added: Readonly<Record<string, string>>,
+): JsonPatchOperation[] {
   if (existing === undefined) return [{ op: "add", path, value: added }];
   return Object.entries(added)
     .filter(([key, value]) => existing[key] !== value)
-    .map(([key, value]) => ({ op: existing[key] === undefined ? ("add" as const) : ("replace" as const), path: `${path}/${escapePointer(key)}`, value }));
+    .map(([key, value]) => ({
+      op: existing[key] === undefined ? ("add" as const) : ("replace" as const),
+      path: `${path}/${escapePointer(key)}`,
+      value,
+    }));
 }
 
 /** Puts values into a list that may be absent, in front of what is there or behind it. */
-function listOperations(path: string, existing: readonly unknown[] | undefined, added: readonly unknown[], front: boolean): JsonPatchOperation[] {
+function listOperations(
+  path: string,
+  existing: readonly unknown[] | undefined,
+  added: readonly unknown[],
+  front: boolean,
+): JsonPatchOperation[] {
   if (existing === undefined) return added.length === 0 ? [] : [{ op: "add", path, value: added }];
   return added.map((value, index) => ({ op: "add" as const, path: `${path}/${front ? index : "-"}`, value }));
 }
@@ -68,7 +82,9 @@ export function injectionPatch(pod: PodTemplate, workload: Workload, values: Inj
   if (isInjected(pod)) return success([]);
   const capture = captureFlags(pod.metadata?.annotations ?? {});
   if (!capture.ok) return failure(capture.problems);
-  const clash = [...(pod.spec.initContainers ?? []), ...pod.spec.containers].find((each) => each.name === INIT_CONTAINER || each.name === PROXY_CONTAINER);
+  const clash = [...(pod.spec.initContainers ?? []), ...pod.spec.containers].find(
+    (each) => each.name === INIT_CONTAINER || each.name === PROXY_CONTAINER,
+  );
   if (clash !== undefined) return failure([{ path: "spec.containers", message: `the name ${clash.name} is reserved for the mesh` }]);
 
   const init = initContainer(values, capture.value);

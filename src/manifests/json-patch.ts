@@ -36,7 +36,8 @@ export function applyJsonPatch<T>(document: T, operations: readonly JsonPatchOpe
 
 function patchList(list: unknown[], step: string, operation: JsonPatchOperation): void {
   const index = step === "-" ? list.length : Number(step);
-  if (!Number.isInteger(index) || index < 0 || index > list.length) throw new Error(`patch ${operation.op} ${operation.path}: no such index`);
+  if (!Number.isInteger(index) || index < 0 || index > list.length)
+    throw new Error(`patch ${operation.op} ${operation.path}: no such index`);
   if (operation.op === "add") list.splice(index, 0, structuredClone(operation.value));
   else if (operation.op === "remove") list.splice(index, 1);
   else list[index] = structuredClone(operation.value);

@@ -1,0 +1,70 @@
+// The machine's end of published ports: listens on loopback and hands every connection to the ingress pod through its
+// unix socket. Lives outside the sandbox, in a process of its own, and ends with the mesh.
+import net from "node:net";
+import { pipeline } from "node:stream";
+import { UserError } from "../common/user-error.ts";
+import { forwardPort, INGRESS_NAME } from "./published-port.ts";
+import { connectToPod, findMesh, runPaths, type MeshInfo, type PublishedPort } from "./run-folder.ts";
+
+/**
+ * Opens a listening port on 127.0.0.1.
+ * @throws UserError when it is taken or needs privileges.
+ */
+export function openHostPort(hostPort: number): Promise<net.Server> {
+  return new Promise((resolve, reject) => {
+    const server = net.createServer({ allowHalfOpen: true });
+    server.once("error", (error: NodeJS.ErrnoException) => {
+      if (error.code === "EADDRINUSE")
+        reject(new UserError(`port ${hostPort} is in use on this machine`, "choose another: --publish SERVICE:PORT:HOSTPORT"));
+      else if (error.code === "EACCES")
+        reject(new UserError(`port ${hostPort} needs root`, "choose one above 1023: --publish SERVICE:PORT:HOSTPORT"));
+      else reject(error);
+    });
+    server.listen(hostPort, "127.0.0.1", () => resolve(server));
+  });
+}
+
+/** Finds free ports where 0 was asked, and that none is taken. */
+export async function chooseHostPorts(published: readonly PublishedPort[]): Promise<PublishedPort[]> {
+  const servers: net.Server[] = [];
+  try {
+    const chosen: PublishedPort[] = [];
+    for (const each of published) {
+      const server = await openHostPort(each.hostPort);
+      servers.push(server);
+      chosen.push({ ...each, hostPort: (server.address() as net.AddressInfo).port });
+    }
+    return chosen;
+  } finally {
+    await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+  }
+}
+
+function forwardToIngress(mesh: MeshInfo, client: net.Socket, index: number): void {
+  client.on("error", () => client.destroy());
+  const pod = findMesh(mesh.name)?.pods.find((each) => each.owner.name === INGRESS_NAME && each.ready);
+  if (pod === undefined) return void client.destroy();
+  connectToPod(mesh, pod, forwardPort(index)).then(
+    (inside) => {
+      pipeline(client, inside, (error) => error && inside.destroy());
+      pipeline(inside, client, (error) => error && client.destroy());
+    },
+    () => client.destroy(),
+  );
+}
+
+/** Serves until the mesh ends. */
+export async function runPublisher(meshName: string): Promise<void> {
+  const mesh = findMesh(meshName);
+  if (mesh === undefined) throw new UserError(`no local mesh named ${meshName}`);
+  for (const [index, each] of mesh.published.entries()) {
+    const server = await openHostPort(each.hostPort);
+    server.on("connection", (client: net.Socket) => forwardToIngress(mesh, client, index));
+  }
+  // The supervisor's socket closes with the mesh, however it ends.
+  await new Promise<void>((resolve) => {
+    const lifeline = net.connect(runPaths(mesh.folder).control);
+    lifeline.on("error", () => resolve()).on("close", () => resolve());
+    lifeline.resume();
+  });
+}
