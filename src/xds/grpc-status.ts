@@ -1,5 +1,6 @@
 // How a gRPC call ended: codes, and the mapping to them from HTTP status and HTTP/2 reset codes, for a peer (or a
 // proxy before it) that answered without grpc-status. gRPC's "HTTP/2 protocol mapping" is the source of both tables.
+import type { IncomingHttpHeaders } from "node:http2";
 
 /** gRPC status codes that we give or look at. */
 export const GrpcCode = {
@@ -66,11 +67,11 @@ export function codeFromReset(resetCode: number): number {
 }
 
 /** Reads grpc-status and grpc-message; undefined when there is no grpc-status. */
-export function statusFromHeaders(headers: Readonly<Record<string, unknown>>): GrpcStatus | undefined {
-  const text = headers["grpc-status"];
+export function statusFromHeaders(headers: IncomingHttpHeaders): GrpcStatus | undefined {
+  const text = headers["grpc-status"]?.toString();
   if (text === undefined) return undefined;
-  const code = /^\d{1,3}$/.test(String(text)) ? Number(text) : GrpcCode.unknown;
-  return { code, message: decodeGrpcMessage(String(headers["grpc-message"] ?? "")) };
+  const code = /^\d{1,3}$/.test(text) ? Number(text) : GrpcCode.unknown;
+  return { code, message: decodeGrpcMessage(headers["grpc-message"]?.toString() ?? "") };
 }
 
 /** Percent-decodes UTF-8; what is no valid escape stays as it is, as the protocol asks. */
