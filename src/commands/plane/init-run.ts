@@ -4,7 +4,7 @@ import type { CommandContext } from "../../cli/command.ts";
 import { applyRules } from "../../capture/apply-rules.ts";
 import { readCaptureOptions } from "../../capture/capture-options.ts";
 import type { CaptureOptions } from "../../capture/capture-options.ts";
-import { requireNetAdmin } from "../../capture/diagnosis.ts";
+import { requireKnownOwners, requireNetAdmin } from "../../capture/diagnosis.ts";
 import { hasIpv6, readIpv6Addresses } from "../../capture/pod-addresses.ts";
 import { planRemoval, removeRules } from "../../capture/remove-rules.ts";
 import { restoreProgram } from "../../capture/restore-tables.ts";
@@ -34,6 +34,13 @@ export async function run(context: CommandContext): Promise<number | void> {
     return;
   }
   requireNetAdmin();
+  requireKnownOwners(
+    {
+      uids: options.proxyUids,
+      gids: [...options.proxyGids, ...options.ownerGroups, ...options.ownerGroupsExcluded],
+    },
+    { uid: readText("/proc/self/uid_map"), gid: readText("/proc/self/gid_map") },
+  );
   if (given.skipRuleApply !== true) {
     const outcome = await applyRules({ families, reconcile: given.reconcile === true, forceApply: given.forceApply === true, path });
     const where = `${families.map(familyTitle).join(" and ")}, ${outcome.backend.program} (${outcome.backend.kind})`;

@@ -3,7 +3,6 @@ import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
 import { TypeUrl } from "../../xds/names.ts";
 import { withoutDefaults } from "./answer.ts";
 import type { ClusterStatus, HostStatus } from "./data-plane-view.ts";
-import type { NamedElement } from "./config-dump-sections.ts";
 
 const DEFAULT_OVERPROVISIONING = 140;
 
@@ -34,7 +33,7 @@ function withEndpointDefaults(lbEndpoint: JsonObject): JsonObject {
 }
 
 /** Clusters whose endpoints stand in their own configuration, with the hosts that they have now. */
-export function staticEndpointsJson(clusters: readonly ClusterStatus[]): NamedElement[] {
+export function staticEndpointsJson(clusters: readonly ClusterStatus[]): { name: string; json: () => JsonObject }[] {
   return clusters
     .filter(({ config }) => config.type !== "eds" && config.type !== "original_dst")
     .map(({ config, hosts }) => ({

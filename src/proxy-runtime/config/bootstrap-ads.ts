@@ -9,9 +9,10 @@ import {
 } from "../../xds/gen/envoy/config/core/v3/config_source_pb.ts";
 import { GrpcService_EnvoyGrpcSchema, GrpcServiceSchema } from "../../xds/gen/envoy/config/core/v3/grpc_service_pb.ts";
 import type { AdsConfig, BootstrapConfig } from "./bootstrap-config.ts";
-import type { ClusterConfig } from "./cluster-config.ts";
 import type { Decoding } from "./decoding.ts";
 import { fieldRules, join } from "./decoding.ts";
+import type { ProxyConfig } from "./proxy-config.ts";
+import type { UpstreamTlsConfig } from "./tls-config.ts";
 
 const DYNAMIC = fieldRules(Bootstrap_DynamicResourcesSchema, ["lds_config", "cds_config", "ads_config"]);
 const API = fieldRules(ApiConfigSourceSchema, ["api_type", "transport_api_version", "grpc_services"], {
@@ -34,12 +35,12 @@ export function grpcClusterNames(bootstrap: Bootstrap): ReadonlySet<string> {
   return new Set(services.flatMap((each) => (each.targetSpecifier.case === "envoyGrpc" ? [each.targetSpecifier.value.clusterName] : [])));
 }
 
-export function decodeAds(decoding: Decoding, bootstrap: Bootstrap, clusters: ReadonlyMap<string, ClusterConfig>): Dynamic {
+export function decodeAds(decoding: Decoding, bootstrap: Bootstrap, statics: ProxyConfig): Dynamic {
   const dynamic = bootstrap.dynamicResources;
   if (dynamic === undefined) return { ads: undefined, cdsViaAds: false, ldsViaAds: false };
   decoding.check(DYNAMIC, dynamic, "dynamic_resources");
   const ads =
-    dynamic.adsConfig === undefined ? undefined : decodeApi(decoding, dynamic.adsConfig, "dynamic_resources.ads_config", clusters);
+    dynamic.adsConfig === undefined ? undefined : decodeApi(decoding, dynamic.adsConfig, "dynamic_resources.ads_config", statics);
   const cdsViaAds = viaAds(decoding, dynamic.cdsConfig, "dynamic_resources.cds_config");
   const ldsViaAds = viaAds(decoding, dynamic.ldsConfig, "dynamic_resources.lds_config");
   if ((cdsViaAds || ldsViaAds) && dynamic.adsConfig === undefined)
@@ -57,7 +58,7 @@ function decodeApi(
   decoding: Decoding,
   api: ApiConfigSource,
   path: string,
-  clusters: ReadonlyMap<string, ClusterConfig>,
+  statics: ProxyConfig,
 ): AdsConfig | undefined {
   decoding.check(API, api, path);
   if (api.apiType !== ApiType.GRPC) decoding.unsupported(join(path, "api_type"), "only GRPC");
@@ -75,17 +76,17 @@ function decodeApi(
   const inner = join(servicePath, "envoy_grpc");
   decoding.check(ENVOY_GRPC, service.targetSpecifier.value, inner);
   const metadata = Object.fromEntries(service.initialMetadata.map((header) => [header.key.toLowerCase(), header.value]));
-  return fromCluster(decoding, service.targetSpecifier.value.clusterName, clusters, metadata, join(inner, "cluster_name"));
+  return fromCluster(decoding, service.targetSpecifier.value.clusterName, statics, metadata, join(inner, "cluster_name"));
 }
 
 function fromCluster(
   decoding: Decoding,
   clusterName: string,
-  clusters: ReadonlyMap<string, ClusterConfig>,
+  statics: ProxyConfig,
   metadata: Readonly<Record<string, string>>,
   path: string,
 ): AdsConfig | undefined {
-  const cluster = clusters.get(clusterName);
+  const cluster = statics.clusters.get(clusterName);
   const endpoint = cluster?.staticEndpoints?.localities.flatMap((each) => each.endpoints)[0];
   if (cluster === undefined) {
     // With other problems the cluster may be there, only not decoded.
@@ -96,16 +97,30 @@ function fromCluster(
     decoding.problem(path, `cluster ${JSON.stringify(clusterName)} has no endpoint in its load_assignment`);
     return undefined;
   }
-  if (cluster.protocol !== "http2")
-    decoding.problem(
-      path,
-      `cluster ${JSON.stringify(clusterName)} must speak HTTP/2: set http2_protocol_options in its HttpProtocolOptions`,
-    );
+  if (cluster.protocol !== "http2") {
+    const hint = "set http2_protocol_options in its HttpProtocolOptions";
+    decoding.problem(path, `cluster ${JSON.stringify(clusterName)} must speak HTTP/2: ${hint}`);
+  }
+  if (cluster.tls !== undefined) checkTls(decoding, cluster.tls, statics.secrets, path);
   return {
     clusterName,
     address: { host: endpoint.address, port: endpoint.port },
     tls: cluster.tls,
     metadata,
     connectTimeoutMs: cluster.connectTimeoutMs,
+    rootsFile: undefined,
+    tokenFile: undefined,
   };
+}
+
+/** What the gRPC client can do: roots that are there from the start, and the host name that a certificate must carry. */
+function checkTls(decoding: Decoding, tls: UpstreamTlsConfig, secrets: ProxyConfig["secrets"], path: string): void {
+  const validation = tls.validationSecret === undefined ? undefined : secrets.get(tls.validationSecret);
+  if (validation?.kind !== "validation") decoding.problem(path, "its TLS needs a validation_context or a static secret with trusted_ca");
+  else if (validation.sanMatches.length + tls.sanMatches.length > 0) {
+    decoding.unsupported(path, "its TLS matches subject alternative names; set sni to a name that the certificate carries");
+  }
+  if (tls.certificateSecret !== undefined && !secrets.has(tls.certificateSecret)) {
+    decoding.problem(path, "the certificate of its TLS must stand inline or be a static secret");
+  }
 }

@@ -20,8 +20,12 @@ export interface AdsConfig {
   readonly clusterName: string;
   /** A name or an IP. */
   readonly address: { readonly host: string; readonly port: number };
-  /** undefined: plaintext. Secrets are in `statics` or, in the sidecar form, read by whoever opens the channel. */
+  /** undefined: plaintext. */
   readonly tls: UpstreamTlsConfig | undefined;
+  /** Trusted roots, PEM, read anew for each connection; undefined: those of the TLS context's validation secret. */
+  readonly rootsFile: string | undefined;
+  /** A bearer token for each stream, read anew for each; undefined: none. */
+  readonly tokenFile: string | undefined;
   /** Sent with each stream, lower-case names. */
   readonly metadata: Readonly<Record<string, string>>;
   readonly connectTimeoutMs: number;

@@ -49,7 +49,7 @@ export function decodeBootstrap(bootstrap: Bootstrap, now: number): Result<Boots
   const decoding = new Decoding();
   decoding.check(BOOTSTRAP, bootstrap, "");
   const statics = decodeStatics(decoding, bootstrap, now);
-  const { ads, cdsViaAds, ldsViaAds } = decodeAds(decoding, bootstrap, statics.config.clusters);
+  const { ads, cdsViaAds, ldsViaAds } = decodeAds(decoding, bootstrap, statics.config);
   checkReferences(decoding, statics.config, statics.references, { ads, cdsViaAds });
   const admin = decodeAdmin(decoding, bootstrap);
   if ((cdsViaAds || ldsViaAds) && (bootstrap.node?.id ?? "") === "")

@@ -1,0 +1,74 @@
+// Runs one proxy until a signal or /quitquitquit ends it.
+import type { CommandContext } from "../../cli/command.ts";
+import { parseDurationMs } from "../../common/duration.ts";
+import { LOG_LEVELS, createLog, type LogFormat, type Logger, type LogLevel } from "../../common/log.ts";
+import { UserError } from "../../common/user-error.ts";
+import { loadBootstrap } from "../../proxy-runtime/config/bootstrap.ts";
+import type { BootstrapConfig } from "../../proxy-runtime/config/bootstrap-config.ts";
+import { startProxy, type ProxyOptions, type RunningProxy } from "../../proxy-runtime/proxy.ts";
+import { UNKNOWN_WORKLOAD } from "../../proxy-runtime/telemetry/workload-facts.ts";
+import { logLevelsOf } from "./proxy-log-levels.ts";
+
+export async function run(context: CommandContext): Promise<number> {
+  const { options, args } = context;
+  const role = args[0] ?? "sidecar";
+  if (args.length > 1) throw new UserError(`unexpected argument ${JSON.stringify(args[1])}`, "the only argument is the role, sidecar");
+  if (role !== "sidecar") throw new UserError(`unknown role ${JSON.stringify(role)}`, "the only role is sidecar; for a proxy of your own use --bootstrap FILE");
+  const log = makeLog(context);
+  const file = options["bootstrap"] as string | undefined;
+  if (file === undefined) {
+    if (options["check"] === true) throw new UserError("--check needs --bootstrap", "give the file to check: --bootstrap FILE --check");
+    const { startSidecar } = await import("./proxy-sidecar.ts");
+    return serve(() => startSidecar(context, log, drainTimeMs(context)));
+  }
+  const bootstrap = await loadBootstrap(file);
+  for (const warning of bootstrap.warnings) log.warn({ field: warning.path }, warning.message);
+  if (options["check"] === true) {
+    context.stdout.write(`${file}: ok\n`);
+    return 0;
+  }
+  return serve(() => startProxy(toOptions(context, log, bootstrap, file)));
+}
+
+function toOptions(context: CommandContext, log: Logger, bootstrap: BootstrapConfig, file: string): ProxyOptions {
+  return {
+    bootstrap,
+    workload: UNKNOWN_WORKLOAD,
+    log,
+    logLevels: logLevelsOf(log),
+    commandLine: { config_path: file, log_level: log.level, drain_time: `${drainTimeMs(context) / 1000}s` },
+    drainTimeMs: drainTimeMs(context),
+    sidecar: undefined,
+  };
+}
+
+async function serve(start: () => Promise<RunningProxy>): Promise<number> {
+  let stopping = false;
+  let running: RunningProxy | undefined;
+  const onSignal = (): void => {
+    // The second signal, or one during the start, doesn't wait.
+    if (stopping || running === undefined) process.exit(stopping ? 0 : 1);
+    stopping = true;
+    void running.stop();
+  };
+  process.on("SIGTERM", onSignal);
+  process.on("SIGINT", onSignal);
+  process.on("SIGUSR1", () => running?.reopenLogs());
+  running = await start();
+  await running.ended;
+  // What is left are sockets and timers of no consequence.
+  process.exit(0);
+}
+
+function makeLog({ options, stderr }: CommandContext): Logger {
+  const level = options["logLevel"] as LogLevel;
+  if (!LOG_LEVELS.includes(level)) throw new UserError(`unknown log level ${JSON.stringify(level)}`, `choose one of ${LOG_LEVELS.join(", ")}`);
+  return createLog({ level, format: options["logFormat"] as LogFormat, stream: stderr });
+}
+
+function drainTimeMs({ options }: CommandContext): number {
+  const text = options["drainTime"] as string;
+  const value = parseDurationMs(text);
+  if (value === undefined) throw new UserError(`--drain-time ${text} is no duration`, "write it as 5s, 500ms or 1m");
+  return value;
+}

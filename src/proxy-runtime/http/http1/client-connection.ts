@@ -1,0 +1,342 @@
+// The client side of an HTTP/1 connection: one request at a time, and what is left of it for the next.
+import { Causes, type Cause } from "../../failure/causes.ts";
+import type { Connection, ConnectionReceiver } from "../../transport/connection.ts";
+import { Carry } from "../carry.ts";
+import { HeaderId } from "../header-id.ts";
+import { HeaderList } from "../header-list.ts";
+import type { RequestHead, ResponseHead, ResponseReceiver, UpstreamStream } from "../stream.ts";
+import { BodyReader, type BodySink } from "./body-reader.ts";
+import { HeadParser, INCOMPLETE, REFUSED, framingOf, isFramingError, type HeadLimits } from "./head-parser.ts";
+import { fieldLines, isBodiless, lastChunk, sanitizeTrailers } from "./serialize.ts";
+
+const CONNECTION = HeaderId["connection"];
+// What a host may answer at most; Envoy's default for responses is the same as for requests.
+const RESPONSE_LIMITS: HeadLimits = { maxBytes: 61440, maxHeaders: 200 };
+
+/** The pool that owns the connection. */
+export interface ClientConnectionOwner {
+  /** The exchange is over and the connection may carry another. */
+  onIdle(client: Http1ClientConnection): void;
+  /** The connection is gone or will not be used again; called once. */
+  onUnusable(client: Http1ClientConnection): void;
+}
+
+export class Http1ClientConnection implements ConnectionReceiver, BodySink {
+  readonly connection: Connection;
+  readonly remoteAddress: string;
+  readonly peerUri: string;
+  /** Requests begun on this connection. */
+  requests = 0;
+  readonly #owner: ClientConnectionOwner;
+  readonly #parser = new HeadParser(RESPONSE_LIMITS);
+  readonly #body: BodyReader;
+  readonly #carry = new Carry();
+  #exchange: Http1ClientStream | undefined = undefined;
+  #usable = true;
+  #responseStarted = false;
+  #responseKeepAlive = true;
+  #paused = false;
+  #parsing = false;
+
+  constructor(connection: Connection, remoteAddress: string, peerUri: string, owner: ClientConnectionOwner) {
+    this.connection = connection;
+    this.remoteAddress = remoteAddress;
+    this.peerUri = peerUri;
+    this.#owner = owner;
+    this.#body = new BodyReader(this.#parser);
+  }
+
+  /** Begins an exchange. The connection must be idle. */
+  newStream(receiver: ResponseReceiver): Http1ClientStream {
+    const exchange = new Http1ClientStream(this, receiver);
+    this.#exchange = exchange;
+    this.#responseStarted = false;
+    this.#responseKeepAlive = true;
+    this.requests += 1;
+    return exchange;
+  }
+
+  get isUsable(): boolean {
+    return this.#usable;
+  }
+
+  /** Closes the connection, at once when idle, else when the exchange is over. */
+  close(): void {
+    this.#responseKeepAlive = false;
+    if (this.#exchange === undefined) this.#retire();
+  }
+
+  onBytes(buffer: Buffer, length: number): void {
+    if (this.#exchange === undefined) {
+      // Nobody asked: an unsolicited response would be taken for the answer to the next request.
+      this.#retire();
+      return;
+    }
+    if (this.#carry.length > 0) {
+      this.#carry.append(buffer, 0, length);
+      this.#readCarry();
+      return;
+    }
+    const used = this.#read(buffer, 0, length);
+    if (used < length && this.#exchange !== undefined) this.#carry.append(buffer, used, length);
+    this.#adjustReading();
+  }
+
+  #readCarry(): void {
+    if (this.#parsing || this.#carry.length === 0) return;
+    const used = this.#read(this.#carry.bytes, this.#carry.start, this.#carry.end);
+    this.#carry.consume(this.#exchange === undefined ? this.#carry.end : used);
+    this.#adjustReading();
+  }
+
+  #read(bytes: Buffer, start: number, end: number): number {
+    this.#parsing = true;
+    let at = start;
+    while (at < end && this.#exchange !== undefined && !this.#paused) {
+      const next = this.#responseStarted ? this.#readBody(bytes, at, end) : this.#readHead(bytes, at, end);
+      if (next === at) break;
+      at = next;
+    }
+    this.#parsing = false;
+    // Bytes behind the end of a response belong to nothing.
+    if (at < end && this.#exchange === undefined && this.#usable) this.#retire();
+    return at;
+  }
+
+  #readHead(bytes: Buffer, start: number, end: number): number {
+    const parser = this.#parser;
+    const next = parser.parseResponse(bytes, start, end);
+    if (next === INCOMPLETE) return start;
+    if (next === REFUSED) {
+      this.#fail(Causes.upstreamProtocolError, parser.errorDetail);
+      return end;
+    }
+    const exchange = this.#exchange!;
+    const { status, minor } = parser;
+    if (status < 200) {
+      if (status === 101) this.#fail(Causes.upstreamProtocolError, "101 without an upgrade request");
+      // 100 was answered already, when the client asked for it.
+      else if (status !== 100) {
+        exchange.receiver.onInformational({ status, reason: parser.reason, headers: new HeaderList(parser.entries, parser.ids), contentLength: -1, headBytes: parser.bytes });
+      }
+      return next;
+    }
+    const bodiless = isBodiless(exchange.method, status);
+    const framing = framingOf(parser.entries, parser.ids, minor, true, false);
+    if (isFramingError(framing)) {
+      this.#fail(Causes.upstreamProtocolError, framing.detail);
+      return end;
+    }
+    const headers = new HeaderList(parser.entries, parser.ids);
+    this.#readPersistence(headers, minor);
+    this.#responseStarted = true;
+    this.#body.start(bodiless ? { kind: "none" } : framing);
+    const ended = this.#body.isDone;
+    const contentLength = framing.kind === "length" ? framing.length : framing.kind === "none" ? 0 : -1;
+    const head: ResponseHead = { status, reason: parser.reason, headers, contentLength, headBytes: parser.bytes };
+    if (this.#body.endsWithConnection) this.#responseKeepAlive = false;
+    exchange.receiver.onResponseHeaders(head, ended);
+    if (ended && this.#exchange === exchange) this.#responseDone();
+    return next;
+  }
+
+  #readPersistence(headers: HeaderList, minor: number): void {
+    let keepAlive = minor === 1;
+    for (let index = 0; index < headers.ids.length; index += 1) {
+      if (headers.ids[index] !== CONNECTION) continue;
+      for (const token of headers.entries[2 * index + 1]!.toLowerCase().split(",")) {
+        const name = token.trim();
+        if (name === "close") keepAlive = false;
+        else if (name === "keep-alive") keepAlive = keepAlive || minor === 0;
+        else if (name !== "" && name !== "upgrade" && name !== "te") headers.removeByName(name);
+      }
+    }
+    if (!keepAlive) this.#responseKeepAlive = false;
+  }
+
+  #readBody(bytes: Buffer, start: number, end: number): number {
+    const exchange = this.#exchange!;
+    const next = this.#body.read(bytes, start, end, this);
+    if (next === REFUSED) {
+      this.#fail(Causes.upstreamProtocolErrorMidway, this.#body.errorDetail);
+      return end;
+    }
+    if (this.#body.isDone && this.#exchange === exchange) this.#responseDone();
+    return next;
+  }
+
+  onBody(piece: Uint8Array, end: boolean): boolean {
+    this.#exchange?.receiver.onResponseData(piece, end);
+    return !this.#paused && this.#exchange !== undefined;
+  }
+
+  onBodyTrailers(entries: string[], ids: number[]): void {
+    this.#exchange?.receiver.onResponseTrailers(sanitizeTrailers(new HeaderList(entries, ids)));
+  }
+
+  #responseDone(): void {
+    const exchange = this.#exchange!;
+    this.#exchange = undefined;
+    this.#paused = false;
+    exchange.closed = true;
+    // A host that answers before it has read the request leaves the rest of it on the wire: no other may follow.
+    if (this.#responseKeepAlive && exchange.requestEnded && !this.connection.isEnded) {
+      this.connection.resume();
+      this.#owner.onIdle(this);
+    } else this.#retire();
+  }
+
+  #fail(cause: Cause, detail: string): void {
+    const exchange = this.#exchange;
+    this.#exchange = undefined;
+    this.#retire();
+    if (exchange === undefined) return;
+    exchange.closed = true;
+    exchange.receiver.onUpstreamReset(cause, detail);
+  }
+
+  /** The stream gave up: what is on the wire can no longer be told apart. */
+  abandon(stream: Http1ClientStream): void {
+    if (this.#exchange !== stream) return;
+    this.#exchange = undefined;
+    this.#retire();
+  }
+
+  pauseResponse(): void {
+    this.#paused = true;
+    this.#adjustReading();
+  }
+
+  resumeResponse(): void {
+    if (!this.#paused) return;
+    this.#paused = false;
+    this.#readCarry();
+    this.#adjustReading();
+  }
+
+  #adjustReading(): void {
+    if (this.#parsing) return;
+    if (this.#paused) this.connection.pause();
+    else this.connection.resume();
+  }
+
+  #retire(): void {
+    if (!this.#usable) return;
+    this.#usable = false;
+    this.#owner.onUnusable(this);
+    this.connection.destroy();
+  }
+
+  onWritable(): void {
+    this.#exchange?.receiver.onUpstreamWritable();
+  }
+
+  onEnd(): void {
+    const exchange = this.#exchange;
+    if (exchange !== undefined && this.#body.endsWithConnection && this.#responseStarted) {
+      this.#body.stop();
+      exchange.receiver.onResponseData(EMPTY, true);
+      if (this.#exchange === exchange) this.#responseDone();
+      return;
+    }
+    this.#closed(undefined);
+    this.connection.destroy();
+  }
+
+  onClose(error: NodeJS.ErrnoException | undefined): void {
+    this.#closed(error);
+  }
+
+  #closed(error: NodeJS.ErrnoException | undefined): void {
+    const exchange = this.#exchange;
+    this.#exchange = undefined;
+    if (this.#usable) {
+      this.#usable = false;
+      this.#owner.onUnusable(this);
+    }
+    if (exchange === undefined) return;
+    exchange.closed = true;
+    const cause = this.#responseStarted ? Causes.upstreamClosedMidway : error?.code === "ECONNRESET" ? Causes.upstreamReset : Causes.upstreamClosed;
+    exchange.receiver.onUpstreamReset(cause, error?.code ?? "connection closed");
+  }
+}
+
+const EMPTY = Buffer.alloc(0);
+
+export class Http1ClientStream implements UpstreamStream {
+  readonly receiver: ResponseReceiver;
+  readonly protocol = "HTTP/1.1";
+  method = "";
+  requestEnded = false;
+  /** Set when the connection has nothing more to do with this stream. */
+  closed = false;
+  readonly #client: Http1ClientConnection;
+  #chunked = false;
+
+  constructor(client: Http1ClientConnection, receiver: ResponseReceiver) {
+    this.#client = client;
+    this.receiver = receiver;
+  }
+
+  get remoteAddress(): string {
+    return this.#client.remoteAddress;
+  }
+
+  get localAddress(): string {
+    const { localAddress, localPort } = this.#client.connection.socket;
+    return localAddress === undefined ? "" : localAddress.includes(":") ? `[${localAddress}]:${localPort}` : `${localAddress}:${localPort}`;
+  }
+
+  get peerUri(): string {
+    return this.#client.peerUri;
+  }
+
+  sendHeaders(head: RequestHead, end: boolean): void {
+    this.method = head.method;
+    let text = `${head.method} ${head.path} HTTP/1.1\r\n`;
+    if (head.contentLength >= 0) text += fieldLines(head.headers, "keep");
+    else {
+      text += fieldLines(head.headers, "drop");
+      if (!end) {
+        this.#chunked = true;
+        text += "transfer-encoding: chunked\r\n";
+      }
+    }
+    this.#client.connection.writer.writeText(text + "\r\n");
+    this.requestEnded = end;
+  }
+
+  sendData(chunk: Uint8Array, end: boolean): boolean {
+    if (this.closed) return true;
+    const writer = this.#client.connection.writer;
+    if (this.#chunked) {
+      if (chunk.length > 0) {
+        writer.writeText(`${chunk.length.toString(16)}\r\n`);
+        writer.writeBytes(chunk);
+        writer.writeText(end ? "\r\n0\r\n\r\n" : "\r\n");
+      } else if (end) writer.writeText("0\r\n\r\n");
+    } else writer.writeBytes(chunk);
+    if (end) this.requestEnded = true;
+    return !writer.isBlocked;
+  }
+
+  sendTrailers(trailers: HeaderList): void {
+    if (this.closed) return;
+    if (this.#chunked) this.#client.connection.writer.writeText(lastChunk(trailers));
+    this.requestEnded = true;
+  }
+
+  reset(): void {
+    if (this.closed) return;
+    this.closed = true;
+    this.#client.abandon(this);
+  }
+
+  pauseResponse(): void {
+    if (!this.closed) this.#client.pauseResponse();
+  }
+
+  resumeResponse(): void {
+    if (!this.closed) this.#client.resumeResponse();
+  }
+}

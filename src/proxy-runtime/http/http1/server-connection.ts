@@ -1,0 +1,259 @@
+// The server side of an HTTP/1 connection: requests one after the other, pipelined ones answered in order.
+import { Causes, type Cause } from "../../failure/causes.ts";
+import type { Connection, ConnectionReceiver } from "../../transport/connection.ts";
+import { TimerEntry, type Timers } from "../../transport/timers.ts";
+import { Carry } from "../carry.ts";
+import { HeaderList } from "../header-list.ts";
+import type { DownstreamStream, RequestHead } from "../stream.ts";
+import { BodyReader, type BodySink } from "./body-reader.ts";
+import { HeadParser, INCOMPLETE, REFUSED, framingOf, isFramingError, type Framing, type HeadLimits } from "./head-parser.ts";
+import { readRequestHead, type Http1Options, type RequestFacts } from "./request-head.ts";
+import { sanitizeTrailers } from "./serialize.ts";
+import { Http1ServerStream } from "./server-stream.ts";
+
+export interface Http1ServerOptions extends Http1Options {
+  readonly limits: HeadLimits;
+  /** How long a connection that we close may go on sending before it is cut. */
+  readonly delayedCloseTimeoutMs: number;
+}
+
+/** Who is told of what arrives. */
+export interface ServerConnectionOwner {
+  /** A request; the owner sets `stream.receiver` before it returns, unless it has answered already. */
+  onRequest(stream: DownstreamStream, head: RequestHead, end: boolean): void;
+  /** The bytes are no acceptable request; the owner answers through the stream with the cause's reply, or resets it. */
+  onBadRequest(stream: DownstreamStream, cause: Cause, detail: string): void;
+  /** A request and its response are over. `reusable` says whether another one may follow. */
+  onStreamDone(stream: DownstreamStream): void;
+  onConnectionClosed(error: NodeJS.ErrnoException | undefined): void;
+}
+
+export class Http1ServerConnection implements ConnectionReceiver, BodySink {
+  readonly connection: Connection;
+  readonly #options: Http1ServerOptions;
+  readonly #owner: ServerConnectionOwner;
+  readonly #timers: Timers;
+  readonly #parser: HeadParser;
+  readonly #body: BodyReader;
+  readonly #carry = new Carry();
+  readonly #lingerTimer: TimerEntry;
+  #stream: Http1ServerStream | undefined = undefined;
+  #requestPaused = false;
+  #lingering = false;
+  #parsing = false;
+  #draining = false;
+
+  constructor(connection: Connection, options: Http1ServerOptions, owner: ServerConnectionOwner, timers: Timers) {
+    this.connection = connection;
+    this.#options = options;
+    this.#owner = owner;
+    this.#timers = timers;
+    this.#parser = new HeadParser(options.limits);
+    this.#body = new BodyReader(this.#parser);
+    this.#lingerTimer = new TimerEntry({ onTimer: () => connection.destroy() }, 0);
+  }
+
+  /** No further request is read; an idle connection closes at once, a busy one says `connection: close`. */
+  drain(): void {
+    this.#draining = true;
+    if (this.#stream === undefined && this.#carry.length === 0) this.#close();
+  }
+
+  get isDraining(): boolean {
+    return this.#draining;
+  }
+
+  get isIdle(): boolean {
+    return this.#stream === undefined;
+  }
+
+  /** True between the first byte of a head and its last. */
+  get hasPartialHead(): boolean {
+    return this.#stream === undefined && this.#carry.length > 0;
+  }
+
+  onBytes(buffer: Buffer, length: number): void {
+    if (this.#lingering) return;
+    if (this.#carry.length > 0) {
+      this.#carry.append(buffer, 0, length);
+      this.#readCarry();
+      return;
+    }
+    const used = this.#read(buffer, 0, length);
+    if (used < length && !this.#lingering) this.#carry.append(buffer, used, length);
+    this.#adjustReading();
+  }
+
+  #readCarry(): void {
+    // A read may end in a call back into here (resume, response done); the loop below then goes on by itself.
+    if (this.#parsing || this.#carry.length === 0) return;
+    const carry = this.#carry;
+    const used = this.#read(carry.bytes, carry.start, carry.end);
+    carry.consume(this.#lingering ? carry.end : used);
+    this.#adjustReading();
+  }
+
+  /** Reads what can be read now; returns the offset behind it. */
+  #read(bytes: Buffer, start: number, end: number): number {
+    this.#parsing = true;
+    let at = start;
+    while (at < end && !this.#lingering) {
+      if (this.#stream !== undefined && (this.#requestPaused || this.#body.isDone)) break;
+      const next = this.#stream === undefined ? this.#readHead(bytes, at, end) : this.#readBody(bytes, at, end);
+      if (next === at) break;
+      at = next;
+    }
+    this.#parsing = false;
+    return at;
+  }
+
+  #readHead(bytes: Buffer, start: number, end: number): number {
+    let at = start;
+    // RFC 9112 §2.2: empty lines before a request line are skipped.
+    while (at + 1 < end && bytes[at] === 13 && bytes[at + 1] === 10) at += 2;
+    if (at === end || (at + 1 === end && bytes[at] === 13)) return at;
+    if (this.#draining) {
+      this.#close();
+      return end;
+    }
+    const parser = this.#parser;
+    const next = parser.parseRequest(bytes, at, end);
+    if (next === INCOMPLETE) return at;
+    if (next === REFUSED) return this.#refuse(parser.error, parser.errorDetail, end);
+    const framing = framingOf(parser.entries, parser.ids, parser.minor, false, this.#options.allowChunkedLength);
+    if (isFramingError(framing)) return this.#refuse(framing.cause, framing.detail, end);
+    const facts = readRequestHead(parser, framing, this.#options);
+    if ("cause" in facts) return this.#refuse(facts.cause, facts.detail, end);
+    this.#begin(facts, framing);
+    return next;
+  }
+
+  #begin(facts: RequestFacts, framing: Framing): void {
+    const { head, keepAlive, expectsContinue } = facts;
+    const stream = new Http1ServerStream(this, head.method, head.protocol === "HTTP/1.0", keepAlive && !this.#draining);
+    this.#stream = stream;
+    this.#body.start(framing);
+    const end = this.#body.isDone;
+    if (expectsContinue && !end) this.connection.writer.writeText("HTTP/1.1 100 Continue\r\n\r\n");
+    this.#owner.onRequest(stream, head, end);
+  }
+
+  #readBody(bytes: Buffer, start: number, end: number): number {
+    const next = this.#body.read(bytes, start, end, this);
+    if (next !== REFUSED) return next;
+    const stream = this.#stream!;
+    this.#body.stop();
+    stream.closeAfterResponse();
+    if (stream.responseStarted) {
+      this.connection.destroy();
+    } else {
+      stream.receiver?.onDownstreamReset(Causes.badRequest, this.#body.errorDetail);
+      this.#owner.onBadRequest(stream, Causes.badRequest, this.#body.errorDetail);
+    }
+    return end;
+  }
+
+  #refuse(cause: Cause, detail: string, end: number): number {
+    const stream = new Http1ServerStream(this, "GET", false, false);
+    this.#stream = stream;
+    this.#body.stop();
+    this.#owner.onBadRequest(stream, cause, detail);
+    return end;
+  }
+
+  onBody(piece: Uint8Array, end: boolean): boolean {
+    this.#stream?.receiver?.onRequestData(piece, end);
+    return !this.#requestPaused && this.#stream !== undefined;
+  }
+
+  onBodyTrailers(entries: string[], ids: number[]): void {
+    this.#stream?.receiver?.onRequestTrailers(sanitizeTrailers(new HeaderList(entries, ids)));
+  }
+
+  /** Called by the stream when the response's last byte was handed over. */
+  responseDone(stream: Http1ServerStream, keepAlive: boolean): void {
+    if (this.#stream !== stream) return;
+    const whole = this.#body.isDone;
+    this.#stream = undefined;
+    this.#requestPaused = false;
+    this.#owner.onStreamDone(stream);
+    if (!keepAlive || !whole || this.#draining) {
+      this.#close();
+      return;
+    }
+    this.#readCarry();
+    this.#adjustReading();
+  }
+
+  /** Called by the stream when the response cannot be finished: the client must not take it for whole. */
+  abort(stream: Http1ServerStream): void {
+    if (this.#stream !== stream) return;
+    this.#stream = undefined;
+    this.#owner.onStreamDone(stream);
+    this.connection.writer.flush();
+    this.connection.destroy(true);
+  }
+
+  pauseRequest(): void {
+    this.#requestPaused = true;
+    this.#adjustReading();
+  }
+
+  resumeRequest(): void {
+    if (!this.#requestPaused) return;
+    this.#requestPaused = false;
+    this.#readCarry();
+    this.#adjustReading();
+  }
+
+  // Reading stops while the body may not flow, and while a pipelined request waits for its turn.
+  #adjustReading(): void {
+    if (this.#parsing) return;
+    const waiting = this.#stream !== undefined && this.#carry.length > 0 && (this.#body.isDone || this.#requestPaused);
+    if (!this.#lingering && (waiting || (this.#stream !== undefined && this.#requestPaused))) this.connection.pause();
+    else this.connection.resume();
+  }
+
+  // The last response may still be on its way when more bytes arrive; closing on them would send a RST that takes the
+  // response along (RFC 9112 §9.6). So: FIN first, then read and drop until the client closes or time is up.
+  #close(): void {
+    if (this.#lingering) return;
+    this.#lingering = true;
+    this.connection.end();
+    this.connection.resume();
+    if (this.connection.isEnded) return;
+    this.#timers.arm(this.#lingerTimer, this.#options.delayedCloseTimeoutMs);
+  }
+
+  onWritable(): void {
+    this.#stream?.receiver?.onDownstreamWritable();
+  }
+
+  onEnd(): void {
+    const stream = this.#stream;
+    if (stream !== undefined) {
+      // As Envoy: a client that has closed its half is not waiting for an answer.
+      this.#stream = undefined;
+      this.#body.stop();
+      stream.receiver?.onDownstreamReset(Causes.downstreamDisconnect, "client closed the connection");
+      this.#owner.onStreamDone(stream);
+      this.#lingering = true;
+      this.connection.destroy();
+      return;
+    }
+    this.#lingering = true;
+    this.connection.end();
+  }
+
+  onClose(error: NodeJS.ErrnoException | undefined): void {
+    this.#timers.disarm(this.#lingerTimer);
+    const stream = this.#stream;
+    this.#stream = undefined;
+    if (stream !== undefined) {
+      stream.receiver?.onDownstreamReset(Causes.downstreamDisconnect, error?.code ?? "client closed the connection");
+      this.#owner.onStreamDone(stream);
+    }
+    this.#owner.onConnectionClosed(error);
+  }
+
+}

@@ -1,0 +1,98 @@
+// One request of an HTTP/1 server connection and the writing of its response.
+import type { Cause } from "../../failure/causes.ts";
+import type { HeaderList } from "../header-list.ts";
+import type { DownstreamStream, RequestReceiver, ResponseHead } from "../stream.ts";
+import { fieldLines, isBodiless, lastChunk, statusLine } from "./serialize.ts";
+import type { Http1ServerConnection } from "./server-connection.ts";
+
+export class Http1ServerStream implements DownstreamStream {
+  receiver: RequestReceiver | undefined = undefined;
+  responseStarted = false;
+  responseEnded = false;
+  readonly #server: Http1ServerConnection;
+  readonly #method: string;
+  readonly #http10: boolean;
+  #keepAlive: boolean;
+  #chunked = false;
+  #bodiless = false;
+
+  constructor(server: Http1ServerConnection, method: string, http10: boolean, keepAlive: boolean) {
+    this.#server = server;
+    this.#method = method;
+    this.#http10 = http10;
+    this.#keepAlive = keepAlive;
+  }
+
+  /** The connection is not used again once this response is out. */
+  closeAfterResponse(): void {
+    this.#keepAlive = false;
+  }
+
+  sendInformational(head: ResponseHead): void {
+    // RFC 9110 §15.2: not to be sent to an HTTP/1.0 client.
+    if (this.#http10) return;
+    this.#server.connection.writer.writeText(statusLine(head.status, head.reason) + fieldLines(head.headers, "drop") + "\r\n");
+  }
+
+  sendHeaders(head: ResponseHead, end: boolean): void {
+    this.responseStarted = true;
+    if (this.#server.isDraining) this.#keepAlive = false;
+    this.#bodiless = isBodiless(this.#method, head.status);
+    let text = statusLine(head.status, head.reason);
+    if (this.#bodiless) {
+      text += fieldLines(head.headers, head.status === 204 ? "drop" : "keep");
+    } else if (head.contentLength >= 0) {
+      text += fieldLines(head.headers, "keep");
+    } else {
+      text += fieldLines(head.headers, "drop");
+      if (end) text += "content-length: 0\r\n";
+      else if (this.#http10) this.#keepAlive = false;
+      else {
+        this.#chunked = true;
+        text += "transfer-encoding: chunked\r\n";
+      }
+    }
+    if (!this.#keepAlive) text += "connection: close\r\n\r\n";
+    else if (this.#http10) text += "connection: keep-alive\r\n\r\n";
+    else text += "\r\n";
+    this.#server.connection.writer.writeText(text);
+    if (end) this.#finish();
+  }
+
+  sendData(chunk: Uint8Array, end: boolean): boolean {
+    const writer = this.#server.connection.writer;
+    if (!this.#bodiless && chunk.length > 0) {
+      if (this.#chunked) {
+        writer.writeText(`${chunk.length.toString(16)}\r\n`);
+        writer.writeBytes(chunk);
+        writer.writeText(end ? "\r\n0\r\n\r\n" : "\r\n");
+      } else writer.writeBytes(chunk);
+    } else if (end && this.#chunked) writer.writeText("0\r\n\r\n");
+    if (end) this.#finish();
+    return !writer.isBlocked;
+  }
+
+  sendTrailers(trailers: HeaderList): void {
+    if (this.#chunked) this.#server.connection.writer.writeText(lastChunk(trailers));
+    this.#finish();
+  }
+
+  reset(_cause: Cause): void {
+    if (this.responseEnded) return;
+    this.responseEnded = true;
+    this.#server.abort(this);
+  }
+
+  pauseRequest(): void {
+    this.#server.pauseRequest();
+  }
+
+  resumeRequest(): void {
+    this.#server.resumeRequest();
+  }
+
+  #finish(): void {
+    this.responseEnded = true;
+    this.#server.responseDone(this, this.#keepAlive);
+  }
+}

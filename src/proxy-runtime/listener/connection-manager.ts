@@ -1,0 +1,111 @@
+// An HTTP connection manager at run time: one per filter chain, shared by its connections. Holds the current routes and
+// what every stream reports to when it ends.
+import type { HttpConnectionManagerConfig } from "../config/listener-config.ts";
+import type { HeadLimits } from "../http/http1/head-parser.ts";
+import type { Http1ServerOptions } from "../http/http1/server-connection.ts";
+import { HeaderId } from "../http/header-id.ts";
+import type { ResponseHead } from "../http/stream.ts";
+import { Causes } from "../failure/causes.ts";
+import type { RouterContext } from "../router/router.ts";
+import type { RouteTable } from "../router/route-table.ts";
+import type { AccessLogger } from "../telemetry/access-log/access-logs.ts";
+import type { IstioMetrics } from "../telemetry/istio-metrics.ts";
+import type { StreamInfo } from "../telemetry/stream-info.ts";
+import type { Timers } from "../transport/timers.ts";
+import type { Cluster } from "../upstream/cluster.ts";
+import type { ClusterManager } from "../upstream/cluster-manager.ts";
+import { HttpStats } from "./http-stats.ts";
+import type { StatsStore } from "../telemetry/stats-store.ts";
+
+/** What connection managers and TCP proxies of all listeners share. */
+export interface ListenerServices {
+  readonly clusters: ClusterManager;
+  readonly timers: Timers;
+  readonly random: () => number;
+  readonly stats: StatsStore;
+  /** The current table of a named route configuration; undefined before it has come. */
+  routeTable(name: string): RouteTable | undefined;
+  metrics(reporter: "source" | "destination"): IstioMetrics;
+  accessLogger(config: HttpConnectionManagerConfig["accessLogs"][number]): AccessLogger;
+}
+
+export class ConnectionManager implements RouterContext {
+  readonly config: HttpConnectionManagerConfig;
+  readonly clusters: ClusterManager;
+  readonly timers: Timers;
+  readonly random: () => number;
+  readonly streamIdleTimeoutMs: number;
+  readonly stats: HttpStats;
+  readonly codecOptions: Http1ServerOptions;
+  readonly #services: ListenerServices;
+  readonly #inlineTable: RouteTable | undefined;
+  readonly #metrics: IstioMetrics | undefined;
+  readonly #accessLogs: readonly AccessLogger[];
+  #draining = false;
+
+  constructor(config: HttpConnectionManagerConfig, services: ListenerServices, inlineTable: RouteTable | undefined, scheme: string) {
+    this.config = config;
+    this.clusters = services.clusters;
+    this.timers = services.timers;
+    this.random = services.random;
+    this.streamIdleTimeoutMs = config.streamIdleTimeoutMs;
+    this.stats = new HttpStats(services.stats, config.statPrefix);
+    this.#services = services;
+    this.#inlineTable = inlineTable;
+    this.#metrics = config.reporter === undefined ? undefined : services.metrics(config.reporter);
+    this.#accessLogs = config.accessLogs.map((each) => services.accessLogger(each));
+    const limits: HeadLimits = { maxBytes: config.maxRequestHeadersKb * 1024, maxHeaders: config.maxRequestHeaders };
+    this.codecOptions = { ...config.http1, scheme, limits, delayedCloseTimeoutMs: config.delayedCloseTimeoutMs };
+  }
+
+  /** The routes as they are now. */
+  routeTable(): RouteTable | undefined {
+    return this.#inlineTable ?? (this.config.routes.kind === "rds" ? this.#services.routeTable(this.config.routes.name) : undefined);
+  }
+
+  get isDraining(): boolean {
+    return this.#draining;
+  }
+
+  startDraining(): void {
+    this.#draining = true;
+  }
+
+  finishResponse(head: ResponseHead, info: StreamInfo): void {
+    const { headers } = head;
+    // Only a sidecar may say whose fault a failure was; one that is no mesh peer is an application.
+    if (info.upstreamPeerUri === "" && headers.has(HeaderId["x-mesh-error"])) headers.remove(HeaderId["x-mesh-error"]);
+    const { serverHeader, serverName } = this.config;
+    if (serverHeader === "overwrite" || (serverHeader === "append_if_absent" && !headers.has(HeaderId["server"]))) headers.set(HeaderId["server"], serverName);
+    if (!headers.has(HeaderId["date"])) headers.set(HeaderId["date"], httpDate());
+  }
+
+  onStreamEnd(info: StreamInfo, cluster: Cluster | undefined): void {
+    const { stats } = this;
+    stats.rqActive.dec();
+    stats.countCompleted(info.responseCode);
+    stats.rqTime.record(info.endedAt - info.startedAt);
+    if (info.cause !== undefined) {
+      if (info.cause === Causes.noRoute) stats.noRoute.inc();
+      else if (info.cause === Causes.noCluster) stats.noCluster.inc();
+      else if (info.cause === Causes.downstreamDisconnect) stats.rqRxReset.inc();
+      else if (info.cause.flag === "SI") stats.rqIdleTimeout.inc();
+      if (info.cause.httpStatus === 0 && info.cause !== Causes.downstreamDisconnect) stats.rqTxReset.inc();
+    }
+    this.#metrics?.record(info, cluster?.config.service);
+    for (const log of this.#accessLogs) log(info);
+  }
+}
+
+let dateText = "";
+let dateSecond = 0;
+
+/** RFC 9110 §6.6.1's date, made once a second. */
+function httpDate(): string {
+  const second = Math.floor(Date.now() / 1000);
+  if (second !== dateSecond) {
+    dateSecond = second;
+    dateText = new Date(second * 1000).toUTCString();
+  }
+  return dateText;
+}

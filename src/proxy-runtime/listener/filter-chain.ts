@@ -1,0 +1,113 @@
+// A filter chain at run time: TLS, then the one network filter that ends it. Takes an accepted connection and starts
+// whatever it is configured for.
+import type { FilterChainConfig } from "../config/listener-config.ts";
+import type { ConnectionInfo, PeerIdentity } from "../telemetry/stream-info.ts";
+import { Connection, type IoContext } from "../transport/connection.ts";
+import type { Secrets } from "../transport/secrets.ts";
+import { formatAddress, type SocketAddress } from "../transport/socket-address.ts";
+import { TlsServer, type TlsFailure, type TlsPeer } from "../transport/tls-server.ts";
+import { RouteTable } from "../router/route-table.ts";
+import type { Socket } from "node:net";
+import type { TLSSocket } from "node:tls";
+import { ConnectionManager, type ListenerServices } from "./connection-manager.ts";
+import { HttpConnection } from "./http-connection.ts";
+import { TcpProxy, TcpRelay } from "./tcp-proxy.ts";
+
+/** A connection that a chain has taken. */
+export interface ActiveConnection {
+  /** Ends when it can do so without harm; TCP relays go on until their peers end them. */
+  drain(): void;
+  destroy(): void;
+}
+
+export interface Accepted {
+  readonly socket: Socket;
+  readonly remote: SocketAddress;
+  readonly local: SocketAddress;
+  readonly originalDst: SocketAddress | undefined;
+  readonly serverName: string;
+  readonly id: number;
+}
+
+export interface ChainEvents {
+  onOpen(active: ActiveConnection): void;
+  onClosed(active: ActiveConnection): void;
+  onTlsFailure(failure: TlsFailure, detail: string): void;
+  onTlsHandshake(): void;
+}
+
+export class FilterChain {
+  readonly config: FilterChainConfig;
+  readonly #io: IoContext;
+  readonly #tls: TlsServer | undefined;
+  readonly #manager: ConnectionManager | undefined;
+  readonly #tcp: TcpProxy | undefined;
+
+  constructor(config: FilterChainConfig, services: ListenerServices, io: IoContext, secrets: Secrets) {
+    this.config = config;
+    this.#io = io;
+    this.#tls = config.tls === undefined ? undefined : new TlsServer(config.tls, secrets, config.transportSocketConnectTimeoutMs);
+    const { filter } = config;
+    if (filter.kind === "tcp") this.#tcp = new TcpProxy(filter, services);
+    else {
+      const inline = filter.routes.kind === "inline" ? new RouteTable(filter.routes.config) : undefined;
+      this.#manager = new ConnectionManager(filter, services, inline, config.tls === undefined ? "http" : "https");
+    }
+  }
+
+  accept(accepted: Accepted, events: ChainEvents): void {
+    if (this.#tls === undefined) {
+      this.#start(accepted.socket, accepted, undefined, events);
+      return;
+    }
+    this.#tls.accept(accepted.socket, (outcome) => {
+      if ("failure" in outcome) events.onTlsFailure(outcome.failure, outcome.detail);
+      else {
+        events.onTlsHandshake();
+        this.#start(outcome.socket, accepted, outcome.peer, events);
+      }
+    });
+  }
+
+  /** New requests are the connections' last. */
+  startDraining(): void {
+    this.#manager?.startDraining();
+  }
+
+  #start(socket: Socket | TLSSocket, accepted: Accepted, peer: TlsPeer | undefined, events: ChainEvents): void {
+    const info = connectionInfo(socket, accepted, peer);
+    const connection = new Connection(socket, this.#io);
+    let active: ActiveConnection | undefined;
+    let closed = false;
+    const onClosed = (): void => {
+      closed = true;
+      if (active !== undefined) events.onClosed(active);
+    };
+    if (this.#tcp !== undefined) {
+      const relay = new TcpRelay(connection, this.#tcp, info, accepted.originalDst, onClosed);
+      active = { drain: () => undefined, destroy: () => relay.destroy() };
+    } else {
+      const isTls = this.#tls !== undefined;
+      active = new HttpConnection(connection, this.#manager!, { info, remoteIp: accepted.remote.ip, originalDst: accepted.originalDst, isTls, onClosed });
+    }
+    if (!closed) events.onOpen(active);
+  }
+}
+
+function connectionInfo(socket: Socket | TLSSocket, accepted: Accepted, peer: TlsPeer | undefined): ConnectionInfo {
+  const secure = peer === undefined ? undefined : (socket as TLSSocket);
+  const own = secure?.getX509Certificate();
+  return {
+    id: accepted.id,
+    remoteAddress: formatAddress(accepted.remote.ip, accepted.remote.port),
+    localAddress: formatAddress(accepted.local.ip, accepted.local.port),
+    tlsVersion: secure?.getProtocol() ?? "",
+    peer: peer?.names === undefined ? undefined : identityOf(peer),
+    localUri: own === undefined ? "" : (/URI:([^,]*)/.exec(own.subjectAltName ?? "")?.[1] ?? ""),
+    serverName: accepted.serverName,
+  };
+}
+
+function identityOf(peer: TlsPeer): PeerIdentity {
+  return { uri: peer.names!.uris[0] ?? "", subject: peer.subject, dns: peer.names!.dns, hash: peer.hash };
+}

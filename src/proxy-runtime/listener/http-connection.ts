@@ -1,0 +1,132 @@
+// One downstream HTTP connection: its codec, its streams, and when it is closed.
+import { Causes, type Cause } from "../failure/causes.ts";
+import { Http1ServerConnection, type ServerConnectionOwner } from "../http/http1/server-connection.ts";
+import { sendLocalReply } from "../http/local-reply.ts";
+import type { DownstreamStream, RequestHead } from "../http/stream.ts";
+import { Router } from "../router/router.ts";
+import { StreamInfo, type ConnectionInfo } from "../telemetry/stream-info.ts";
+import type { Connection } from "../transport/connection.ts";
+import type { SocketAddress } from "../transport/socket-address.ts";
+import { TimerEntry, type TimerOwner } from "../transport/timers.ts";
+import type { ConnectionManager } from "./connection-manager.ts";
+import { editRequest } from "./request-edits.ts";
+
+const IDLE = 0;
+
+export interface HttpConnectionOptions {
+  readonly info: ConnectionInfo;
+  readonly remoteIp: string;
+  readonly originalDst: SocketAddress | undefined;
+  readonly isTls: boolean;
+  /** Called once, when the connection is gone. */
+  readonly onClosed: () => void;
+}
+
+export class HttpConnection implements ServerConnectionOwner, TimerOwner {
+  readonly #manager: ConnectionManager;
+  readonly #options: HttpConnectionOptions;
+  readonly #codec: Http1ServerConnection;
+  readonly #startedAt = performance.now();
+  readonly #idleTimer: TimerEntry;
+  #requests = 0;
+
+  constructor(connection: Connection, manager: ConnectionManager, options: HttpConnectionOptions) {
+    this.#manager = manager;
+    this.#options = options;
+    this.#codec = new Http1ServerConnection(connection, manager.codecOptions, this, manager.timers);
+    this.#idleTimer = new TimerEntry(this, IDLE);
+    const { stats } = manager;
+    stats.cxTotal.inc();
+    stats.cxActive.inc();
+    stats.cxHttp1Total.inc();
+    if (options.isTls) stats.cxSslTotal.inc();
+    this.#armIdle();
+    connection.start(this.#codec, false);
+  }
+
+  /** Lets streams end, then closes; idle connections close at once. */
+  drain(): void {
+    if (this.#codec.isDraining) return;
+    this.#manager.stats.cxDrainClose.inc();
+    this.#codec.drain();
+  }
+
+  destroy(): void {
+    this.#codec.connection.destroy();
+  }
+
+  onRequest(stream: DownstreamStream, head: RequestHead, end: boolean): void {
+    const manager = this.#manager;
+    manager.timers.disarm(this.#idleTimer);
+    this.#requests += 1;
+    const limit = manager.config.maxRequestsPerConnection;
+    if (manager.isDraining || (limit > 0 && this.#requests >= limit)) this.#codec.drain();
+    manager.stats.rqTotal.inc();
+    manager.stats.rqActive.inc();
+    const info = new StreamInfo(this.#options.info, performance.now(), Date.now());
+    info.protocol = head.protocol;
+    info.method = head.method;
+    info.path = head.path;
+    info.authority = head.authority;
+    info.requestHeadBytes = head.headBytes;
+    info.requestHeaders = head.headers.entries;
+    if (!editRequest(head, manager.config, this.#options.info, this.#options.remoteIp)) {
+      return this.#refuse(stream, head, info, Causes.pathNormalizationFailed, "path cannot be normalized");
+    }
+    // An upgrade to h2c is an offer that may be ignored (RFC 9110 §7.8); others would change what the bytes mean.
+    if (head.upgrade !== "" && head.upgrade !== "h2c") {
+      return this.#refuse(stream, head, info, Causes.upgradeRefused, `upgrade to ${head.upgrade} is not allowed here`);
+    }
+    const router = new Router(manager, stream, head, info, this.#options.originalDst);
+    stream.receiver = router;
+    router.start(manager.routeTable(), end);
+  }
+
+  onBadRequest(stream: DownstreamStream, cause: Cause, detail: string): void {
+    const { stats, timers } = this.#manager;
+    timers.disarm(this.#idleTimer);
+    stats.cxProtocolError.inc();
+    stats.rqTotal.inc();
+    stats.rqActive.inc();
+    const info = new StreamInfo(this.#options.info, performance.now(), Date.now());
+    info.protocol = "HTTP/1.1";
+    this.#refuse(stream, undefined, info, cause, detail);
+  }
+
+  #refuse(stream: DownstreamStream, head: RequestHead | undefined, info: StreamInfo, cause: Cause, detail: string): void {
+    info.cause = cause;
+    info.causeDetail = detail;
+    info.responseStartedAt = performance.now();
+    const reply = sendLocalReply(stream, head, cause, detail);
+    info.responseCode = reply.status;
+    info.responseHeaders = reply.headers.entries;
+    info.bytesSent = reply.contentLength;
+    info.endedAt = performance.now();
+    this.#manager.onStreamEnd(info, undefined);
+  }
+
+  onStreamDone(_stream: DownstreamStream): void {
+    this.#armIdle();
+  }
+
+  onConnectionClosed(_error: NodeJS.ErrnoException | undefined): void {
+    const { stats, timers } = this.#manager;
+    timers.disarm(this.#idleTimer);
+    stats.cxActive.dec();
+    stats.cxDestroy.inc();
+    stats.cxLengthMs.record(performance.now() - this.#startedAt);
+    this.#options.onClosed();
+  }
+
+  onTimer(_kind: number): void {
+    this.#manager.stats.cxIdleTimeout.inc();
+    this.#codec.drain();
+    // Half a head counts as idle, too: nobody may hold a connection with it for ever.
+    if (this.#codec.hasPartialHead) this.#codec.connection.destroy();
+  }
+
+  #armIdle(): void {
+    const { idleTimeoutMs } = this.#manager.config;
+    if (idleTimeoutMs > 0) this.#manager.timers.arm(this.#idleTimer, idleTimeoutMs);
+  }
+}

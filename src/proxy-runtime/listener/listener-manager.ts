@@ -1,0 +1,99 @@
+// All listeners by name; finds the one that a captured connection was meant for.
+import type { ListenerConfig } from "../config/listener-config.ts";
+import type { ProxyConfig } from "../config/proxy-config.ts";
+import type { Counter, Gauge, StatsStore } from "../telemetry/stats-store.ts";
+import { formatAddress, type SocketAddress } from "../transport/socket-address.ts";
+import { Listener, type ListenerDependencies } from "./listener.ts";
+
+export class ListenerManager {
+  readonly #dependencies: Omit<ListenerDependencies, "listenerFor" | "nextConnectionId">;
+  readonly #listeners = new Map<string, Listener>();
+  /** `ip:port` → listener, for use_original_dst. */
+  #byAddress = new Map<string, Listener>();
+  readonly #added: Counter;
+  readonly #modified: Counter;
+  readonly #removed: Counter;
+  readonly #active: Gauge;
+  #connectionId = 0;
+
+  constructor(dependencies: Omit<ListenerDependencies, "listenerFor" | "nextConnectionId">, store: StatsStore) {
+    this.#dependencies = dependencies;
+    const scope = store.plainScope("listener_manager");
+    this.#added = scope.counter("listener_added");
+    this.#modified = scope.counter("listener_modified");
+    this.#removed = scope.counter("listener_removed");
+    this.#active = scope.gauge("total_listeners_active");
+  }
+
+  all(): IterableIterator<Listener> {
+    return this.#listeners.values();
+  }
+
+  /**
+   * Adds, changes and removes listeners so that they are those of the configuration.
+   * @returns what could not be bound, by listener; the others are served.
+   */
+  async apply(config: ProxyConfig): Promise<readonly { readonly name: string; readonly config: ListenerConfig; readonly error: NodeJS.ErrnoException }[]> {
+    const failures: { name: string; config: ListenerConfig; error: NodeJS.ErrnoException }[] = [];
+    for (const [name, listener] of this.#listeners) {
+      const wanted = config.listeners.get(name);
+      if (wanted !== undefined && sameAddresses(wanted, listener.config)) continue;
+      this.#listeners.delete(name);
+      listener.closeSockets();
+      listener.drain();
+      this.#removed.inc();
+    }
+    const fresh: Listener[] = [];
+    for (const each of config.listeners.values()) {
+      const known = this.#listeners.get(each.name);
+      if (known === undefined) {
+        const listener = new Listener(each, {
+          ...this.#dependencies,
+          listenerFor: (destination) => this.#listenerFor(destination),
+          nextConnectionId: () => (this.#connectionId += 1),
+        });
+        this.#listeners.set(each.name, listener);
+        fresh.push(listener);
+      } else if (known.config !== each) {
+        known.configure(each);
+        this.#modified.inc();
+      }
+    }
+    this.#index();
+    // Sockets last: the first connection finds every listener that it may be handed to.
+    for (const listener of fresh) {
+      try {
+        await listener.bind();
+        this.#added.inc();
+      } catch (error) {
+        this.#listeners.delete(listener.config.name);
+        failures.push({ name: listener.config.name, config: listener.config, error: error as NodeJS.ErrnoException });
+      }
+    }
+    this.#index();
+    this.#active.set(this.#listeners.size);
+    return failures;
+  }
+
+  #index(): void {
+    this.#byAddress = new Map();
+    for (const listener of this.#listeners.values()) {
+      const { config } = listener;
+      if (config.useOriginalDst) continue;
+      for (const { host, port } of [config.address, ...config.additionalAddresses]) this.#byAddress.set(formatAddress(host, port), listener);
+    }
+  }
+
+  /** The listener of exactly this address, else of its port on any address. */
+  #listenerFor({ ip, port }: SocketAddress): Listener | undefined {
+    const exact = this.#byAddress.get(formatAddress(ip, port));
+    if (exact !== undefined) return exact;
+    if (ip.includes(":")) return this.#byAddress.get(`[::]:${port}`) ?? this.#byAddress.get(`0.0.0.0:${port}`);
+    return this.#byAddress.get(`0.0.0.0:${port}`);
+  }
+}
+
+function sameAddresses(left: ListenerConfig, right: ListenerConfig): boolean {
+  const text = (config: ListenerConfig): string => JSON.stringify([config.bindToPort, config.address, config.additionalAddresses]);
+  return text(left) === text(right);
+}

@@ -1,0 +1,225 @@
+// A listener at run time: its sockets, its filter chains and the connections that came through them. Chains that do not
+// change in an update keep their connections; connections of chains that are gone are drained.
+import { createServer, type Server, type Socket } from "node:net";
+import type { FilterChainConfig, ListenerConfig } from "../config/listener-config.ts";
+import type { IoContext } from "../transport/connection.ts";
+import type { OriginalDst } from "../transport/original-dst.ts";
+import type { Secrets } from "../transport/secrets.ts";
+import { sniff, type Sniffed } from "../transport/sniff.ts";
+import { unmapIpv4, type SocketAddress } from "../transport/socket-address.ts";
+import type { TlsFailure } from "../transport/tls-server.ts";
+import type { ListenerServices } from "./connection-manager.ts";
+import { FilterChain, type Accepted, type ActiveConnection, type ChainEvents } from "./filter-chain.ts";
+import { compileFilterChains, type ConnectionFacts } from "./filter-chain-match.ts";
+import { ListenerStats } from "./listener-stats.ts";
+
+export interface ListenerDependencies {
+  readonly services: ListenerServices;
+  readonly io: IoContext;
+  readonly secrets: Secrets;
+  /** undefined where no listener asks for original destinations. */
+  readonly originalDst: OriginalDst | undefined;
+  /** The listener that a connection to this address belongs to (use_original_dst). */
+  listenerFor(destination: SocketAddress): Listener | undefined;
+  nextConnectionId(): number;
+  /** A connection was turned away: for the log. */
+  onRefused(listener: string, remote: SocketAddress, local: SocketAddress, reason: string): void;
+}
+
+const UNSNIFFED: Sniffed = { transport: "raw_buffer", serverName: "", applicationProtocols: [] };
+
+class RuntimeChain {
+  readonly chain: FilterChain;
+  readonly key: string;
+  readonly active = new Set<ActiveConnection>();
+
+  constructor(chain: FilterChain, key: string) {
+    this.chain = chain;
+    this.key = key;
+  }
+}
+
+export class Listener {
+  config: ListenerConfig;
+  readonly stats: ListenerStats;
+  readonly #dependencies: ListenerDependencies;
+  readonly #servers: Server[] = [];
+  #chains: readonly RuntimeChain[] = [];
+  #defaultChain: RuntimeChain | undefined = undefined;
+  #choose: (facts: ConnectionFacts) => number = () => -1;
+  #sniffs = false;
+  /** Chains of earlier configurations whose connections have not ended. */
+  readonly #retired = new Set<RuntimeChain>();
+  #draining = false;
+
+  constructor(config: ListenerConfig, dependencies: ListenerDependencies) {
+    this.config = config;
+    this.#dependencies = dependencies;
+    this.stats = new ListenerStats(dependencies.services.stats, config.statPrefix === "" ? addressText(config) : config.statPrefix);
+    this.configure(config);
+  }
+
+  /** Takes a new configuration; the addresses stay the same (a change of address is a new listener). */
+  configure(config: ListenerConfig): void {
+    this.config = config;
+    const known = new Map([...this.#chains, ...(this.#defaultChain === undefined ? [] : [this.#defaultChain])].map((each) => [each.key, each]));
+    const take = (each: FilterChainConfig): RuntimeChain => {
+      const key = JSON.stringify(each);
+      const kept = known.get(key);
+      known.delete(key);
+      const { services, io, secrets } = this.#dependencies;
+      return kept ?? new RuntimeChain(new FilterChain(each, services, io, secrets), key);
+    };
+    this.#chains = config.filterChains.map(take);
+    this.#defaultChain = config.defaultFilterChain === undefined ? undefined : take(config.defaultFilterChain);
+    this.#choose = compileFilterChains(config.filterChains);
+    this.#sniffs =
+      (config.tlsInspector || config.httpInspector) &&
+      config.filterChains.some(({ match }) => match.serverNames.length > 0 || match.transportProtocol !== undefined || match.applicationProtocols.length > 0);
+    for (const gone of known.values()) this.#retire(gone);
+  }
+
+  #retire(chain: RuntimeChain): void {
+    chain.chain.startDraining();
+    for (const each of chain.active) each.drain();
+    if (chain.active.size > 0) this.#retired.add(chain);
+  }
+
+  /**
+   * Opens the sockets.
+   * @throws NodeJS.ErrnoException of the first address that can't be bound; none stays open then.
+   */
+  async bind(): Promise<void> {
+    if (!this.config.bindToPort) return;
+    try {
+      for (const address of [this.config.address, ...this.config.additionalAddresses]) await this.#bindOne(address.host, address.port);
+    } catch (error) {
+      this.closeSockets();
+      throw error;
+    }
+  }
+
+  async #bindOne(host: string, port: number): Promise<void> {
+    const server = createServer({ pauseOnConnect: true, noDelay: true, allowHalfOpen: true }, (socket) => this.#onConnection(socket));
+    // Both families may be bound apart from each other on the same port.
+    const options = { host, port, ipv6Only: host.includes(":"), backlog: 4096 };
+    await new Promise<void>((resolve, reject) => {
+      server.once("error", reject);
+      server.listen(options, () => {
+        server.off("error", reject);
+        server.on("error", () => undefined); // EMFILE and the like: accepting goes on with the next connection
+        resolve();
+      });
+    });
+    this.#servers.push(server);
+  }
+
+  /** Addresses really bound (port 0 resolved). */
+  get boundAddresses(): readonly SocketAddress[] {
+    return this.#servers.flatMap((server) => {
+      const address = server.address();
+      return address === null || typeof address === "string" ? [] : [{ ip: address.address, port: address.port }];
+    });
+  }
+
+  get activeConnections(): number {
+    return this.#everyChain().reduce((sum, chain) => sum + chain.active.size, 0);
+  }
+
+  /** No new connections; what is open goes on. */
+  closeSockets(): void {
+    for (const server of this.#servers.splice(0)) server.close();
+  }
+
+  /** HTTP connections end after the request that they carry. */
+  drain(): void {
+    this.#draining = true;
+    for (const chain of this.#everyChain()) {
+      chain.chain.startDraining();
+      for (const each of chain.active) each.drain();
+    }
+  }
+
+  destroy(): void {
+    this.closeSockets();
+    for (const chain of this.#everyChain()) for (const each of [...chain.active]) each.destroy();
+  }
+
+  #everyChain(): RuntimeChain[] {
+    return [...this.#chains, ...(this.#defaultChain === undefined ? [] : [this.#defaultChain]), ...this.#retired];
+  }
+
+  #onConnection(socket: Socket): void {
+    if (socket.remoteAddress === undefined) {
+      socket.destroy(); // gone already
+      return;
+    }
+    const { originalDst, listenerFor, nextConnectionId } = this.#dependencies;
+    const remote = { ip: unmapIpv4(socket.remoteAddress), port: socket.remotePort! };
+    const bound = { ip: unmapIpv4(socket.localAddress!), port: socket.localPort! };
+    const asked = this.config.restoreOriginalDst ? originalDst?.(socket) : undefined;
+    // Our own address means that nothing was redirected: going "on" to it would be a loop.
+    const restored = asked !== undefined && (asked.port !== bound.port || asked.ip !== bound.ip) ? asked : undefined;
+    const local = restored ?? bound;
+    const target = (this.config.useOriginalDst && restored !== undefined ? listenerFor(restored) : undefined) ?? this;
+    target.#take({ socket, remote, local, originalDst: restored, serverName: "", id: nextConnectionId() });
+  }
+
+  #take(accepted: Accepted): void {
+    this.stats.cxTotal.inc();
+    this.stats.cxActive.inc();
+    accepted.socket.once("close", () => {
+      this.stats.cxActive.dec();
+      this.stats.cxDestroy.inc();
+    });
+    accepted.socket.on("error", ignore); // 'close' follows and tells
+    if (!this.#sniffs) return this.#dispatch(accepted, UNSNIFFED);
+    const { tlsInspector, httpInspector, listenerFiltersTimeoutMs, continueOnListenerFiltersTimeout } = this.config;
+    sniff(accepted.socket, { tls: tlsInspector, http: httpInspector, timeoutMs: listenerFiltersTimeoutMs }, this.#dependencies.services.timers, (sniffed, timedOut) => {
+      if (sniffed === undefined) return void accepted.socket.destroy();
+      if (timedOut) {
+        this.stats.preCxTimeout.inc();
+        if (!continueOnListenerFiltersTimeout) return void accepted.socket.destroy();
+      }
+      this.#dispatch({ ...accepted, serverName: sniffed.serverName }, sniffed);
+    });
+  }
+
+  #dispatch(accepted: Accepted, sniffed: Sniffed): void {
+    const { remote, local } = accepted;
+    const index = this.#choose({ destinationIp: local.ip, destinationPort: local.port, sourceIp: remote.ip, sourcePort: remote.port, sniffed });
+    const chain = index < 0 ? this.#defaultChain : this.#chains[index];
+    if (chain === undefined) {
+      this.stats.noFilterChainMatch.inc();
+      const what = sniffed.transport === "tls" ? `TLS${sniffed.serverName === "" ? "" : ` for ${sniffed.serverName}`}` : "plaintext";
+      this.#dependencies.onRefused(this.config.name, remote, local, `no filter chain takes ${what}`);
+      accepted.socket.resetAndDestroy();
+      return;
+    }
+    chain.chain.accept(accepted, this.#eventsOf(chain, accepted));
+  }
+
+  #eventsOf(chain: RuntimeChain, accepted: Accepted): ChainEvents {
+    return {
+      onOpen: (active) => {
+        chain.active.add(active);
+        if (this.#draining || this.#retired.has(chain)) active.drain();
+      },
+      onClosed: (active) => {
+        chain.active.delete(active);
+        if (chain.active.size === 0) this.#retired.delete(chain);
+      },
+      onTlsHandshake: () => this.stats.sslHandshake.inc(),
+      onTlsFailure: (failure: TlsFailure, detail: string) => {
+        this.stats.countTlsFailure(failure);
+        this.#dependencies.onRefused(this.config.name, accepted.remote, accepted.local, `${failure}: ${detail}`);
+      },
+    };
+  }
+}
+
+const ignore = (): void => undefined;
+
+function addressText(config: ListenerConfig): string {
+  return `${config.address.host}_${config.address.port}`;
+}

@@ -1,0 +1,92 @@
+// Does a request fit a route? Envoy's rules; path matching leaves the query out.
+import { RE2JS } from "re2js";
+import type { HeaderMatch, PathMatch, QueryMatch, RouteMatch } from "../config/route-config.ts";
+import { HeaderId, headerIdOf } from "../http/header-id.ts";
+import type { RequestHead } from "../http/stream.ts";
+import { compileStringMatch } from "../transport/san-match.ts";
+
+export type RequestPredicate = (head: RequestHead, path: string) => boolean;
+
+/** A predicate over the request and its path without query. */
+export function compileRouteMatch(match: RouteMatch): RequestPredicate {
+  const tests: RequestPredicate[] = [compilePath(match.path)];
+  for (const header of match.headers) tests.push(compileHeader(header));
+  if (match.query.length > 0) tests.push(compileQuery(match.query));
+  if (match.grpcOnly) tests.push((head) => /^application\/grpc(\+|;|$)/.test(head.headers.get(HeaderId["content-type"]) ?? ""));
+  const [first, second] = tests as [RequestPredicate, RequestPredicate | undefined];
+  if (tests.length === 1) return first;
+  if (tests.length === 2) return (head, path) => first(head, path) && second!(head, path);
+  return (head, path) => tests.every((test) => test(head, path));
+}
+
+function compilePath(match: PathMatch): RequestPredicate {
+  const { kind, value, caseSensitive } = match;
+  if (kind === "regex") {
+    const regex = RE2JS.compile(value);
+    return (_head, path) => regex.matches(path);
+  }
+  if (kind === "prefix" && value === "/") return () => true;
+  const wanted = caseSensitive ? value : value.toLowerCase();
+  const fold = caseSensitive ? (path: string) => path : (path: string) => path.toLowerCase();
+  switch (kind) {
+    case "exact":
+      return (_head, path) => fold(path) === wanted;
+    case "prefix":
+      return (_head, path) => fold(path).startsWith(wanted);
+    case "segmentPrefix":
+      return (_head, path) => {
+        const folded = fold(path);
+        return folded.startsWith(wanted) && (folded.length === wanted.length || folded[wanted.length] === "/");
+      };
+  }
+}
+
+function compileHeader(match: HeaderMatch): RequestPredicate {
+  const read = headerReader(match.name);
+  const { range, invert, treatMissingAsEmpty } = match;
+  const test = match.match === undefined ? undefined : compileStringMatch(match.match);
+  return (head) => {
+    let value = read(head);
+    if (value === undefined && treatMissingAsEmpty) value = "";
+    let matched: boolean;
+    if (test !== undefined) {
+      // Envoy: a value that is not there matches neither the test nor its inverse.
+      if (value === undefined) return false;
+      matched = test(value);
+    } else if (range !== undefined) {
+      if (value === undefined) return false;
+      matched = /^[+-]?\d+$/.test(value) && Number(value) >= range.start && Number(value) < range.end;
+    } else matched = value !== undefined;
+    return matched !== invert;
+  };
+}
+
+function headerReader(name: string): (head: RequestHead) => string | undefined {
+  switch (name) {
+    case ":method":
+      return (head) => head.method;
+    case ":authority":
+    case "host":
+      return (head) => head.authority;
+    case ":path":
+      return (head) => head.path;
+    case ":scheme":
+      return (head) => head.scheme;
+  }
+  const lower = name.toLowerCase();
+  const id = headerIdOf(lower);
+  return id === 0 ? (head) => head.headers.getByName(lower) : (head) => (head.headers.has(id) ? head.headers.getByName(lower) : undefined);
+}
+
+function compileQuery(matches: readonly QueryMatch[]): RequestPredicate {
+  const compiled = matches.map((each) => ({ name: each.name, test: each.match === undefined ? () => true : compileStringMatch(each.match) }));
+  return (head) => {
+    const mark = head.path.indexOf("?");
+    if (mark < 0) return false;
+    const parameters = new URLSearchParams(head.path.slice(mark + 1));
+    return compiled.every(({ name, test }) => {
+      const value = parameters.get(name);
+      return value !== null && test(value);
+    });
+  };
+}

@@ -1,0 +1,122 @@
+// One try at one host: waits for a connection, sends the request, hears the response, and tells the router.
+import type { Cause } from "../failure/causes.ts";
+import type { HeaderList } from "../http/header-list.ts";
+import type { RequestHead, ResponseHead, UpstreamStream } from "../http/stream.ts";
+import type { Cluster } from "../upstream/cluster.ts";
+import type { UpstreamHost } from "../upstream/host.ts";
+import type { PoolWaiter } from "../upstream/pool/pool.ts";
+
+/** The router, as an attempt sees it. Calls of an attempt that was cancelled don't come. */
+export interface AttemptOwner {
+  /** The stream is open and the request's head is on it. */
+  onAttemptReady(attempt: UpstreamAttempt): void;
+  onAttemptInformational(head: ResponseHead): void;
+  onAttemptHeaders(attempt: UpstreamAttempt, head: ResponseHead, end: boolean): void;
+  onAttemptData(chunk: Uint8Array, end: boolean): void;
+  onAttemptTrailers(trailers: HeaderList): void;
+  onAttemptFailed(attempt: UpstreamAttempt, cause: Cause, detail: string): void;
+  onAttemptWritable(): void;
+}
+
+export class UpstreamAttempt implements PoolWaiter {
+  readonly cluster: Cluster;
+  readonly host: UpstreamHost;
+  stream: UpstreamStream | undefined = undefined;
+  /** The connection had carried a request before. */
+  reused = false;
+  responseStarted = false;
+  readonly #owner: AttemptOwner;
+  readonly #startedAt: number;
+  #head: RequestHead;
+  #endWithHead: boolean;
+  #over = false;
+  #waiting = true;
+
+  constructor(owner: AttemptOwner, cluster: Cluster, host: UpstreamHost, head: RequestHead, endWithHead: boolean, now: number) {
+    this.#owner = owner;
+    this.cluster = cluster;
+    this.host = host;
+    this.#head = head;
+    this.#endWithHead = endWithHead;
+    this.#startedAt = now;
+  }
+
+  start(): void {
+    const { cluster, host } = this;
+    cluster.breaker.requests += 1;
+    cluster.stats.rqTotal.inc();
+    cluster.stats.rqActive.inc();
+    host.rqActive += 1;
+    host.rqTotal += 1;
+    cluster.poolOf(host).acquire(this);
+  }
+
+  /** Gives the attempt up. */
+  cancel(): void {
+    if (this.#over) return;
+    this.#finish();
+    if (this.#waiting) this.cluster.poolOf(this.host).cancel(this);
+    else if (this.stream !== undefined) {
+      this.cluster.stats.rqTxReset.inc();
+      this.stream.reset();
+    }
+  }
+
+  onPoolReady(stream: UpstreamStream, reused: boolean): void {
+    this.#waiting = false;
+    this.stream = stream;
+    this.reused = reused;
+    stream.sendHeaders(this.#head, this.#endWithHead);
+    this.#owner.onAttemptReady(this);
+  }
+
+  onPoolFailure(cause: Cause, detail: string): void {
+    this.#waiting = false;
+    this.#finish();
+    this.host.rqError += 1;
+    this.#owner.onAttemptFailed(this, cause, detail);
+  }
+
+  onInformational(head: ResponseHead): void {
+    this.#owner.onAttemptInformational(head);
+  }
+
+  onResponseHeaders(head: ResponseHead, end: boolean): void {
+    this.responseStarted = true;
+    if (head.status >= 500) this.host.rqError += 1;
+    else this.host.rqSuccess += 1;
+    if (end) this.#finish();
+    this.#owner.onAttemptHeaders(this, head, end);
+  }
+
+  onResponseData(chunk: Uint8Array, end: boolean): void {
+    if (end) this.#finish();
+    this.#owner.onAttemptData(chunk, end);
+  }
+
+  onResponseTrailers(trailers: HeaderList): void {
+    this.#finish();
+    this.#owner.onAttemptTrailers(trailers);
+  }
+
+  onUpstreamReset(cause: Cause, detail: string): void {
+    this.#finish();
+    this.host.rqError += 1;
+    this.cluster.stats.rqRxReset.inc();
+    this.#owner.onAttemptFailed(this, cause, detail);
+  }
+
+  onUpstreamWritable(): void {
+    this.#owner.onAttemptWritable();
+  }
+
+  #finish(): void {
+    if (this.#over) return;
+    this.#over = true;
+    const { cluster, host } = this;
+    cluster.breaker.requests -= 1;
+    cluster.stats.rqActive.dec();
+    cluster.stats.rqTime.record(performance.now() - this.#startedAt);
+    host.rqActive -= 1;
+  }
+}

@@ -1,0 +1,120 @@
+// A socket as codecs see it: bytes in through the shared buffer, bytes out through one writer, and one close.
+import type { Socket } from "node:net";
+import type { TLSSocket } from "node:tls";
+import type { BlockPool } from "./block-pool.ts";
+import type { FlushQueue } from "./flush-queue.ts";
+import { SocketWriter } from "./socket-writer.ts";
+import type { SharedReadBuffer } from "./shared-read-buffer.ts";
+
+/** What sockets of one thread share. Made once by proxy.ts. */
+export interface IoContext {
+  readonly reads: SharedReadBuffer;
+  readonly queue: FlushQueue;
+  readonly blocks: BlockPool;
+}
+
+export interface ConnectionReceiver {
+  /** buffer[0, length), valid during the call. */
+  onBytes(buffer: Buffer, length: number): void;
+  /** The peer sent FIN; the other direction may still be open. */
+  onEnd(): void;
+  /** There is room again after `isBlocked`. */
+  onWritable(): void;
+  /** Once, last. `error` is the socket's, if any. */
+  onClose(error: NodeJS.ErrnoException | undefined): void;
+}
+
+export class Connection {
+  readonly socket: Socket | TLSSocket;
+  readonly writer: SocketWriter;
+  readonly #io: IoContext;
+  #receiver: ConnectionReceiver | undefined;
+  #error: NodeJS.ErrnoException | undefined = undefined;
+  #paused = false;
+  #ended = false;
+
+  constructor(socket: Socket | TLSSocket, io: IoContext) {
+    this.socket = socket;
+    this.#io = io;
+    this.#receiver = undefined;
+    this.writer = new SocketWriter(socket, io.queue, io.blocks);
+    socket.on("error", this.#onError);
+    socket.on("close", this.#onClose);
+    socket.on("drain", this.#onDrain);
+    socket.on("end", this.#onEnd);
+  }
+
+  /** Hands the connection to a codec. Bytes flow from here on; for sockets opened with `onread`, pass `attached`. */
+  start(receiver: ConnectionReceiver, attached: boolean): void {
+    this.#receiver = receiver;
+    if (attached) return;
+    this.#io.queue.enter();
+    this.#io.reads.attach(this.socket, this.onBytes);
+    this.#io.queue.leave();
+  }
+
+  /** The read callback, also for `onread` of sockets that we open. */
+  readonly onBytes = (buffer: Buffer, length: number): boolean => {
+    const queue = this.#io.queue;
+    queue.enter();
+    this.#receiver?.onBytes(buffer, length);
+    queue.leave();
+    return !this.#paused;
+  };
+
+  pause(): void {
+    if (this.#paused) return;
+    this.#paused = true;
+    this.socket.pause();
+  }
+
+  resume(): void {
+    if (!this.#paused) return;
+    this.#paused = false;
+    if (!this.socket.destroyed) this.socket.resume();
+  }
+
+  get isPaused(): boolean {
+    return this.#paused;
+  }
+
+  get isEnded(): boolean {
+    return this.#ended;
+  }
+
+  /** Sends what is pending, then FIN. */
+  end(): void {
+    this.writer.end();
+  }
+
+  /** Closes at once; with `reset` the peer sees RST. */
+  destroy(reset = false): void {
+    if (this.socket.destroyed) return;
+    if (reset && "resetAndDestroy" in this.socket && !("encrypted" in this.socket)) this.socket.resetAndDestroy();
+    else this.socket.destroy();
+  }
+
+  readonly #onError = (error: NodeJS.ErrnoException): void => {
+    this.#error ??= error;
+  };
+
+  readonly #onEnd = (): void => {
+    this.#ended = true;
+    this.#io.queue.enter();
+    this.#receiver?.onEnd();
+    this.#io.queue.leave();
+  };
+
+  readonly #onDrain = (): void => {
+    this.#io.queue.enter();
+    this.#receiver?.onWritable();
+    this.#io.queue.leave();
+  };
+
+  readonly #onClose = (): void => {
+    this.#io.queue.enter();
+    this.#receiver?.onClose(this.#error);
+    this.#receiver = undefined;
+    this.#io.queue.leave();
+  };
+}

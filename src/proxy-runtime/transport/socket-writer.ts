@@ -1,0 +1,125 @@
+// Output of one socket, gathered during a turn of the event loop and sent in one write. Small messages are one latin1
+// string, head and body together; larger ones are copied into reused blocks. Order is kept across both.
+import type { Socket } from "node:net";
+import { BLOCK_BYTES, type Block, type BlockPool } from "./block-pool.ts";
+import type { FlushQueue, Flushable } from "./flush-queue.ts";
+
+// Up to here joining bytes to the head's string is cheaper than a block.
+const SMALL_BYTES = 4096;
+const MAX_TEXT = 32768;
+/** With more than this unsent the sender is asked to stop. */
+export const WRITE_HIGH_WATER = 262144;
+
+export class SocketWriter implements Flushable {
+  readonly #socket: Socket;
+  readonly #queue: FlushQueue;
+  readonly #blocks: BlockPool;
+  #text = "";
+  #block: Block | undefined = undefined;
+  #used = 0;
+  #queued = false;
+  #ending = false;
+
+  constructor(socket: Socket, queue: FlushQueue, blocks: BlockPool) {
+    this.#socket = socket;
+    this.#queue = queue;
+    this.#blocks = blocks;
+  }
+
+  /** Appends latin1 text, such as a head. */
+  writeText(text: string): void {
+    if (this.#block !== undefined && this.#used + text.length <= BLOCK_BYTES) {
+      this.#used += this.#block.bytes.latin1Write(text, this.#used);
+    } else {
+      this.#sendBlock();
+      this.#text += text;
+      if (this.#text.length > MAX_TEXT) this.#sendText();
+    }
+    this.#enqueue();
+  }
+
+  /** Appends bytes; they are copied, the view may be reused at once. */
+  writeBytes(view: Uint8Array): void {
+    const length = view.length;
+    if (length === 0) return;
+    if (this.#block === undefined && length <= SMALL_BYTES && this.#text.length + length <= MAX_TEXT) {
+      this.#text += (view as Buffer).latin1Slice(0, length);
+    } else {
+      this.#copy(view);
+    }
+    this.#enqueue();
+  }
+
+  #copy(view: Uint8Array): void {
+    if (this.#block === undefined) {
+      this.#block = this.#blocks.take();
+      this.#used = 0;
+      if (this.#text.length > 0) {
+        this.#used = this.#block.bytes.latin1Write(this.#text, 0);
+        this.#text = "";
+      }
+    }
+    let offset = 0;
+    while (offset < view.length) {
+      const room = BLOCK_BYTES - this.#used;
+      if (room === 0) {
+        this.#sendBlock();
+        this.#block = this.#blocks.take();
+        continue;
+      }
+      const piece = view.length - offset <= room ? view.subarray(offset) : view.subarray(offset, offset + room);
+      this.#block!.bytes.set(piece, this.#used);
+      this.#used += piece.length;
+      offset += piece.length;
+    }
+  }
+
+  /** After what is pending, a FIN. */
+  end(): void {
+    this.#ending = true;
+    this.#enqueue();
+  }
+
+  /** True while so much is unsent that the sender should stop; the socket's 'drain' tells when it may go on. */
+  get isBlocked(): boolean {
+    return this.#socket.writableLength + this.#text.length + this.#used > WRITE_HIGH_WATER;
+  }
+
+  /** Bytes not yet taken by the kernel. */
+  get pendingBytes(): number {
+    return this.#socket.writableLength + this.#text.length + this.#used;
+  }
+
+  flush(): void {
+    this.#queued = false;
+    this.#sendText();
+    this.#sendBlock();
+    if (this.#ending) {
+      this.#ending = false;
+      if (!this.#socket.destroyed) this.#socket.end();
+    }
+  }
+
+  #sendText(): void {
+    if (this.#text.length === 0) return;
+    const text = this.#text;
+    this.#text = "";
+    if (!this.#socket.destroyed) this.#socket.write(text, "latin1");
+  }
+
+  #sendBlock(): void {
+    const block = this.#block;
+    if (block === undefined) return;
+    const used = this.#used;
+    this.#block = undefined;
+    this.#used = 0;
+    if (this.#socket.destroyed) block.release();
+    else this.#socket.write(used === BLOCK_BYTES ? block.bytes : block.bytes.subarray(0, used), block.release);
+  }
+
+  #enqueue(): void {
+    if (this.#queued) return;
+    this.#queued = true;
+    this.#queue.add(this);
+  }
+}

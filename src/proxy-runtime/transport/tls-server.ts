@@ -1,0 +1,122 @@
+// TLS termination for one filter chain. Connections come sniffed from a listener; a tls.Server that never listens makes
+// the TLS socket, because only its own 'secure' listener enforces rejectUnauthorized: `new TLSSocket(…)` accepts any
+// client certificate (seen in Node 26.10).
+import type { Socket } from "node:net";
+import { createServer, type Server, type TLSSocket } from "node:tls";
+import type { DownstreamTlsConfig } from "../config/tls-config.ts";
+import { compileSanMatches, parseSubjectAltNames, type SubjectAltNames } from "./san-match.ts";
+import { isMissingSecret, type Secrets } from "./secrets.ts";
+
+export type TlsFailure =
+  | "missing_secret"
+  | "handshake_failed"
+  | "no_certificate"
+  | "verify_failed"
+  | "san_mismatch"
+  | "timeout"
+  | "closed";
+
+/** A client that passed: what its certificate says, if it showed one. */
+export interface TlsPeer {
+  readonly names: SubjectAltNames | undefined;
+  readonly subject: string;
+  /** SHA-256 of the certificate, lower-case hexadecimal; empty without one. */
+  readonly hash: string;
+}
+
+export type TlsDone = (outcome: { socket: TLSSocket; peer: TlsPeer } | { failure: TlsFailure; detail: string }) => void;
+
+export class TlsServer {
+  readonly #config: DownstreamTlsConfig;
+  readonly #secrets: Secrets;
+  readonly #server: Server;
+  readonly #pending = new Map<Socket, TlsDone>();
+  #namesAccepted: (names: SubjectAltNames) => boolean = () => true;
+  #generation = -1;
+
+  /** @param handshakeTimeoutMs 0: none of our own. */
+  constructor(config: DownstreamTlsConfig, secrets: Secrets, handshakeTimeoutMs: number) {
+    this.#config = config;
+    this.#secrets = secrets;
+    const verify = config.validationSecret !== undefined;
+    this.#server = createServer({
+      requestCert: verify || config.requireClientCertificate,
+      rejectUnauthorized: config.requireClientCertificate && verify,
+      handshakeTimeout: handshakeTimeoutMs > 0 ? handshakeTimeoutMs : 120000,
+      minVersion: config.minVersion,
+      maxVersion: config.maxVersion,
+      // Without a common protocol the handshake goes on without one, as Envoy's does.
+      ...(config.alpn.length > 0 ? { ALPNCallback: ({ protocols }: { protocols: string[] }) => config.alpn.find((each) => protocols.includes(each)) } : {}),
+    });
+    this.#server.on("secureConnection", this.#onSecure);
+    this.#server.on("tlsClientError", this.#onError);
+  }
+
+  /** Shakes hands on an accepted socket whose first bytes have been put back. */
+  accept(socket: Socket, done: TlsDone): void {
+    if (!this.#refresh(done)) {
+      socket.destroy();
+      return;
+    }
+    this.#pending.set(socket, done);
+    socket.once("close", () => this.#finish(socket, { failure: "closed", detail: "connection closed during the TLS handshake" }));
+    this.#server.emit("connection", socket);
+  }
+
+  #refresh(done: TlsDone): boolean {
+    if (this.#generation === this.#secrets.generation) return true;
+    try {
+      const options = this.#secrets.optionsFor(this.#config);
+      if (isMissingSecret(options)) {
+        done({ failure: "missing_secret", detail: `secret ${options.missing} has not arrived` });
+        return false;
+      }
+      this.#server.setSecureContext(options);
+    } catch (error) {
+      done({ failure: "missing_secret", detail: `secret is not usable: ${(error as Error).message}` });
+      return false;
+    }
+    this.#namesAccepted = compileSanMatches([...this.#config.sanMatches, ...this.#secrets.sanMatchesOf(this.#config)]);
+    this.#generation = this.#secrets.generation;
+    return true;
+  }
+
+  readonly #onSecure = (tlsSocket: TLSSocket): void => {
+    const raw = (tlsSocket as unknown as { _parent: Socket })._parent;
+    const certificate = this.#config.validationSecret === undefined ? undefined : tlsSocket.getPeerX509Certificate();
+    let failure: { failure: TlsFailure; detail: string } | undefined;
+    let names: SubjectAltNames | undefined;
+    if (certificate === undefined) {
+      if (this.#config.requireClientCertificate) failure = { failure: "no_certificate", detail: "client showed no certificate" };
+    } else {
+      names = parseSubjectAltNames(certificate.subjectAltName);
+      if (!tlsSocket.authorized) failure = { failure: "verify_failed", detail: String(tlsSocket.authorizationError) };
+      else if (!this.#namesAccepted(names)) failure = { failure: "san_mismatch", detail: `client is ${names.uris[0] ?? names.dns[0] ?? "nameless"}` };
+    }
+    if (failure !== undefined) {
+      tlsSocket.destroy();
+      this.#finish(raw, failure);
+      return;
+    }
+    this.#finish(raw, { socket: tlsSocket, peer: { names, subject: certificate?.subject ?? "", hash: certificate?.fingerprint256.replaceAll(":", "").toLowerCase() ?? "" } });
+  };
+
+  readonly #onError = (error: NodeJS.ErrnoException, tlsSocket: TLSSocket): void => {
+    const raw = (tlsSocket as unknown as { _parent: Socket })._parent;
+    const code = error.code ?? "";
+    const failure: TlsFailure =
+      code === "ERR_TLS_HANDSHAKE_TIMEOUT" ? "timeout"
+      : code === "ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE" ? "no_certificate"
+      : code.startsWith("ERR_SSL") || code === "ECONNRESET" ? "handshake_failed"
+      : "verify_failed";
+    tlsSocket.destroy();
+    this.#finish(raw, { failure, detail: code === "" ? error.message : code });
+  };
+
+  #finish(raw: Socket, outcome: Parameters<TlsDone>[0]): void {
+    const done = this.#pending.get(raw);
+    if (done === undefined) return;
+    this.#pending.delete(raw);
+    done(outcome);
+  }
+}

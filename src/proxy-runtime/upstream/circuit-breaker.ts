@@ -1,0 +1,30 @@
+// Limits of one cluster and what counts against them. Envoy's defaults: 1024 of each, 3 retries.
+import type { CircuitBreakerConfig } from "../config/cluster-config.ts";
+
+export class CircuitBreaker {
+  limits: CircuitBreakerConfig;
+  connections = 0;
+  pending = 0;
+  requests = 0;
+  retries = 0;
+
+  constructor(limits: CircuitBreakerConfig) {
+    this.limits = limits;
+  }
+
+  admitsConnection(): boolean {
+    return this.connections < this.limits.maxConnections;
+  }
+
+  admitsPending(): boolean {
+    return this.pending < this.limits.maxPendingRequests;
+  }
+
+  admitsRequest(): boolean {
+    return this.requests < this.limits.maxRequests;
+  }
+
+  admitsRetry(): boolean {
+    return this.retries < this.limits.maxRetries;
+  }
+}

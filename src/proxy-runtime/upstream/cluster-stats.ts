@@ -1,0 +1,114 @@
+// A cluster's counters under Envoy's names, resolved once.
+import type { Counter, Gauge, Histogram, StatsScope, StatsStore } from "../telemetry/stats-store.ts";
+
+export class ClusterStats {
+  readonly cxTotal: Counter;
+  readonly cxActive: Gauge;
+  readonly cxHttp1Total: Counter;
+  readonly cxConnectFail: Counter;
+  readonly cxConnectTimeout: Counter;
+  readonly cxDestroy: Counter;
+  readonly cxOverflow: Counter;
+  readonly cxIdleTimeout: Counter;
+  readonly cxMaxRequests: Counter;
+  readonly cxNoneHealthy: Counter;
+  readonly cxProtocolError: Counter;
+  readonly cxRxBytes: Counter;
+  readonly cxTxBytes: Counter;
+  readonly cxConnectMs: Histogram;
+  readonly rqTotal: Counter;
+  readonly rqActive: Gauge;
+  readonly rqCompleted: Counter;
+  readonly rqPendingTotal: Counter;
+  readonly rqPendingActive: Gauge;
+  readonly rqPendingOverflow: Counter;
+  readonly rqPendingFailureEject: Counter;
+  readonly rqTimeout: Counter;
+  readonly rqPerTryTimeout: Counter;
+  readonly rqRxReset: Counter;
+  readonly rqTxReset: Counter;
+  readonly rqCancelled: Counter;
+  readonly rqRetry: Counter;
+  readonly rqRetrySuccess: Counter;
+  readonly rqRetryOverflow: Counter;
+  readonly rqRetryLimitExceeded: Counter;
+  readonly rqTime: Histogram;
+  readonly sslHandshake: Counter;
+  readonly sslConnectionError: Counter;
+  readonly sslFailVerifySan: Counter;
+  readonly membershipTotal: Gauge;
+  readonly membershipHealthy: Gauge;
+  readonly membershipChange: Counter;
+  readonly updateSuccess: Counter;
+  readonly healthyPanic: Counter;
+  readonly #scope: StatsScope;
+  readonly #codes: (Counter | undefined)[] = [];
+  readonly #classes: (Counter | undefined)[] = [];
+  readonly #retryCodes: (Counter | undefined)[] = [];
+
+  constructor(store: StatsStore, name: string) {
+    const scope = store.scope("cluster.", name, "envoy_cluster_", "envoy_cluster_name");
+    this.#scope = scope;
+    this.cxTotal = scope.counter("upstream_cx_total");
+    this.cxActive = scope.gauge("upstream_cx_active");
+    this.cxHttp1Total = scope.counter("upstream_cx_http1_total");
+    this.cxConnectFail = scope.counter("upstream_cx_connect_fail");
+    this.cxConnectTimeout = scope.counter("upstream_cx_connect_timeout");
+    this.cxDestroy = scope.counter("upstream_cx_destroy");
+    this.cxOverflow = scope.counter("upstream_cx_overflow");
+    this.cxIdleTimeout = scope.counter("upstream_cx_idle_timeout");
+    this.cxMaxRequests = scope.counter("upstream_cx_max_requests");
+    this.cxNoneHealthy = scope.counter("upstream_cx_none_healthy");
+    this.cxProtocolError = scope.counter("upstream_cx_protocol_error");
+    this.cxRxBytes = scope.counter("upstream_cx_rx_bytes_total");
+    this.cxTxBytes = scope.counter("upstream_cx_tx_bytes_total");
+    this.cxConnectMs = scope.histogram("upstream_cx_connect_ms", "ms");
+    this.rqTotal = scope.counter("upstream_rq_total");
+    this.rqActive = scope.gauge("upstream_rq_active");
+    this.rqCompleted = scope.counter("upstream_rq_completed");
+    this.rqPendingTotal = scope.counter("upstream_rq_pending_total");
+    this.rqPendingActive = scope.gauge("upstream_rq_pending_active");
+    this.rqPendingOverflow = scope.counter("upstream_rq_pending_overflow");
+    this.rqPendingFailureEject = scope.counter("upstream_rq_pending_failure_eject");
+    this.rqTimeout = scope.counter("upstream_rq_timeout");
+    this.rqPerTryTimeout = scope.counter("upstream_rq_per_try_timeout");
+    this.rqRxReset = scope.counter("upstream_rq_rx_reset");
+    this.rqTxReset = scope.counter("upstream_rq_tx_reset");
+    this.rqCancelled = scope.counter("upstream_rq_cancelled");
+    this.rqRetry = scope.counter("upstream_rq_retry");
+    this.rqRetrySuccess = scope.counter("upstream_rq_retry_success");
+    this.rqRetryOverflow = scope.counter("upstream_rq_retry_overflow");
+    this.rqRetryLimitExceeded = scope.counter("upstream_rq_retry_limit_exceeded");
+    this.rqTime = scope.histogram("upstream_rq_time", "ms");
+    this.sslHandshake = scope.counter("ssl.handshake");
+    this.sslConnectionError = scope.counter("ssl.connection_error");
+    this.sslFailVerifySan = scope.counter("ssl.fail_verify_san");
+    this.membershipTotal = scope.gauge("membership_total");
+    this.membershipHealthy = scope.gauge("membership_healthy");
+    this.membershipChange = scope.counter("membership_change");
+    this.updateSuccess = scope.counter("update_success");
+    this.healthyPanic = scope.counter("lb_healthy_panic");
+  }
+
+  /** Counts a final response: upstream_rq_completed, _200 and _2xx. */
+  countResponse(status: number): void {
+    this.rqCompleted.inc();
+    (this.#codes[status] ??= this.#scope.counter(`upstream_rq_${status}`, {
+      name: "upstream_rq",
+      tags: [["envoy_response_code", String(status)]],
+    })).inc();
+    const kind = Math.floor(status / 100);
+    (this.#classes[kind] ??= this.#scope.counter(`upstream_rq_${kind}xx`, {
+      name: "upstream_rq_xx",
+      tags: [["envoy_response_code_class", String(kind)]],
+    })).inc();
+  }
+
+  /** Counts a response that was retried instead of passed on. */
+  countRetriedResponse(status: number): void {
+    (this.#retryCodes[status] ??= this.#scope.counter(`retry.upstream_rq_${status}`, {
+      name: "retry_upstream_rq",
+      tags: [["envoy_response_code", String(status)]],
+    })).inc();
+  }
+}
