@@ -2,12 +2,13 @@
 // everything back when a later table or family fails.
 import { UserError } from "../common/user-error.ts";
 import { explainFailure } from "./diagnosis.ts";
-import { allTables, backendOrder, installedBackends, readBackend } from "./iptables-backend.ts";
+import { allTables, backendOrder, readBackend, readBackends } from "./iptables-backend.ts";
 import type { Backend, BackendState } from "./iptables-backend.ts";
 import { addPassthroughAddress } from "./pod-addresses.ts";
 import { dropEmptyTables } from "./remove-rules.ts";
 import { restore, restoreProgram } from "./restore-tables.ts";
-import { compareFamily, foreignMesh } from "./rules/saved-rules.ts";
+import { compareFamily, foreignMesh, sameOwn } from "./rules/saved-rules.ts";
+import type { SavedTable } from "./rules/saved-rules.ts";
 import { replaceBlock, revertBlock } from "./rules/table-changes.ts";
 import type { Family, FamilyRules, TableName } from "./rules/table-rules.ts";
 
@@ -34,7 +35,7 @@ interface Change {
 
 /** Throws UserError; the namespace is then as it was. */
 export async function applyRules(request: ApplyRequest): Promise<ApplyOutcome> {
-  const states = await Promise.all(installedBackends(request.path).map((backend) => readBackend(backend, request.path)));
+  const states = await readBackends(request.path);
   refuseForeignMesh(states);
   const failures: UserError[] = [];
   for (const state of backendOrder(states)) {
@@ -55,8 +56,7 @@ async function finish(before: BackendState, changes: readonly Change[], request:
     const moved = wantsV6 ? await addPassthroughAddress(request.path) : false;
     return { backend: before.backend, changed: changes.length > 0 || moved };
   } catch (error) {
-    await revertChanges(before, changes, request.path);
-    throw error;
+    throw error instanceof UserError ? await revertChanges(before, changes, error, request.path) : error;
   }
 }
 
@@ -103,29 +103,32 @@ async function applyChanges(state: BackendState, changes: readonly Change[], pat
     if (input.length === 0) continue;
     const result = await restore(state.backend, family, input.join(""), path);
     if (result.ok) continue;
-    await revertChanges(state, changes, path);
-    return explainFailure(restoreProgram(state.backend, family), result.stderr);
+    return revertChanges(state, changes, explainFailure(restoreProgram(state.backend, family), result.stderr), path);
   }
   return undefined;
 }
 
-async function revertChanges(before: BackendState, changes: readonly Change[], path: string | undefined): Promise<void> {
+/** Puts the changed tables back; resolves to `cause`, or to one that also says what could not be put back. */
+async function revertChanges(
+  before: BackendState,
+  changes: readonly Change[],
+  cause: UserError,
+  path: string | undefined,
+): Promise<UserError> {
   const now = await readBackend(before.backend, path);
+  const problems: string[] = [];
   for (const { family, table } of changes) {
-    const saved = now.tables[family].find((each) => each.table === table);
-    const block =
-      saved === undefined
-        ? undefined
-        : revertBlock(
-            before.tables[family].find((each) => each.table === table),
-            saved,
-          );
-    if (block === undefined) continue;
-    const result = await restore(before.backend, family, block, path);
-    if (!result.ok) {
-      throw new UserError(`can't put the ${table} table back: ${result.stderr.trim()}`, "remove what is left with: meshctl init --cleanup");
-    }
+    const find = (state: BackendState): SavedTable | undefined => state.tables[family].find((each) => each.table === table);
+    const [old, saved] = [find(before), find(now)];
+    const block = saved === undefined || sameOwn(old, saved) ? undefined : revertBlock(old, saved);
+    const result = block === undefined ? undefined : await restore(before.backend, family, block, path);
+    if (result?.ok === false) problems.push(`${family} ${table}: ${result.stderr.trim()}`);
   }
   const made = changes.filter(({ family, table }) => !before.tables[family].some((each) => each.table === table));
   await dropEmptyTables(before.backend, made, path);
+  if (problems.length === 0) return cause;
+  return new UserError(
+    `${cause.message}; and this could not be put back: ${problems.join("; ")}`,
+    "remove what is left with: meshctl init --cleanup",
+  );
 }

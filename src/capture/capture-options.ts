@@ -62,7 +62,10 @@ export interface HostFiles {
 
 /** Checks every value. Throws UserError at the first bad one. */
 export function readCaptureOptions(raw: RawOptions, files: HostFiles): CaptureOptions {
-  const text = (key: string): string => String(raw[key] ?? "").trim();
+  const text = (key: string): string => {
+    const value = raw[key];
+    return typeof value === "string" ? value.trim() : "";
+  };
   requireRedirectMode(text("istioInboundInterceptionMode"));
   const outboundPort = readPort("--envoy-port", text("envoyPort"));
   const inboundPort = readPort("--inbound-capture-port", text("inboundCapturePort"));

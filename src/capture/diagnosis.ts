@@ -32,6 +32,39 @@ function lacksNetRaw(): boolean {
   return capabilities !== undefined && ((capabilities >> CAP_NET_RAW) & 1n) === 0n;
 }
 
+/**
+ * Refuses ids that this user namespace does not know: the kernel takes no rule with such an owner and says only EINVAL.
+ * @param maps the texts of uid_map and gid_map, lines of `first-inside first-outside count`.
+ */
+export function requireKnownOwners(
+  owners: { readonly uids: readonly number[]; readonly gids: readonly number[] },
+  maps: { readonly uid: string; readonly gid: string },
+): void {
+  for (const [ids, map, kind] of [
+    [owners.uids, maps.uid, "user"],
+    [owners.gids, maps.gid, "group"],
+  ] as const) {
+    const ranges = map
+      .trim()
+      .split("\n")
+      .map((line) => line.trim().split(/\s+/).map(Number));
+    const unknown =
+      map.trim() === "" ? undefined : ids.find((id) => !ranges.some(([first = 0, , count = 0]) => id >= first && id < first + count));
+    if (unknown === undefined) continue;
+    throw new UserError(
+      `${kind} ${unknown} does not exist in this user namespace, so no rule can name it`,
+      `map more ids into it (unshare --map-auto, with a range in /etc/sub${kind === "user" ? "u" : "g"}id), or give others with --proxy-uid and --proxy-gid`,
+    );
+  }
+}
+
+const FORBIDDEN = /permission denied|operation not permitted|must be root/i;
+
+/** Whether a program failed for want of rights, so that what it would have shown is unknown. */
+export function isForbidden(stderr: string): boolean {
+  return FORBIDDEN.test(stderr);
+}
+
 const KERNEL_HINT =
   "load them on the node: modprobe -a nf_nat nf_conntrack nft_compat iptable_nat ip6table_nat iptable_raw xt_REDIRECT xt_owner xt_conntrack xt_CT";
 
@@ -48,7 +81,7 @@ export function explainFailure(program: string, stderr: string): UserError {
       "make /run writable for this process, or mount an empty volume there",
     );
   }
-  if (/permission denied|operation not permitted|must be root/i.test(stderr)) {
+  if (isForbidden(stderr)) {
     if (lacksNetRaw())
       return new UserError(`${program} needs the capability NET_RAW, which this process doesn't have: ${text}`, ADD_CAPABILITIES);
     return new UserError(

@@ -4,6 +4,7 @@ import { execFile } from "node:child_process";
 import { accessSync, constants, realpathSync } from "node:fs";
 import { join } from "node:path";
 import { UserError } from "../common/user-error.ts";
+import { explainFailure, isForbidden } from "./diagnosis.ts";
 import { hasOwn, parseSave } from "./rules/saved-rules.ts";
 import type { SavedTable } from "./rules/saved-rules.ts";
 import type { Family } from "./rules/table-rules.ts";
@@ -97,6 +98,16 @@ export async function readBackend(backend: Backend, path: string | undefined): P
     tables: { ipv4: v4.tables, ipv6: v6.tables },
     problems: { ...(v4.problem === undefined ? {} : { ipv4: v4.problem }), ...(v6.problem === undefined ? {} : { ipv6: v6.problem }) },
   };
+}
+
+/** Reads every installed backend. Throws when one holds rules that this process may not see. */
+export async function readBackends(path: string | undefined): Promise<readonly BackendState[]> {
+  const states = await Promise.all(installedBackends(path).map((backend) => readBackend(backend, path)));
+  for (const { backend, problems } of states) {
+    const forbidden = Object.values(problems).find(isForbidden);
+    if (forbidden !== undefined) throw explainFailure(`${backend.program}-save`, forbidden);
+  }
+  return states;
 }
 
 export function allTables(state: BackendState): readonly SavedTable[] {

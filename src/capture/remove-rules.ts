@@ -1,7 +1,7 @@
 // Cleanup: takes away everything of ours, from both backends and both families, whatever part of it is there.
 import { UserError } from "../common/user-error.ts";
 import { restore } from "./restore-tables.ts";
-import { allTables, findProgram, installedBackends, readBackend, runTool } from "./iptables-backend.ts";
+import { allTables, findProgram, readBackend, readBackends, runTool } from "./iptables-backend.ts";
 import type { Backend, BackendState } from "./iptables-backend.ts";
 import { removePassthroughAddress } from "./pod-addresses.ts";
 import { foreignMesh, hasOwn } from "./rules/saved-rules.ts";
@@ -19,7 +19,7 @@ export interface Removal {
 export async function planRemoval(
   path: string | undefined,
 ): Promise<{ readonly states: readonly BackendState[]; readonly removals: readonly Removal[] }> {
-  const states = await Promise.all(installedBackends(path).map((backend) => readBackend(backend, path)));
+  const states = await readBackends(path);
   const removals = states.flatMap((state) =>
     (["ipv4", "ipv6"] as const).flatMap((family) =>
       state.tables[family].filter(hasOwn).flatMap((saved): readonly Removal[] => {

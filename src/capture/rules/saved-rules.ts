@@ -132,6 +132,11 @@ function shapeKey(shape: ReadonlyMap<string, readonly string[]>): string {
   return JSON.stringify([...shape].sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
+/** Whether our part of a table is the same in two readings of it. */
+export function sameOwn(before: SavedTable | undefined, now: SavedTable): boolean {
+  return shapeKey(before === undefined ? new Map() : savedShape(before)) === shapeKey(savedShape(now));
+}
+
 export type TableState = "absent" | "same" | "different";
 
 /** How what stands in a table compares with what is wanted there; `wanted` undefined: nothing of ours. */

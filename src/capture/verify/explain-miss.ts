@@ -1,6 +1,6 @@
 // Why a connection of --verify did not arrive: reads the rules again and names the first thing that is wrong with them.
 import type { CaptureOptions } from "../capture-options.ts";
-import { allTables, installedBackends, readBackend } from "../iptables-backend.ts";
+import { allTables, readBackends } from "../iptables-backend.ts";
 import type { BackendState } from "../iptables-backend.ts";
 import type { Endpoint } from "./native-calls.ts";
 import { familyRules } from "../rules/rules.ts";
@@ -35,14 +35,14 @@ const OUTCOME: Readonly<Record<string, string>> = {
 export async function explainMiss(miss: Miss): Promise<Explanation> {
   const outcome = miss.code === undefined ? "did not arrive there in time" : (OUTCOME[miss.code] ?? `failed with ${miss.code}`);
   const message = `${miss.what}: a connection to port ${miss.target.port} of ${miss.target.address} should have been redirected to port ${miss.sidecarPort}, but ${outcome}`;
-  const states = await Promise.all(installedBackends(miss.path).map((backend) => readBackend(backend, miss.path)));
+  const states = await readBackends(miss.path);
   const cause = findCause(miss, states);
   return { message: `${message}: ${cause.message}`, hint: cause.hint };
 }
 
 /** What is wrong with the rules as they can be read; undefined when they are as the options make them. */
 export async function misreadRules(options: CaptureOptions, family: Family, path: string | undefined): Promise<Explanation | undefined> {
-  const states = await Promise.all(installedBackends(path).map((backend) => readBackend(backend, path)));
+  const states = await readBackends(path);
   return misplaced(options, family, states);
 }
 

@@ -18,8 +18,8 @@ export interface Peer {
   /** The pod's address on the link, for the peer to connect to. */
   readonly address: Readonly<Record<Family, string>>;
   /** Runs `open` with this thread in the peer's namespace: sockets that it creates stay there. */
-  from<T>(open: () => Promise<T>): Promise<T>;
-  close(): void;
+  readonly from: <T>(open: () => Promise<T>) => Promise<T>;
+  readonly close: () => void;
 }
 
 /** Undefined when this process may not make namespaces or devices. */

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { explainFailure } from "../../../src/capture/diagnosis.ts";
+import { explainFailure, requireKnownOwners } from "../../../src/capture/diagnosis.ts";
 import { backendOrder } from "../../../src/capture/iptables-backend.ts";
 import type { BackendState } from "../../../src/capture/iptables-backend.ts";
 import { hasIpv6, parseIfInet6 } from "../../../src/capture/pod-addresses.ts";
@@ -40,6 +40,20 @@ describe("a failure of iptables", () => {
       assert.match(error.hint ?? "", hint);
     });
   }
+});
+
+describe("the sidecar's user and group", () => {
+  const maps = { uid: "0 1000 1\n1 100000 65536\n", gid: "         0          0 4294967295\n" };
+
+  test("may be any that the user namespace knows", () => {
+    requireKnownOwners({ uids: [0, 1337, 65536], gids: [1337] }, maps);
+    requireKnownOwners({ uids: [1337], gids: [] }, { uid: "", gid: "" });
+  });
+
+  test("are refused when it doesn't know them", () => {
+    assert.throws(() => requireKnownOwners({ uids: [1337, 65537], gids: [] }, maps), /user 65537 does not exist in this user namespace/);
+    assert.throws(() => requireKnownOwners({ uids: [0], gids: [1337] }, { uid: "0 0 1", gid: "0 0 1" }), /group 1337/);
+  });
 });
 
 describe("the choice between nf_tables and legacy", () => {
