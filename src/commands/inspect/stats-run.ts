@@ -11,6 +11,7 @@ import { parseDurationMs } from "../../common/duration.ts";
 import { UserError } from "../../common/user-error.ts";
 import { parseConfigDump } from "./proxy-config/config-dump.ts";
 import { goldenSignals, type GoldenSignals } from "./traffic/golden-signals.ts";
+import { formatMs } from "./traffic/latency-text.ts";
 import { growth, parseSamples, type Sample } from "./traffic/prometheus-text.ts";
 import { isTrafficMetric } from "./traffic/traffic.ts";
 
@@ -103,12 +104,6 @@ function toCells(signals: GoldenSignals): string[] {
     formatMs(latencyMs.p99),
     tcpConnections === undefined ? "-" : String(tcpConnections),
   ];
-}
-
-/** Whole milliseconds, one decimal below ten. */
-export function formatMs(ms: number | undefined): string {
-  if (ms === undefined) return "-";
-  return ms < 9.95 ? `${ms.toFixed(1)}ms` : `${Math.round(ms)}ms`;
 }
 
 /** Keys as `linkerd viz stat -o json` names them. */

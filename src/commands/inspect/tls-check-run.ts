@@ -7,16 +7,19 @@ import { formatTable } from "../../cli/table.ts";
 import { closestWord } from "../../common/closest-word.ts";
 import { UserError } from "../../common/user-error.ts";
 import { Port } from "../../xds/names.ts";
-import { toCamelCase, type Json } from "./proxy-config/envoy-json.ts";
+import { compareKeys, toCamelCase, type Json } from "./proxy-config/envoy-json.ts";
 import { heldCertificates, type HeldCertificate } from "./tls/held-certificates.ts";
-import { agreementOf, isService, type Agreement, type AuthenticationReport } from "./tls/tls-agreement.ts";
+import { agreementOf, effectiveClientMode, isService, type Agreement, type AuthenticationReport } from "./tls/tls-agreement.ts";
 
 interface ServiceRow {
   readonly host: string;
   readonly port: number;
+  readonly subset: string | null;
   readonly status: Agreement;
   readonly server: string;
   readonly client: string;
+  /** No DestinationRule says what the client does: it follows from the endpoints. */
+  readonly isAutomatic: boolean;
   readonly authnPolicy: string | null;
   readonly destinationRule: string | null;
   readonly serverIdentities: readonly string[];
@@ -66,7 +69,11 @@ function selectServices(reports: readonly AuthenticationReport[], service: strin
     const hint = hosts.length === 0 ? "it knows no services" : `known: ${hosts.join(", ")}`;
     throw new UserError(`this workload knows no service ${service}`, near === undefined ? hint : `did you mean ${near}? ${hint}`);
   }
-  return chosen.sort((a, b) => (a.host === b.host ? a.port - b.port : a.host < b.host ? -1 : 1));
+  return chosen.sort((a, b) => compareKeys(keyOf(a), keyOf(b)));
+}
+
+function keyOf(report: AuthenticationReport): (string | number)[] {
+  return [report.host, report.port, report.subset ?? ""];
 }
 
 function toRow(report: AuthenticationReport): ServiceRow {
@@ -74,9 +81,11 @@ function toRow(report: AuthenticationReport): ServiceRow {
   return {
     host: report.host,
     port: report.port,
-    status: agreementOf(report.serverMode, report.clientMode),
+    subset: report.subset ?? null,
+    status: agreementOf(report),
     server: report.serverMode,
-    client: report.clientMode,
+    client: effectiveClientMode(report),
+    isAutomatic: report.clientMode === "AUTO",
     authnPolicy: named(report.policy),
     destinationRule: named(report.destinationRule),
     serverIdentities: report.serverIdentities,
@@ -90,13 +99,16 @@ function roundDays(certificate: HeldCertificate): HeldCertificate {
 function print(context: CommandContext, services: readonly ServiceRow[], certificates: readonly HeldCertificate[]): void {
   const style = styleFor(context.stdout, context.env);
   const colours = { OK: style.green, PLAINTEXT: style.yellow, CONFLICT: style.red };
-  const place = (row: ServiceRow): string => `${row.host}:${row.port}`;
-  const rows = services.map((row) => [place(row), row.status, row.server, row.client, row.authnPolicy ?? "-", row.destinationRule ?? "-"]);
+  const place = (row: ServiceRow): string => `${row.host}${row.subset === null ? "" : `|${row.subset}`}:${row.port}`;
+  const client = (row: ServiceRow): string => (row.isAutomatic ? `${row.client} (auto)` : row.client);
+  const rows = services.map((row) => [place(row), row.status, row.server, client(row), row.authnPolicy ?? "-", row.destinationRule ?? "-"]);
   const header = ["HOST:PORT", "STATUS", "SERVER", "CLIENT", "AUTHN POLICY", "DESTINATION RULE"];
   const paint = (text: string, row: number, column: number): string => (column === 1 ? colours[services[row]!.status](text) : text);
   context.stdout.write(formatTable(header, rows, { padding: 3, paint }));
 
-  const proofs = services.flatMap((row) => row.serverIdentities.map((identity, index) => [index === 0 ? place(row) : "", identity]));
+  // A subset's pods run as the accounts of its service.
+  const whole = services.filter((row) => row.subset === null);
+  const proofs = whole.flatMap((row) => row.serverIdentities.map((identity, index) => [index === 0 ? place(row) : "", identity]));
   if (proofs.length > 0) context.stdout.write(`\n${formatTable(["HOST:PORT", "SERVER MUST BE"], proofs, { padding: 3 })}`);
 
   const held = certificates.map((each) => [each.kind, each.identity || "-", describeDays(each.daysLeft), each.notAfter]);

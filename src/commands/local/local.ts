@@ -1,6 +1,7 @@
 // meshctl local …: a real mesh on this machine. And, hidden, the processes that it starts of itself.
 import type { Command, Flag } from "../../cli/command.ts";
 import { durationFlag, outputFlag, workloadFlags } from "../../cli/flags.ts";
+import { demo } from "./demo.ts";
 
 const DEFAULT_TIMEOUT_MS = 60_000;
 
@@ -88,7 +89,7 @@ function parseLines(text: string): number {
 export const local: Command = {
   name: "local",
   summary: "Run a real mesh on this machine: pods as network namespaces, real capture, real mTLS",
-  subcommands: [up, down, status, exec, logs],
+  subcommands: [up, down, status, exec, logs, demo],
 };
 
 /** Started by the mesh itself, inside its sandbox or beside it. */

@@ -37,9 +37,10 @@ export async function startMesh(context: CommandContext, name: string, signal: A
       if (up.ended !== undefined) throw new UserError(`the mesh did not start:\n${up.ended.output.trimEnd()}`);
       const mesh = findMesh(name, context.env);
       // Until the child has claimed the name, that mesh may be somebody else's: then the child ends with the reason.
-      const isOurs = mesh?.starter.pid === up.child.pid;
-      if (isOurs) await pods.show(mesh);
-      if (isOurs && mesh.phase === "ready" && (await isPublished(mesh))) return { mesh, remove };
+      if (mesh !== undefined && mesh.starter.pid === up.child.pid) {
+        await pods.show(mesh);
+        if (mesh.phase === "ready" && (await isPublished(mesh))) return { mesh, remove };
+      }
       await Promise.race([up.done, delay(POLL_MS)]);
     }
   } catch (error) {
