@@ -14,6 +14,9 @@ export interface Figures {
   readonly cpuUsPerRequest: number;
 }
 
+/** V8 has compiled what is hot after some ten thousand requests. */
+const WARM_UP_SECONDS = 2;
+
 export interface Pace {
   readonly seconds: number;
   readonly rounds: number;
@@ -29,7 +32,7 @@ export async function measure(
 ): Promise<Map<string, Figures>> {
   const runs = new Map<string, Figures[]>(chains.map((chain) => [chain.name, []]));
   // Connections, pools and compiled code first reach the state in which they stay.
-  for (const chain of chains) await runWrk(chain.port, connections, 1, signal);
+  for (const chain of chains) await runWrk(chain.port, connections, WARM_UP_SECONDS, signal);
   for (let round = 0; round < pace.rounds; round++) {
     // Every other round backwards: a machine that grows slower or faster meanwhile favours no one.
     for (const chain of round % 2 === 0 ? chains : chains.toReversed()) {
