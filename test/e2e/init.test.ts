@@ -190,6 +190,14 @@ describe("meshctl init", { skip: process.getuid?.() === 0 ? false : "needs root 
     }
   });
 
+  test("keeps the sidecar's questions apart from the application's from the same port", async () => {
+    await using net = await servedPod("udp:53");
+    const { pod } = net;
+    succeeds(init(pod, "--redirect-dns", "--capture-all-dns"));
+    assert.equal(pod.askFrom(40000, WORLD.v4, 53), "15053");
+    assert.equal(pod.askFrom(40000, WORLD.v4, 53, SIDECAR), "53");
+  });
+
   for (const [mesh, chain] of [
     ["Istio", "ISTIO_OUTPUT"],
     ["Linkerd", "PROXY_INIT_OUTPUT"],

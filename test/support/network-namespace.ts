@@ -52,6 +52,16 @@ export class NetworkNamespace {
     return this.run("setpriv", args).stdout.trim() || "nothing";
   }
 
+  /** What a UDP server answers to a question from one source port, or `nothing`. `uid` is the client's user and group. */
+  askFrom(sourcePort: number, address: string, port: number, uid = 1000): string {
+    const script = `
+      process.setgroups([]); process.setgid(${uid}); process.setuid(${uid});
+      const socket = require("node:dgram").createSocket("udp4").on("message", (answer) => { console.log(String(answer)); socket.close(); });
+      socket.bind(${sourcePort}, () => socket.send("question", ${port}, "${address}"));
+      setTimeout(() => process.exit(), 2000).unref();`;
+    return this.run(process.execPath, ["-e", script]).stdout.trim() || "nothing";
+  }
+
   /** Every rule of both backends and families, without counters and times. */
   rules(): string {
     const programs = ["iptables-nft-save", "ip6tables-nft-save", "iptables-legacy-save", "ip6tables-legacy-save"];
