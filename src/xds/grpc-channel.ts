@@ -58,6 +58,7 @@ export function connectGrpc(options: GrpcChannelOptions): GrpcChannel {
   let current: GrpcConnection | undefined;
 
   function connection(): GrpcConnection {
+    // Closed: the peer sent GOAWAY. Running calls may finish there.
     if (current !== undefined && !current.session.closed && !current.session.destroyed) return current;
     const fresh = new GrpcConnection(
       {

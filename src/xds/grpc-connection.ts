@@ -52,18 +52,18 @@ export class GrpcConnection {
   readonly session: ClientHttp2Session;
   readonly #address: string;
   readonly #keepalive: GrpcKeepalive;
-  readonly #onUnusable: () => void;
+  readonly #onFailed: () => void;
   #failure: string | undefined;
   #activeCalls = 0;
   #connectTimer: NodeJS.Timeout | undefined;
   #pingTimer: NodeJS.Timeout | undefined;
 
-  /** @param onUnusable the connection takes no new calls: it failed, or the peer sent GOAWAY. May come more than once. */
-  constructor(options: GrpcConnectionOptions, onUnusable: () => void) {
+  /** @param onFailed the connection failed. May come more than once. */
+  constructor(options: GrpcConnectionOptions, onFailed: () => void) {
     const { host, port } = options.address;
     this.#address = `${isIP(host) === 6 ? `[${host}]` : host}:${port}`;
     this.#keepalive = options.keepalive;
-    this.#onUnusable = onUnusable;
+    this.#onFailed = onFailed;
     const socket = openSocket(options);
     // Before the session's own listeners: its calls close, and ask why, before its "error" and "close" come.
     socket.on("error", (error) => this.#lost(describe(error)));
@@ -79,9 +79,8 @@ export class GrpcConnection {
       this.session.setLocalWindowSize(WINDOW_BYTES);
     });
     this.session.on("goaway", (code) => {
-      // Node closes the session gracefully on NO_ERROR and destroys it on anything else: running calls end as they may.
-      if (code === 0) this.#onUnusable();
-      else this.#lost(`peer sent GOAWAY with HTTP/2 error code ${code}`);
+      // On NO_ERROR Node only closes the session for new calls (`closed`), and running ones go on.
+      if (code !== 0) this.#lost(`peer sent GOAWAY with HTTP/2 error code ${code}`);
     });
     this.session.on("error", (error: Error) => this.#fail(describe(error)));
     this.session.on("close", () => this.#fail("connection closed by the peer"));
@@ -120,7 +119,7 @@ export class GrpcConnection {
     this.#failure ??= `${this.#address}: ${reason}`;
     clearTimeout(this.#connectTimer);
     clearInterval(this.#pingTimer);
-    this.#onUnusable();
+    this.#onFailed();
   }
 
   #fail(reason: string): void {

@@ -287,6 +287,33 @@ for (const [what, onStream, code, message] of rude) {
   });
 }
 
+test("ends a stream that the server ended without a status or a reset, though this side has not", async (t) => {
+  const sockets: Socket[] = [];
+  const server = createServer((socket) => {
+    sockets.push(socket);
+    socket.on("error", () => {});
+    socket.write(Buffer.from("000000040000000000", "hex")); // SETTINGS
+    let received = Buffer.alloc(0);
+    let at = 24; // past the preface
+    socket.on("data", (chunk: Buffer) => {
+      received = Buffer.concat([received, chunk]);
+      for (; received.length >= at + 9; at += 9 + received.readUIntBE(at, 3)) {
+        // To HEADERS: HEADERS with END_STREAM for stream 1, `:status: 200` and nothing else.
+        if (received[at + 3] === 1) socket.write(Buffer.from("00000101050000000188", "hex"));
+      }
+    });
+  });
+  t.after(() => sockets.forEach((each) => each.destroy()));
+  const ended = Promise.withResolvers<GrpcStatus>();
+  dial(t, await listen(t, server)).stream(STREAM, { onMessage: () => assert.fail(), onEnd: ended.resolve });
+  assert.deepEqual(await ended.promise, { code: GrpcCode.unknown, message: 'peer answered with content-type "", not gRPC' });
+});
+
+test("takes GOAWAY with an error for the end of the connection, and says which", async (t) => {
+  const port = await serveHttp2(t, (stream) => stream.session?.goaway(11));
+  await assert.rejects(dial(t, port).unary(UNARY, Buffer.alloc(0)), failsWith(GrpcCode.unavailable, /GOAWAY with HTTP\/2 error code 11/));
+});
+
 test("speaks TLS, checks the name and the root, and shows its own certificate", async (t) => {
   const own = selfSigned("DNS:controller.test");
   const client = selfSigned("URI:spiffe://td/ns/a/sa/b");

@@ -211,8 +211,8 @@ test("asks a CA that can give only a moment of life at most once a second", asyn
   state.request = (csrPem) => ca.requestFor(spiffeId)(csrPem, 1);
   identity.start();
   await identity.ready;
-  await advance(10_000);
-  assert.ok(state.calls <= 11, `${state.calls}`);
+  for (let i = 0; i < 100; i++) await advance(100);
+  assert.ok(state.calls > 5 && state.calls <= 11, `${state.calls}`);
 });
 
 test("asks no more once stopped", async (t) => {
