@@ -39,8 +39,7 @@ export function decodeAds(decoding: Decoding, bootstrap: Bootstrap, statics: Pro
   const dynamic = bootstrap.dynamicResources;
   if (dynamic === undefined) return { ads: undefined, cdsViaAds: false, ldsViaAds: false };
   decoding.check(DYNAMIC, dynamic, "dynamic_resources");
-  const ads =
-    dynamic.adsConfig === undefined ? undefined : decodeApi(decoding, dynamic.adsConfig, "dynamic_resources.ads_config", statics);
+  const ads = dynamic.adsConfig === undefined ? undefined : decodeApi(decoding, dynamic.adsConfig, "dynamic_resources.ads_config", statics);
   const cdsViaAds = viaAds(decoding, dynamic.cdsConfig, "dynamic_resources.cds_config");
   const ldsViaAds = viaAds(decoding, dynamic.ldsConfig, "dynamic_resources.lds_config");
   if ((cdsViaAds || ldsViaAds) && dynamic.adsConfig === undefined)
@@ -54,12 +53,7 @@ function viaAds(decoding: Decoding, source: ConfigSource | undefined, path: stri
   return specifier === "ads";
 }
 
-function decodeApi(
-  decoding: Decoding,
-  api: ApiConfigSource,
-  path: string,
-  statics: ProxyConfig,
-): AdsConfig | undefined {
+function decodeApi(decoding: Decoding, api: ApiConfigSource, path: string, statics: ProxyConfig): AdsConfig | undefined {
   decoding.check(API, api, path);
   if (api.apiType !== ApiType.GRPC) decoding.unsupported(join(path, "api_type"), "only GRPC");
   if (api.transportApiVersion !== ApiVersion.V3) decoding.problem(join(path, "transport_api_version"), "must be V3");
