@@ -42,7 +42,7 @@ export function buildSnapshot(version: number, objects: Iterable<MeshObject>, se
 /** Oldest first; objects from files have no age, then names decide, so that the order never depends on reading order. */
 function byAge(a: ObjectMeta, b: ObjectMeta): number {
   if (a.createdMs !== b.createdMs) return a.createdMs - b.createdMs;
-  const [left, right] = [`${a.name}.${a.namespace}`, `${b.name}.${b.namespace}`];
+  const [left, right] = a.name === b.name ? [a.namespace, b.namespace] : [a.name, b.name];
   return left < right ? -1 : left > right ? 1 : 0;
 }
 

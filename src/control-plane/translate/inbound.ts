@@ -15,7 +15,7 @@ import { chainShapes } from "./inbound-chains.ts";
 import type { ChainShape } from "./inbound-chains.ts";
 import type { InboundPort } from "./inbound-ports.ts";
 import { inboundRoute } from "./inbound-route.ts";
-import { listenerFilter, PATIENT_SNIFFING, wildcardAddress, wildcardAddresses } from "./listener-parts.ts";
+import { BOUNDED_SNIFFING, listenerFilter, wildcardAddress, wildcardAddresses } from "./listener-parts.ts";
 import { httpManager, tcpProxy } from "./network-filters.ts";
 import type { ProxyView } from "./proxy-view.ts";
 import { downstreamMeshTls } from "./tls-contexts.ts";
@@ -51,7 +51,7 @@ export function virtualInbound(snapshot: MeshSnapshot, view: ProxyView, ports: r
     ...wildcardAddresses(view, Port.inbound),
     trafficDirection: TrafficDirection.INBOUND,
     listenerFilters: [listenerFilter("original_dst"), listenerFilter("tls_inspector"), listenerFilter("http_inspector")],
-    ...PATIENT_SNIFFING,
+    ...BOUNDED_SNIFFING,
     filterChains: [blackHole(snapshot), ...ports.flatMap((each) => portChains(snapshot, view, each)), ...catchAllChains(snapshot, view)],
   });
 }

@@ -43,5 +43,16 @@ export function listenerFilter(name: keyof typeof INSPECTORS): ListenerFilter {
   });
 }
 
-/** Wait for the first bytes for as long as the client keeps the connection open: a pool may open one long before using it. */
+/**
+ * Wait for the first bytes for as long as the client keeps the connection open: a pool may open one long before using it.
+ * For listeners where what isn't HTTP would lose its way.
+ */
 export const PATIENT_SNIFFING = { listenerFiltersTimeout: toDuration(0), continueOnListenerFiltersTimeout: true };
+
+const SNIFFING_LIMIT_MS = 5_000;
+
+/**
+ * Wait a while, then go on with what is known: a client that waits for the server's greeting gets it late instead of
+ * never. For listeners where bytes arrive at the right place too.
+ */
+export const BOUNDED_SNIFFING = { listenerFiltersTimeout: toDuration(SNIFFING_LIMIT_MS), continueOnListenerFiltersTimeout: true };

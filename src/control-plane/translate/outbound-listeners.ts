@@ -8,7 +8,7 @@ import { ListenerSchema } from "../../xds/gen/envoy/config/listener/v3/listener_
 import type { Listener } from "../../xds/gen/envoy/config/listener/v3/listener_pb.ts";
 import { ClusterName, ListenerName, outboundClusterName, Port } from "../../xds/names.ts";
 import type { MeshService, MeshSettings, MeshSnapshot, ServicePort } from "../registry/mesh-snapshot.ts";
-import { listenerFilter, PATIENT_SNIFFING, SNIFFED_HTTP, wildcardAddress, wildcardAddresses } from "./listener-parts.ts";
+import { BOUNDED_SNIFFING, listenerFilter, PATIENT_SNIFFING, SNIFFED_HTTP, wildcardAddress, wildcardAddresses } from "./listener-parts.ts";
 import { httpManager, tcpProxy } from "./network-filters.ts";
 import type { WeightedTarget } from "./network-filters.ts";
 import { adsSource } from "./outbound-clusters.ts";
@@ -117,7 +117,7 @@ function addressListener(snapshot: MeshSnapshot, scope: OutboundScope, service: 
   return create(ListenerSchema, {
     ...common,
     listenerFilters: [listenerFilter("tls_inspector"), listenerFilter("http_inspector")],
-    ...PATIENT_SNIFFING,
+    ...BOUNDED_SNIFFING,
     filterChains: [httpChain(snapshot.settings, name, sniffedRouteName(service, port))],
     defaultFilterChain: chain,
   });
