@@ -1,5 +1,5 @@
 // Beginning and end of a run folder: one `up` per name, a dead mesh's remains cleared, everything gone after `down`.
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, lstatSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import net from "node:net";
 import { join } from "node:path";
 import { UserError } from "../common/user-error.ts";
@@ -44,6 +44,7 @@ export function claimRunFolder(record: MeshRecord): string {
     );
   }
   mkdirSync(root, { recursive: true, mode: 0o700 });
+  checkOwner(root);
   for (let attempt = 0; attempt < 3; attempt++) {
     if (existsSync(folder)) clearDead(folder, record.name);
     // The record is inside before the folder has its name, so nobody ever sees it half made.
@@ -62,6 +63,13 @@ export function claimRunFolder(record: MeshRecord): string {
     }
   }
   throw new UserError(`another meshctl local up is starting mesh ${record.name} right now`);
+}
+
+/** The folder may be in /tmp, where anyone could have made it first. */
+function checkOwner(root: string): void {
+  const stat = lstatSync(root);
+  if (stat.isDirectory() && stat.uid === process.getuid?.() && (stat.mode & 0o022) === 0) return;
+  throw new UserError(`${root} is not a folder of yours alone`, "remove it, or set XDG_RUNTIME_DIR to a folder that only you can write to");
 }
 
 function clearDead(folder: string, name: string): void {

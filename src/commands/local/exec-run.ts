@@ -1,7 +1,7 @@
 import type { CommandContext } from "../../cli/command.ts";
 import { selectPod } from "../../cli/local-mesh.ts";
 import { UserError } from "../../common/user-error.ts";
-import { execInSandbox } from "../../local/container-exec.ts";
+import { execInSandbox } from "../../local/pod/container-exec.ts";
 import { chooseContainer } from "./container-choice.ts";
 
 export async function run(context: CommandContext): Promise<number> {

@@ -1,8 +1,8 @@
 // The hidden commands: processes that a local mesh starts of itself.
 import type { RunCommand } from "../../cli/command.ts";
-import { runInContainer } from "../../local/container-exec.ts";
-import { parseForward, startForwarder } from "../../local/forwarder.ts";
-import { runPublisher } from "../../local/publisher.ts";
+import { runInContainer } from "../../local/pod/container-exec.ts";
+import { parseForward, startForwarder } from "../../local/publish/forwarder.ts";
+import { runPublisher } from "../../local/publish/publisher.ts";
 import { runSupervisor } from "../../local/supervisor.ts";
 
 export const runSupervisorProcess: RunCommand = async ({ args }) => {

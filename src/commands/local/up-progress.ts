@@ -1,6 +1,6 @@
 // What `up` says while pods come up, and why it gives up.
 import { UserError } from "../../common/user-error.ts";
-import { ContainerLog } from "../../local/container-log.ts";
+import { ContainerLog } from "../../local/pod/container-log.ts";
 import type { ContainerInfo, MeshInfo, PodInfo } from "../../local/run-folder.ts";
 
 /** A container that ended this often will not come up by waiting. */

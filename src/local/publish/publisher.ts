@@ -2,9 +2,9 @@
 // unix socket. Lives outside the sandbox, in a process of its own, and ends with the mesh.
 import net from "node:net";
 import { pipeline } from "node:stream";
-import { UserError } from "../common/user-error.ts";
+import { UserError } from "../../common/user-error.ts";
 import { forwardPort, INGRESS_NAME } from "./published-port.ts";
-import { connectToPod, findMesh, runPaths, type MeshInfo, type PublishedPort } from "./run-folder.ts";
+import { connectToPod, findMesh, runPaths, type MeshInfo, type PublishedPort } from "../run-folder.ts";
 
 /**
  * Opens a listening port on 127.0.0.1.

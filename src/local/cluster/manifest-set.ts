@@ -2,9 +2,9 @@
 // what is wrong with which line. The kinds of the mesh API are the controller's business.
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { extname, join } from "node:path";
-import { UserError } from "../common/user-error.ts";
-import { parseYamlDocuments } from "../common/yaml.ts";
-import type { ConfigMap, Deployment, KubeObject, PodTemplate, Service } from "../manifests/kube-objects.ts";
+import { UserError } from "../../common/user-error.ts";
+import { parseYamlDocuments } from "../../common/yaml.ts";
+import type { ConfigMap, Deployment, KubeObject, PodTemplate, Service } from "../../manifests/kube-objects.ts";
 import { checkObject } from "./manifest-check.ts";
 
 export interface SourcedObject<T extends KubeObject> {

@@ -1,6 +1,6 @@
 // Keeps as many pods of each workload running as the YAML asks for: starts, scales, rolls over to a changed template
 // (new pods first, old ones leave when the new are ready), ends what is no longer wanted.
-import type { Pod } from "./pod.ts";
+import type { Pod } from "../pod/pod.ts";
 import type { DesiredWorkload } from "./desired-pods.ts";
 
 /** Time for every sidecar to hear that a pod leaves, before its app is told to stop. */

@@ -1,8 +1,8 @@
 // The folder of objects that the controller watches: one file per object, replaced whole, written only when it differs.
 import { readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import type { KubeObject } from "../manifests/kube-objects.ts";
-import { writeFileAtomically } from "./mesh-lifetime.ts";
+import type { KubeObject } from "../../manifests/kube-objects.ts";
+import { writeFileAtomically } from "../mesh-lifetime.ts";
 
 export class ObjectsFolder {
   readonly #folder: string;

@@ -1,9 +1,9 @@
 // --publish SERVICE:PORT[:HOSTPORT]: what it means, which Service it names, and the client pod it enters through.
-import { UserError } from "../common/user-error.ts";
-import type { Service, PodTemplate } from "../manifests/kube-objects.ts";
-import { MESH_NAMESPACE } from "../xds/names.ts";
-import { MESH_IMAGE } from "./container-spec.ts";
-import type { PublishedPort } from "./run-folder.ts";
+import { UserError } from "../../common/user-error.ts";
+import type { Service, PodTemplate } from "../../manifests/kube-objects.ts";
+import { MESH_NAMESPACE } from "../../xds/names.ts";
+import { MESH_IMAGE } from "../pod/container-spec.ts";
+import type { PublishedPort } from "../run-folder.ts";
 
 export interface PublishRequest {
   readonly service: string;

@@ -1,9 +1,9 @@
 // From a container of a pod spec to what is launched: command line, user, capabilities, working folder.
-import type { Container } from "../manifests/kube-objects.ts";
-import { PROXY_UID } from "../xds/names.ts";
+import type { Container } from "../../manifests/kube-objects.ts";
+import { PROXY_UID } from "../../xds/names.ts";
 import type { ContainerLaunch, Mount } from "./container-launch.ts";
 import { expandReferences, type PodFacts } from "./pod-environment.ts";
-import { SYSTEM_PATH } from "./prerequisites.ts";
+import { SYSTEM_PATH } from "../prerequisites.ts";
 
 /** The mesh's own image, whose entry point is `meshctl`. */
 export const MESH_IMAGE = "meshctl";

@@ -1,11 +1,11 @@
 // From Deployments and Pods to what should run: injected pod templates with a hash, by owner. Pure.
 import { createHash } from "node:crypto";
-import { formatProblems, type Result } from "../common/result.ts";
-import { decideInjection } from "../manifests/injection-decision.ts";
-import type { InjectionValues, Workload } from "../manifests/injected-containers.ts";
-import { injectionPatch } from "../manifests/injector.ts";
-import { applyJsonPatch } from "../manifests/json-patch.ts";
-import type { KubeObject, PodTemplate } from "../manifests/kube-objects.ts";
+import { formatProblems, type Result } from "../../common/result.ts";
+import { decideInjection } from "../../manifests/injection-decision.ts";
+import type { InjectionValues, Workload } from "../../manifests/injected-containers.ts";
+import { injectionPatch } from "../../manifests/injector.ts";
+import { applyJsonPatch } from "../../manifests/json-patch.ts";
+import type { KubeObject, PodTemplate } from "../../manifests/kube-objects.ts";
 import { keyOf, type ManifestSet, type SourcedObject } from "./manifest-set.ts";
 
 export interface DesiredWorkload {

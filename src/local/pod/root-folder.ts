@@ -2,8 +2,8 @@
 // sandbox is made of bind mounts; each container then gets a private view of it (container-launch.ts).
 import { lstatSync, readdirSync, readlinkSync } from "node:fs";
 import { posix } from "node:path";
-import { RUNTIME_FOLDER } from "./sandbox.ts";
-import { runProgram } from "./run-program.ts";
+import { RUNTIME_FOLDER } from "../sandbox.ts";
+import { runProgram } from "../run-program.ts";
 
 export const ROOT_FOLDER = "/run/meshctl-root";
 /** In every container: `node` (the pinned one) and, for containers with the mesh's own image, `meshctl`. */

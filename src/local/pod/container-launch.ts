@@ -53,7 +53,8 @@ export function containerCommandLine(launch: ContainerLaunch): readonly string[]
   const script = [
     "set -e",
     `PATH=/usr/sbin:/usr/bin:/sbin:/bin root=${ROOT_FOLDER}`,
-    `printf %s ${quote(launch.hostname)} > /proc/sys/kernel/hostname`,
+    // The file in /proc belongs to the machine's root; the program makes a system call that our own root may make.
+    `hostname ${quote(launch.hostname)} 2>/dev/null || printf %s ${quote(launch.hostname)} > /proc/sys/kernel/hostname`,
     'mount -n -t tmpfs -o mode=755 tmpfs "$root/run"',
     'mount -n -t tmpfs -o mode=1777 tmpfs "$root/tmp"',
     'mkdir -m 1777 "$root/run/lock"',

@@ -1,7 +1,7 @@
 // Is this object what its kind says, as far as the local mesh runs it? And which of its fields does it not honour?
-import type { FieldPath } from "../common/yaml.ts";
-import type { Container, PodSpec, PodTemplate } from "../manifests/kube-objects.ts";
-import { commandOf } from "./container-spec.ts";
+import type { FieldPath } from "../../common/yaml.ts";
+import type { Container, PodSpec, PodTemplate } from "../../manifests/kube-objects.ts";
+import { commandOf } from "../pod/container-spec.ts";
 
 export interface ObjectProblem {
   readonly path: FieldPath;

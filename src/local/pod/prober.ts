@@ -1,5 +1,5 @@
 // A container's startup, readiness and liveness over time, from probe attempts.
-import type { Probe } from "../manifests/kube-objects.ts";
+import type { Probe } from "../../manifests/kube-objects.ts";
 import { attemptProbe, type ProbeTarget } from "./probe-attempt.ts";
 
 /** Until the first success, attempts come faster than periodSeconds: a local mesh is waited for by a person. */
@@ -122,9 +122,16 @@ export class Prober {
   #schedule(name: string, delayMs: number, attempt: () => Promise<number | undefined>): void {
     const run = async (): Promise<void> => {
       const nextMs = await attempt();
-      if (nextMs !== undefined && !this.#stopped) this.#timers.set(name, setTimeout(() => void run(), nextMs));
+      if (nextMs !== undefined && !this.#stopped)
+        this.#timers.set(
+          name,
+          setTimeout(() => void run(), nextMs),
+        );
     };
-    this.#timers.set(name, setTimeout(() => void run(), delayMs));
+    this.#timers.set(
+      name,
+      setTimeout(() => void run(), delayMs),
+    );
   }
 
   #setMessage(message: string | undefined): void {

@@ -3,20 +3,20 @@
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import type { Server } from "node:net";
 import { join } from "node:path";
-import type { Container } from "../manifests/kube-objects.ts";
-import { DNS_ADDRESS, GATEWAY, type AddressPair } from "./address-pool.ts";
+import type { Container } from "../../manifests/kube-objects.ts";
+import { DNS_ADDRESS, GATEWAY, type AddressPair } from "../network/address-pool.ts";
 import { containerLaunch } from "./container-spec.ts";
 import { containerCommandLine, identityArguments, type Mount } from "./container-launch.ts";
 import { ContainerLog } from "./container-log.ts";
 import { ContainerProcess } from "./container-process.ts";
-import { NetworkNamespace } from "./namespace-socket.ts";
-import type { Network } from "./network.ts";
+import { NetworkNamespace } from "../network/namespace-socket.ts";
+import type { Network } from "../network/network.ts";
 import { buildEnvironment, type PodFacts } from "./pod-environment.ts";
-import { openPodSocket } from "./pod-socket.ts";
+import { openPodSocket } from "../network/pod-socket.ts";
 import { PodVolumes, type VolumeSources } from "./pod-volumes.ts";
 import { Prober } from "./prober.ts";
-import type { ContainerInfo, PodInfo, PodPhase } from "./run-folder.ts";
-import { runProgram } from "./run-program.ts";
+import type { ContainerInfo, PodInfo, PodPhase } from "../run-folder.ts";
+import { runProgram } from "../run-program.ts";
 
 export const NODE_NAME = "local";
 const PODS_FOLDER = "/run/meshctl-pods";

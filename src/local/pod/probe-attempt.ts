@@ -1,8 +1,8 @@
 // One attempt of a probe, made from inside the pod as kubelet does from outside: the sidecar never sees it.
 import http from "node:http";
 import type { Socket } from "node:net";
-import type { Probe } from "../manifests/kube-objects.ts";
-import type { NetworkNamespace } from "./namespace-socket.ts";
+import type { Probe } from "../../manifests/kube-objects.ts";
+import type { NetworkNamespace } from "../network/namespace-socket.ts";
 
 export interface ProbeTarget {
   readonly namespace: NetworkNamespace;

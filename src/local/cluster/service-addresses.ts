@@ -1,6 +1,6 @@
 // Cluster IPs: every Service gets one of each family and keeps it for as long as the mesh runs.
-import type { Service } from "../manifests/kube-objects.ts";
-import { AddressPool, SERVICE_RANGE, type AddressPair } from "./address-pool.ts";
+import type { Service } from "../../manifests/kube-objects.ts";
+import { AddressPool, SERVICE_RANGE, type AddressPair } from "../network/address-pool.ts";
 import { keyOf } from "./manifest-set.ts";
 
 export class ServiceAddresses {

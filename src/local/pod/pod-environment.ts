@@ -1,5 +1,5 @@
 // What a container is told: environment variables with the downward API and ConfigMaps, $(NAME) expanded as Kubernetes does.
-import type { ConfigMap, Container, ObjectMeta, PodSpec } from "../manifests/kube-objects.ts";
+import type { ConfigMap, Container, ObjectMeta, PodSpec } from "../../manifests/kube-objects.ts";
 
 /** Facts of a pod that its containers may ask for. */
 export interface PodFacts {

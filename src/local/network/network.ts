@@ -1,7 +1,7 @@
 // The sandbox's network: a bridge, and a network namespace with one veth on it for each pod. Runs inside the sandbox.
 import { existsSync, writeFileSync } from "node:fs";
 import { GATEWAY, POD_MASK_V4, POD_MASK_V6, type AddressPair } from "./address-pool.ts";
-import { runProgram } from "./run-program.ts";
+import { runProgram } from "../run-program.ts";
 
 const BRIDGE = "mesh0";
 

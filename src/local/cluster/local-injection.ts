@@ -1,8 +1,8 @@
 // What the injector is told in a local mesh; the flags and names of a cluster's pods otherwise.
-import type { InjectionValues } from "../manifests/injected-containers.ts";
-import { DEFAULT_CLUSTER_DOMAIN, DEFAULT_TRUST_DOMAIN, Port } from "../xds/names.ts";
-import { MESH_IMAGE } from "./container-spec.ts";
-import { CONTROLLER_HOST } from "./controller-process.ts";
+import type { InjectionValues } from "../../manifests/injected-containers.ts";
+import { DEFAULT_CLUSTER_DOMAIN, DEFAULT_TRUST_DOMAIN, Port } from "../../xds/names.ts";
+import { MESH_IMAGE } from "../pod/container-spec.ts";
+import { CONTROLLER_HOST } from "../controller-process.ts";
 
 export const LOCAL_INJECTION: InjectionValues = {
   image: MESH_IMAGE,

@@ -1,7 +1,7 @@
 // A pod's volumes as folders on the sandbox's tmpfs: ConfigMaps, emptyDir, downward API, projected tokens, host paths.
 import { chmodSync, chownSync, existsSync, mkdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join, posix } from "node:path";
-import type { ConfigMap, Container, DownwardItem, KeyToPath, Volume } from "../manifests/kube-objects.ts";
+import type { ConfigMap, Container, DownwardItem, KeyToPath, Volume } from "../../manifests/kube-objects.ts";
 import type { Mount } from "./container-launch.ts";
 import { readPodField, type PodFacts } from "./pod-environment.ts";
 

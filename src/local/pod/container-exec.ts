@@ -2,11 +2,11 @@
 import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { constants } from "node:os";
-import { UserError } from "../common/user-error.ts";
+import { UserError } from "../../common/user-error.ts";
 import { CONTAINER_PATH, identityArguments } from "./container-launch.ts";
-import { SYSTEM_PATH } from "./prerequisites.ts";
-import type { MeshInfo } from "./run-folder.ts";
-import { RUNTIME_FOLDER } from "./sandbox.ts";
+import { SYSTEM_PATH } from "../prerequisites.ts";
+import type { MeshInfo } from "../run-folder.ts";
+import { RUNTIME_FOLDER } from "../sandbox.ts";
 
 const NOT_FOUND = 127;
 

@@ -1,7 +1,7 @@
 // Pods and EndpointSlices as a cluster's API server would show them: what the controller reads beside the user's YAML.
-import type { KubeObject, Service, ServicePort } from "../manifests/kube-objects.ts";
-import { GATEWAY } from "./address-pool.ts";
-import { NODE_NAME, type Pod } from "./pod.ts";
+import type { KubeObject, Service, ServicePort } from "../../manifests/kube-objects.ts";
+import { GATEWAY } from "../network/address-pool.ts";
+import { NODE_NAME, type Pod } from "../pod/pod.ts";
 
 export function podObject(pod: Pod): KubeObject & { readonly spec: unknown; readonly status: unknown } {
   const { metadata, spec, ips } = pod.facts;
