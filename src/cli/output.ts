@@ -15,3 +15,9 @@ export function writeStructured(context: CommandContext, value: unknown): boolea
 export function isStructured(context: CommandContext): boolean {
   return context.options["output"] === "json" || context.options["output"] === "yaml";
 }
+
+/** Columns of the terminal that standard output is; undefined where it is none, and tables keep their full width. */
+export function terminalWidth(context: CommandContext): number | undefined {
+  const { isTTY, columns } = context.stdout as { isTTY?: boolean; columns?: number };
+  return isTTY === true ? columns : undefined;
+}

@@ -2,7 +2,7 @@
 import type { CommandContext } from "../../cli/command.ts";
 import { readInput } from "../../cli/input-file.ts";
 import { selectWorkload, sidecarAdmin } from "../../cli/local-mesh.ts";
-import { writeStructured } from "../../cli/output.ts";
+import { terminalWidth, writeStructured } from "../../cli/output.ts";
 import { UserError } from "../../common/user-error.ts";
 import { bootstrapSummary } from "./proxy-config/bootstrap-summary.ts";
 import { clusterTable, selectClusters } from "./proxy-config/cluster-table.ts";
@@ -35,8 +35,8 @@ async function readDump(context: CommandContext, path: string, meshFlag: "name" 
   }
 }
 
-function print(context: CommandContext, value: Json, table: () => string): void {
-  if (!writeStructured(context, value)) context.stdout.write(table());
+function print(context: CommandContext, value: Json, table: (width: number | undefined) => string): void {
+  if (!writeStructured(context, value)) context.stdout.write(table(terminalWidth(context)));
 }
 
 export async function runCluster(context: CommandContext): Promise<void> {
@@ -44,20 +44,20 @@ export async function runCluster(context: CommandContext): Promise<void> {
   const dump = await readDump(context, "/config_dump");
   const filter = { fqdn: fqdn as Text, direction: direction as Text, subset: subset as Text, port: port as Port };
   const clusters = selectClusters(dump.clusters(), filter);
-  print(context, clusters, () => clusterTable(clusters));
+  print(context, clusters, (width) => clusterTable(clusters, width));
 }
 
 export async function runListener(context: CommandContext): Promise<void> {
   const { address, port, type, verbose } = context.options;
   const dump = await readDump(context, "/config_dump");
   const listeners = selectListeners(dump.listeners(), { address: address as Text, port: port as Port, type: type as Text });
-  print(context, listeners, () => listenerTable(listeners, verbose === true));
+  print(context, listeners, (width) => listenerTable(listeners, verbose === true, width));
 }
 
 export async function runRoute(context: CommandContext): Promise<void> {
   const dump = await readDump(context, "/config_dump", "mesh");
   const routes = selectRoutes(dump.routes(), context.options["name"] as Text);
-  print(context, routes, () => routeTable(routes, context.options["verbose"] === true));
+  print(context, routes, (width) => routeTable(routes, context.options["verbose"] === true, width));
 }
 
 export async function runEndpoint(context: CommandContext): Promise<void> {
@@ -66,7 +66,7 @@ export async function runEndpoint(context: CommandContext): Promise<void> {
   const statuses = dump.clusterStatuses() ?? statusesFromDump(requireEndpoints(dump));
   const filter = { address: address as Text, port: port as Port, cluster: cluster as Text, status: status as Text };
   const endpoints = selectEndpoints(statuses, filter);
-  print(context, endpoints, () => endpointTable(endpoints));
+  print(context, endpoints, (width) => endpointTable(endpoints, width));
 }
 
 function requireEndpoints(dump: ConfigDump): ConfigDump {
@@ -79,7 +79,7 @@ function requireEndpoints(dump: ConfigDump): ConfigDump {
 
 export async function runSecret(context: CommandContext): Promise<void> {
   const secrets = withoutType((await readDump(context, "/config_dump")).section("SecretsConfigDump"));
-  print(context, secrets, () => secretTable(secrets, Date.now()));
+  print(context, secrets, (width) => secretTable(secrets, Date.now(), width));
 }
 
 export async function runBootstrap(context: CommandContext): Promise<void> {

@@ -91,6 +91,7 @@ describe("proxy-config refuses", { concurrency: 2 }, () => {
     ["both a workload and a file", ["pc", "c", "web", "-f", DUMP], 64, /both a workload \(web\) and a file/],
     ["a file that isn't there", ["pc", "c", "-f", "/nonexistent.json"], 1, /cannot read \/nonexistent\.json: no such file/],
     ["a folder", ["pc", "c", "-f", golden], 1, /it is a folder/],
+    ["an empty file", ["pc", "c", "-f", "/dev/null"], 1, /\/dev\/null is empty/],
     ["a file that is no JSON", ["pc", "c", "-f", join(golden, "cluster.txt")], 1, /is not JSON/],
     ["a dump without the section", ["pc", "s", "-f", CLUSTERS], 1, /has no SecretsConfigDump/],
     ["a port that is none", ["pc", "c", "-f", DUMP, "--port", "70000"], 64, /--port wants a port from 1 to 65535, not "70000"/],

@@ -41,3 +41,10 @@ test("colours cells without moving the columns", () => {
   );
   assert.equal(table, "A    B\n<x   > <y>\nlong z\n");
 });
+
+test("draws columns nearer together where the terminal is narrow, but never closer than two spaces", () => {
+  const table = (width: number): string => formatTable(["A", "B", "C"], [["aaaa", "bbbb", "cccc"]], { width }).split("\n")[1]!;
+  assert.equal(table(22), "aaaa     bbbb     cccc");
+  assert.equal(table(19), "aaaa   bbbb   cccc");
+  assert.equal(table(5), "aaaa  bbbb  cccc");
+});

@@ -1,15 +1,14 @@
 // proxy-config bootstrap -o short: which versions run there.
 import { field, text, type Json } from "./envoy-json.ts";
 
-const OURS = "meshctl";
-
 /** istioctl's three lines for Envoy; one line for our own proxy, which has one version. */
 export function bootstrapSummary(dump: Json): string {
   const node = field(dump, "bootstrap", "node");
   const metadata = field(node, "metadata");
   const build = field(node, "userAgentBuildVersion");
-  if (text(node, "userAgentName") === OURS) {
-    return `Meshctl Proxy Version: ${text(node, "userAgentVersion") || semantic(build) || text(metadata, "ISTIO_VERSION") || "unknown"}\n`;
+  // Envoy writes its build into the node of its bootstrap; our proxy says what it is only in what the control plane gets.
+  if (text(node, "userAgentName") !== "envoy" && build === undefined) {
+    return `Meshctl Proxy Version: ${text(metadata, "ISTIO_VERSION") || "unknown"}\n`;
   }
   const revision = text(build, "metadata", "revision.sha");
   const kind = [text(build, "metadata", "revision.status"), text(build, "metadata", "build.type")].filter((each) => each !== "").join("/");

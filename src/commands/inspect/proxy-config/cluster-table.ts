@@ -50,12 +50,12 @@ export function clusterType(cluster: Json): string {
   return text(cluster, "type") || text(cluster, "clusterType", "name") || "STATIC";
 }
 
-export function clusterTable(clusters: readonly Json[]): string {
+export function clusterTable(clusters: readonly Json[], width?: number): string {
   const rows = clusters.map((cluster) => {
     const name = text(cluster, "name");
     const key = parseName(name);
     const place = key === undefined ? [name, "-", "-", "-"] : [key.fqdn, String(key.port), key.subset || "-", key.direction];
     return [...place, clusterType(cluster), describeOrigin(field(cluster, "metadata"))];
   });
-  return formatTable(["SERVICE FQDN", "PORT", "SUBSET", "DIRECTION", "TYPE", "DESTINATION RULE"], rows);
+  return formatTable(["SERVICE FQDN", "PORT", "SUBSET", "DIRECTION", "TYPE", "DESTINATION RULE"], rows, { width });
 }

@@ -64,6 +64,7 @@ export class ConfigDump {
 
 /** @throws UserError when the text is neither. */
 export function parseConfigDump(body: string, origin: string): ConfigDump {
+  if (body.trim() === "") throw new UserError(`${origin} is empty`, "give Envoy's answer to /config_dump");
   let root: Json;
   try {
     root = toCamelCase(JSON.parse(body) as Json);

@@ -30,7 +30,7 @@ function statusOf(host: Json): string {
   return text(host, "healthStatus", "edsHealthStatus") || "UNKNOWN";
 }
 
-export function endpointTable(statuses: readonly Json[]): string {
+export function endpointTable(statuses: readonly Json[], width?: number): string {
   const rows = statuses
     .flatMap((status) => items(status, "hostStatuses").map((host) => ({ host, cluster: text(status, "name") })))
     .map(({ host, cluster }) => {
@@ -42,6 +42,7 @@ export function endpointTable(statuses: readonly Json[]): string {
   return formatTable(
     ["ENDPOINT", "STATUS", "OUTLIER CHECK", "CLUSTER"],
     rows.map((each) => each.row),
+    { width },
   );
 }
 

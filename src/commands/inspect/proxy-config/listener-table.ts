@@ -61,7 +61,7 @@ export function listenerType(listener: Json): string {
   return kinds.has("tcp") ? "TCP" : "UNKNOWN";
 }
 
-export function listenerTable(listeners: readonly Json[], verbose: boolean): string {
+export function listenerTable(listeners: readonly Json[], verbose: boolean, width?: number): string {
   const rows = listeners.flatMap((listener) => {
     const addresses = addressesOf(listener);
     const place = [addresses.map((each) => each.address).join(","), String(addresses[0]!.port)];
@@ -73,7 +73,7 @@ export function listenerTable(listeners: readonly Json[], verbose: boolean): str
     chains.sort((a, b) => (a[1] === b[1] ? 0 : a[1] < b[1] ? 1 : -1));
     return chains.map((chain) => [...place, ...chain]);
   });
-  return formatTable(verbose ? ["ADDRESSES", "PORT", "MATCH", "DESTINATION"] : ["ADDRESSES", "PORT", "TYPE"], rows);
+  return formatTable(verbose ? ["ADDRESSES", "PORT", "MATCH", "DESTINATION"] : ["ADDRESSES", "PORT", "TYPE"], rows, { width });
 }
 
 /** `SNI: a,b; Trans: tls; App: HTTP TLS; Addr: 10.0.0.1/32:80`, or `ALL`. */

@@ -18,10 +18,10 @@ function sortKey(name: string): (string | number)[] {
   return /^\d+$/.test(name) ? [1, Number(name), name] : [name === "" ? 0 : 2, 0, name];
 }
 
-export function routeTable(routes: readonly Json[], verbose: boolean): string {
+export function routeTable(routes: readonly Json[], verbose: boolean, width?: number): string {
   if (!verbose) {
     const rows = routes.map((route) => [text(route, "name"), String(items(route, "virtualHosts").length)]);
-    return formatTable(["NAME", "VIRTUAL HOSTS"], rows);
+    return formatTable(["NAME", "VIRTUAL HOSTS"], rows, { width });
   }
   const rows = routes.flatMap((route) => {
     const name = text(route, "name");
@@ -29,7 +29,7 @@ export function routeTable(routes: readonly Json[], verbose: boolean): string {
     if (hosts.length === 0) return [[name, "", "", "/*", "404"]];
     return hosts.flatMap((host) => hostRows(name, host));
   });
-  return formatTable(["NAME", "VHOST NAME", "DOMAINS", "MATCH", "VIRTUAL SERVICE"], rows);
+  return formatTable(["NAME", "VHOST NAME", "DOMAINS", "MATCH", "VIRTUAL SERVICE"], rows, { width });
 }
 
 function hostRows(name: string, host: Json): string[][] {

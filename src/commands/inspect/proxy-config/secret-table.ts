@@ -11,7 +11,7 @@ interface SecretRow {
 }
 
 /** @param now ms since the epoch, for VALID CERT. */
-export function secretTable(dump: Json, now: number): string {
+export function secretTable(dump: Json, now: number, width?: number): string {
   const rows = [
     ...items(dump, "dynamicActiveSecrets").flatMap((each) => readSecret(each, "ACTIVE")),
     ...items(dump, "dynamicWarmingSecrets").flatMap((each) => readSecret(each, "WARMING")),
@@ -21,7 +21,7 @@ export function secretTable(dump: Json, now: number): string {
   const hasDomains = rows.length > 0 && domains.every((domain) => domain !== "");
   const header = ["RESOURCE NAME", "TYPE", "STATUS", "VALID CERT", "SERIAL NUMBER", "NOT AFTER", "NOT BEFORE"];
   const cells = rows.map((row, index) => [...describe(row, now), ...(hasDomains ? [domains[index]!] : [])]);
-  return formatTable(hasDomains ? [...header, "TRUST DOMAIN"] : header, cells);
+  return formatTable(hasDomains ? [...header, "TRUST DOMAIN"] : header, cells, { width });
 }
 
 function describe({ name, type, status, certificate }: SecretRow, now: number): string[] {
