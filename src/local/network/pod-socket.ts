@@ -2,8 +2,8 @@
 // Protocol: the client sends `<port>\n`, gets `OK\n` or `ERR <reason>\n`, then bytes flow both ways with half-close.
 import { rmSync } from "node:fs";
 import net from "node:net";
-import { pipeline } from "node:stream";
 import type { NetworkNamespace } from "./namespace-socket.ts";
+import { relay } from "./relay.ts";
 
 const REQUEST_LIMIT = 16;
 const REQUEST_TIMEOUT_MS = 5000;
@@ -41,7 +41,9 @@ function serve(client: net.Socket, namespace: NetworkNamespace): void {
       const port = parsePort(request);
       if (port === undefined) return void client.end("ERR the request is not a port number\n");
       try {
-        relay(client, connectLoopback(namespace, port));
+        const pod = connectLoopback(namespace, port);
+        client.write("OK\n");
+        relay(client, pod);
       } catch (error) {
         client.end(`ERR ${error instanceof Error ? error.message : String(error)}\n`);
       }
@@ -49,13 +51,6 @@ function serve(client: net.Socket, namespace: NetworkNamespace): void {
     }
   };
   client.on("readable", onReadable);
-}
-
-function relay(client: net.Socket, pod: net.Socket): void {
-  client.write("OK\n");
-  // pipeline ends the other direction only when one side fails; a plain end passes on as a half-close.
-  pipeline(client, pod, (error) => error && pod.destroy());
-  pipeline(pod, client, (error) => error && client.destroy());
 }
 
 /** Serves the pod's socket until the returned server is closed. */

@@ -3,6 +3,7 @@
 import http from "node:http";
 import net from "node:net";
 import { pipeline } from "node:stream";
+import { relay } from "../network/relay.ts";
 
 export interface Forward {
   readonly port: number;
@@ -51,8 +52,7 @@ function dispatch(socket: net.Socket, forward: Forward, web: http.Server): void 
 
 function tunnel(socket: net.Socket, forward: Forward): void {
   const upstream = net.connect({ host: forward.host, port: forward.targetPort, allowHalfOpen: true });
-  pipeline(socket, upstream, (error) => error && upstream.destroy());
-  pipeline(upstream, socket, (error) => error && socket.destroy());
+  relay(socket, upstream);
 }
 
 function hostHeader(forward: Forward): string {
@@ -102,8 +102,7 @@ function forwardUpgrade(forward: Forward, request: http.IncomingMessage, socket:
     for (let index = 0; index < headers.length; index += 2) text += `${headers[index]}: ${headers[index + 1]}\r\n`;
     upstream.write(`${text}\r\n`, "latin1");
     upstream.write(head);
-    pipeline(socket, upstream, (error) => error && upstream.destroy());
-    pipeline(upstream, socket, (error) => error && socket.destroy());
+    relay(socket, upstream);
   });
   upstream.on("error", () => socket.destroy());
 }

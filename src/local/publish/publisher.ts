@@ -1,8 +1,8 @@
 // The machine's end of published ports: listens on loopback and hands every connection to the ingress pod through its
 // unix socket. Lives outside the sandbox, in a process of its own, and ends with the mesh.
 import net from "node:net";
-import { pipeline } from "node:stream";
 import { UserError } from "../../common/user-error.ts";
+import { relay } from "../network/relay.ts";
 import { forwardPort, INGRESS_NAME } from "./published-port.ts";
 import { connectToPod, findMesh, runPaths, type MeshInfo, type PublishedPort } from "../run-folder.ts";
 
@@ -46,8 +46,7 @@ function forwardToIngress(mesh: MeshInfo, client: net.Socket, index: number): vo
   if (pod === undefined) return void client.destroy();
   connectToPod(mesh, pod, forwardPort(index)).then(
     (inside) => {
-      pipeline(client, inside, (error) => error && inside.destroy());
-      pipeline(inside, client, (error) => error && client.destroy());
+      relay(client, inside);
     },
     () => client.destroy(),
   );

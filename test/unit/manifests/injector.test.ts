@@ -1,0 +1,147 @@
+import assert from "node:assert/strict";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { describe, test } from "node:test";
+import { dumpYaml, parseYamlDocuments } from "../../../src/common/yaml.ts";
+import { decideInjection } from "../../../src/manifests/injection-decision.ts";
+import type { InjectionValues } from "../../../src/manifests/injected-containers.ts";
+import { injectionPatch } from "../../../src/manifests/injector.ts";
+import { applyJsonPatch } from "../../../src/manifests/json-patch.ts";
+import type { ObjectMeta, PodSpec, PodTemplate } from "../../../src/manifests/kube-objects.ts";
+
+const GOLDEN = resolve(import.meta.dirname, "../../golden/inject");
+
+const values: InjectionValues = {
+  image: "meshctl",
+  discoveryAddress: "controller.mesh-system.svc:15012",
+  caAddress: "controller.mesh-system.svc:15012",
+  trustDomain: "cluster.local",
+  clusterDomain: "cluster.local",
+  clusterId: "Kubernetes",
+  meshId: "cluster.local",
+  dnsCapture: true,
+  nativeSidecar: true,
+};
+const workload = { namespace: "shop", kind: "Deployment", name: "web" };
+
+function inject(pod: PodTemplate, changes: Partial<InjectionValues> = {}): PodTemplate {
+  const patch = injectionPatch(pod, workload, { ...values, ...changes });
+  assert.ok(patch.ok, JSON.stringify(patch));
+  return applyJsonPatch(pod, patch.value);
+}
+
+function plainPod(metadata: ObjectMeta = {}, spec: Partial<PodSpec> = {}): PodTemplate {
+  return { metadata, spec: { containers: [{ name: "web", command: ["web"] }], ...spec } };
+}
+
+/** Compares with the file, or writes it when UPDATE_GOLDEN is set. */
+function assertGolden(name: string, value: unknown): void {
+  const path = join(GOLDEN, name);
+  if (process.env["UPDATE_GOLDEN"] !== undefined) writeFileSync(path, dumpYaml(value));
+  assert.deepEqual(JSON.parse(JSON.stringify(value)), parseYamlDocuments(readFileSync(path, "utf8"), name).documents[0]?.value);
+}
+
+describe("the injector", () => {
+  const input = parseYamlDocuments(readFileSync(join(GOLDEN, "pod.yaml"), "utf8"), "pod.yaml").documents[0]?.value as PodTemplate;
+
+  test("adds capture, a native sidecar in front of the app's init containers, and their volumes", () => {
+    assertGolden("pod.native.yaml", inject(input));
+  });
+
+  test("adds a plain sidecar behind the app, and capture as the last init container", () => {
+    assertGolden("pod.plain.yaml", inject(input, { nativeSidecar: false, dnsCapture: false, dnsUpstream: "none" }));
+  });
+
+  test("leaves an injected pod as it is", () => {
+    const once = inject(input);
+    assert.deepEqual(inject(once), once);
+  });
+
+  test("keeps the app's canonical name and revision, and cuts what no label can hold", () => {
+    const labels = { "app.kubernetes.io/name": "shop-web", app: "other", version: "v".repeat(70) };
+    const injected = inject(plainPod({ labels })).metadata?.labels;
+    assert.equal(injected?.["service.istio.io/canonical-name"], "shop-web");
+    assert.equal(injected?.["service.istio.io/canonical-revision"], "v".repeat(63));
+    assert.equal(inject(plainPod()).metadata?.labels?.["service.istio.io/canonical-name"], "web");
+  });
+
+  test("turns traffic annotations into capture flags", () => {
+    const prefix = "traffic.sidecar.istio.io/";
+    const annotations = {
+      [`${prefix}excludeOutboundPorts`]: "3306,6379",
+      [`${prefix}excludeInboundPorts`]: "9000",
+      [`${prefix}includeOutboundIPRanges`]: "10.0.0.0/8",
+    };
+    const args = inject(plainPod({ annotations })).spec.initContainers?.[0]?.args ?? [];
+    const valueOf = (flag: string): string | undefined => args[args.indexOf(flag) + 1];
+    assert.equal(valueOf("-o"), "3306,6379");
+    assert.equal(valueOf("-d"), "15090,15021,15020,9000");
+    assert.equal(valueOf("-i"), "10.0.0.0/8");
+  });
+
+  for (const [annotation, value, message] of [
+    ["includeOutboundIPRanges", "10.0.0.0/33", /"10.0.0.0\/33" is not a CIDR/],
+    ["excludeOutboundIPRanges", "*", /"\*" is not a CIDR/],
+    ["includeInboundPorts", "http", /"http" is not a port/],
+    ["excludeOutboundPorts", "80,70000", /"70000" is not a port/],
+  ] as const) {
+    test(`refuses ${annotation}: ${value}`, () => {
+      const result = injectionPatch(plainPod({ annotations: { [`traffic.sidecar.istio.io/${annotation}`]: value } }), workload, values);
+      assert.ok(!result.ok);
+      assert.match(result.problems[0]!.message, message);
+      assert.match(result.problems[0]!.path, new RegExp(annotation));
+    });
+  }
+
+  test("refuses a pod that uses the sidecar's name for something else", () => {
+    const result = injectionPatch(plainPod({}, { containers: [{ name: "meshctl-proxy" }] }), workload, values);
+    assert.ok(!result.ok);
+    assert.match(result.problems[0]!.message, /meshctl-proxy is reserved/);
+  });
+});
+
+describe("the decision to inject", () => {
+  const decide = (
+    pod: ObjectMeta,
+    namespace: ObjectMeta = {},
+    policy: "enabled" | "disabled" = "disabled",
+    spec: Partial<PodSpec> = {},
+  ): boolean => decideInjection(plainPod(pod, spec), "shop", namespace, policy).inject;
+
+  for (const [what, expected, pod, namespace] of [
+    ["nothing said", false, {}, {}],
+    ["our label on the namespace", true, {}, { labels: { "meshctl.io/inject": "enabled" } }],
+    ["Istio's label on the namespace", true, {}, { labels: { "istio-injection": "enabled" } }],
+    ["Linkerd's annotation on the namespace", true, {}, { annotations: { "linkerd.io/inject": "enabled" } }],
+    ["our label on the pod", true, { labels: { "meshctl.io/inject": "enabled" } }, {}],
+    ["Istio's label on the pod", true, { labels: { "sidecar.istio.io/inject": "true" } }, {}],
+    [
+      "the pod's no against the namespace's yes",
+      false,
+      { annotations: { "linkerd.io/inject": "disabled" } },
+      { labels: { "meshctl.io/inject": "enabled" } },
+    ],
+    [
+      "the namespace's no against the pod's yes",
+      false,
+      { labels: { "sidecar.istio.io/inject": "true" } },
+      { labels: { "istio-injection": "disabled" } },
+    ],
+    [
+      "a label against the annotation of the same name",
+      false,
+      { labels: { "sidecar.istio.io/inject": "false" }, annotations: { "sidecar.istio.io/inject": "true" } },
+      {},
+    ],
+    ["a word that is neither yes nor no", false, { labels: { "sidecar.istio.io/inject": "True" } }, {}],
+  ] as const) {
+    test(`with ${what} it is ${expected ? "yes" : "no"}`, () => assert.equal(decide(pod, namespace), expected));
+  }
+
+  test("is never yes for a pod on the host's network or in a system namespace", () => {
+    assert.equal(decide({ labels: { "meshctl.io/inject": "enabled" } }, {}, "enabled", { hostNetwork: true }), false);
+    assert.equal(decideInjection(plainPod(), "kube-system", undefined, "enabled").inject, false);
+  });
+
+  test("follows the policy when nobody says anything", () => assert.equal(decide({}, {}, "enabled"), true));
+});
