@@ -108,8 +108,8 @@ export class DataPlane {
     return this.#config.secrets;
   }
 
-  clusterStatuses(): readonly ClusterStatus[] {
-    return [...this.#clusters.all()].map((cluster) => ({ config: cluster.config, addedViaApi: true, hosts: cluster.hosts.map(toHostStatus) }));
+  clusterStatuses(isStatic: (name: string) => boolean): readonly ClusterStatus[] {
+    return [...this.#clusters.all()].map((cluster) => ({ config: cluster.config, addedViaApi: !isStatic(cluster.name), hosts: cluster.hosts.map(toHostStatus) }));
   }
 
   listenerStatuses(): readonly ListenerStatus[] {

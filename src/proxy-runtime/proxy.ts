@@ -1,11 +1,15 @@
-// One proxy process, composed in start order: counters, data plane, identity, configuration, DNS, admin. And its end.
+// One proxy process, composed in start order: counters, data plane, configuration, identity, DNS, admin. And its end.
+import type { Clock } from "../common/clock.ts";
 import { UserError } from "../common/user-error.ts";
 import { startAdmin, startPrometheusPort, type LogLevels } from "./admin/admin-server.ts";
 import type { DataPlaneView, ServerState } from "./admin/data-plane-view.ts";
 import { startReadinessPort } from "./admin/readiness-port.ts";
 import type { BootstrapConfig } from "./config/bootstrap-config.ts";
+import type { ProxyConfig } from "./config/proxy-config.ts";
 import { DataPlane, type ListenFailure } from "./data-plane.ts";
 import { waitForIdle } from "./drain.ts";
+import type { SidecarParts } from "./sidecar.ts";
+import { connectXds } from "./state/ads-connection.ts";
 import { StatsStore } from "./telemetry/stats-store.ts";
 import type { WorkloadFacts } from "./telemetry/workload-facts.ts";
 
@@ -19,96 +23,155 @@ export interface ProxyLog {
 export interface ProxyOptions {
   readonly bootstrap: BootstrapConfig;
   readonly workload: WorkloadFacts;
+  readonly clock: Clock;
   readonly log: ProxyLog;
   readonly logLevels: LogLevels;
   readonly commandLine: Readonly<Record<string, string | number | boolean>>;
   /** How long open requests may take to end after a signal. */
   readonly drainTimeMs: number;
   /** What only the sidecar form has; undefined for a proxy with a bootstrap file. */
-  readonly sidecar: { readonly readyPort: number; readonly prometheusPort: number } | undefined;
+  readonly sidecar: SidecarParts | undefined;
 }
 
 export interface RunningProxy {
-  /** Resolves when the proxy has ended by itself (/quitquitquit). */
+  /** Resolves when the proxy has ended by itself (/quitquitquit) or was stopped. */
   readonly ended: Promise<void>;
   readonly adminPort: number | undefined;
+  readonly view: DataPlaneView;
   /** Drains and stops. */
   stop(): Promise<void>;
   stopNow(): Promise<void>;
   reopenLogs(): void;
 }
 
-/** @throws UserError where a port of the static configuration or of the proxy itself can't be had; nothing is left open. */
+/**
+ * Resolves when the ports of the proxy itself and of its static listeners are open; LIVE comes with the first whole
+ * configuration and, for a sidecar, its first certificate.
+ * @throws UserError where one of those ports can't be had; nothing is left open.
+ */
 export async function startProxy(options: ProxyOptions): Promise<RunningProxy> {
-  const { bootstrap, log } = options;
+  const { bootstrap, log, sidecar } = options;
   const stats = new StatsStore();
   const plane = new DataPlane({ stats, workload: options.workload, onLog: (level, message, fields) => log[level](fields, message) });
+  const phase = new Phase();
   const stops: (() => Promise<void> | void)[] = [];
-  let state: ServerState = "INITIALIZING";
-  let healthCheckFailed = false;
-  let end!: () => void;
-  const ended = new Promise<void>((resolve) => (end = resolve));
+  const ended = Promise.withResolvers<void>();
 
   const stopNow = async (): Promise<void> => {
     for (const stop of stops.splice(0).reverse()) await stop();
     await plane.stop();
-    end();
+    ended.resolve();
   };
   const stop = async (): Promise<void> => {
-    state = "DRAINING";
+    phase.isStopping = true;
     plane.drain({ inboundOnly: false, close: false });
     await waitForIdle(plane, options.drainTimeMs);
     await stopNow();
   };
-  const view: DataPlaneView = {
-    clusters: () => plane.clusterStatuses(),
-    listeners: () => plane.listenerStatuses(),
-    certificates: () => [...plane.secrets().values()].map((secret) =>
-      secret.kind === "certificate"
-        ? { secretName: secret.name, kind: secret.kind, pem: secret.chainPem }
-        : { secretName: secret.name, kind: secret.kind, pem: secret.rootsPem },
-    ),
-    resources: () => bootstrap.records,
-    versions: () => new Map(),
-    state: () => (healthCheckFailed ? "DRAINING" : state),
-    drainListeners: ({ inboundOnly, graceful, skipExit }) => {
-      plane.drain({ inboundOnly, close: !graceful });
-      if (graceful && !skipExit) void waitForIdle(plane, options.drainTimeMs).then(() => plane.drain({ inboundOnly, close: true }));
-    },
-    setHealthCheckFailed: (failed) => (healthCheckFailed = failed),
-    quit: () => void stopNow(),
+
+  const apply = async (config: ProxyConfig): Promise<readonly ListenFailure[]> => {
+    const failures = await plane.apply(config);
+    phase.isConfigured = xds.state.isReady();
+    if (phase.becameLive()) log.info({ listeners: plane.listenerStatuses().map(({ name, ip, port }) => `${name} ${ip}:${port}`) }, "proxy is live");
+    return failures;
   };
+  let firstFailures: Promise<readonly ListenFailure[]> | undefined;
+  const xds = connectXds({
+    bootstrap,
+    wantsNames: sidecar !== undefined,
+    clock: options.clock,
+    onConfig: (config) => {
+      const applied = apply(config);
+      if (firstFailures === undefined) firstFailures = applied;
+      else void applied.then((failures) => failures.forEach((each) => log.error({ listener: each.name }, listenMessage(each))));
+    },
+    log: (level, message) => log[level]({}, message),
+  });
+  const view = makeView(plane, xds.state, phase, options, stopNow);
 
   try {
-    refuseOnFailure(await plane.apply(bootstrap.statics));
+    xds.start();
+    stops.push(() => xds.stop());
+    // A static listener that can't be had is a mistake of whoever wrote the bootstrap; later ones are the control plane's.
+    const [first] = (await firstFailures) ?? [];
+    if (first !== undefined) throw new UserError(listenMessage(first), "end the program that holds the port, or give the listener another one");
     let adminPort: number | undefined;
     if (bootstrap.admin !== undefined) {
-      const { address, commandLine, logLevels } = { address: bootstrap.admin, ...options };
-      const admin = await startAdmin({ address, view, stats, bootstrap: () => bootstrap.bytes, logging: logLevels, reopenLogs: () => plane.reopenLogs(), commandLine });
+      const admin = await startAdmin({
+        address: bootstrap.admin, view, stats, bootstrap: () => bootstrap.bytes, logging: options.logLevels,
+        reopenLogs: () => plane.reopenLogs(), commandLine: options.commandLine,
+      });
       stops.push(() => admin.stop());
       adminPort = admin.port;
     }
-    if (options.sidecar !== undefined) {
-      const ready = await startReadinessPort(["0.0.0.0", "::"], options.sidecar.readyPort, view);
+    if (sidecar !== undefined) {
+      phase.awaitsCertificate = true;
+      const onSecrets: Parameters<SidecarParts["startIdentity"]>[0] = (secrets) => {
+        phase.awaitsCertificate = false;
+        xds.state.setSecrets(secrets);
+      };
+      stops.push(sidecar.startIdentity(onSecrets));
+      const dns = await sidecar.startDns(() => plane.names(), stats);
+      stops.push(() => dns.stop());
+      const ready = await startReadinessPort(["0.0.0.0", "::"], sidecar.readyPort, view);
       stops.push(() => ready.stop());
-      const prometheus = await startPrometheusPort("0.0.0.0", options.sidecar.prometheusPort, stats);
+      const prometheus = await startPrometheusPort("::", sidecar.prometheusPort, stats);
       stops.push(() => prometheus.stop());
     }
-    state = "LIVE";
-    log.info({ listeners: plane.listenerStatuses().map(({ name, ip, port }) => `${name} ${ip}:${port}`), admin: adminPort }, "proxy is live");
-    return { ended, adminPort, stop, stopNow, reopenLogs: () => plane.reopenLogs() };
+    return { ended: ended.promise, adminPort, view, stop, stopNow, reopenLogs: () => plane.reopenLogs() };
   } catch (error) {
     await stopNow();
     throw error;
   }
 }
 
-/** A static listener that can't be had is a mistake of whoever wrote the bootstrap. */
-function refuseOnFailure(failures: readonly ListenFailure[]): void {
-  const [first] = failures;
-  if (first === undefined) return;
-  const { host, port } = first.config.address;
-  throw new UserError(`listener ${first.name} can't bind ${host}:${port}: ${bindProblem(first.error)}`, "end the program that holds the port, or give the listener another one");
+/** Where in its life the proxy is. */
+class Phase {
+  isConfigured = false;
+  awaitsCertificate = false;
+  isStopping = false;
+  healthCheckFailed = false;
+  #wasLive = false;
+
+  get state(): ServerState {
+    if (this.isStopping || this.healthCheckFailed) return "DRAINING";
+    return this.isConfigured && !this.awaitsCertificate ? "LIVE" : "INITIALIZING";
+  }
+
+  /** True once. */
+  becameLive(): boolean {
+    if (this.#wasLive || this.state !== "LIVE") return false;
+    this.#wasLive = true;
+    return true;
+  }
+}
+
+function makeView(plane: DataPlane, state: ReturnType<typeof connectXds>["state"], phase: Phase, options: ProxyOptions, stopNow: () => Promise<void>): DataPlaneView {
+  const { bootstrap, drainTimeMs } = options;
+  return {
+    clusters: () => plane.clusterStatuses((name) => bootstrap.statics.clusters.has(name)),
+    listeners: () => plane.listenerStatuses(),
+    certificates: () =>
+      [...plane.secrets().values()].map((secret) => ({
+        secretName: secret.name,
+        kind: secret.kind,
+        pem: secret.kind === "certificate" ? secret.chainPem : secret.rootsPem,
+      })),
+    resources: () => state.records(),
+    versions: () => state.versions(),
+    state: () => phase.state,
+    drainListeners: ({ inboundOnly, graceful, skipExit }) => {
+      plane.drain({ inboundOnly, close: !graceful });
+      if (graceful && !skipExit) void waitForIdle(plane, drainTimeMs).then(() => plane.drain({ inboundOnly, close: true }));
+    },
+    setHealthCheckFailed: (failed) => (phase.healthCheckFailed = failed),
+    quit: () => void stopNow(),
+  };
+}
+
+function listenMessage({ name, config, error }: ListenFailure): string {
+  const { host, port } = config.address;
+  return `listener ${name} can't bind ${host.includes(":") ? `[${host}]` : host}:${port}: ${bindProblem(error)}`;
 }
 
 function bindProblem(error: NodeJS.ErrnoException): string {

@@ -1,5 +1,6 @@
 // Runs one proxy until a signal or /quitquitquit ends it.
 import type { CommandContext } from "../../cli/command.ts";
+import { systemClock } from "../../common/clock.ts";
 import { parseDurationMs } from "../../common/duration.ts";
 import { LOG_LEVELS, createLog, type LogFormat, type Logger, type LogLevel } from "../../common/log.ts";
 import { UserError } from "../../common/user-error.ts";
@@ -34,6 +35,7 @@ function toOptions(context: CommandContext, log: Logger, bootstrap: BootstrapCon
   return {
     bootstrap,
     workload: UNKNOWN_WORKLOAD,
+    clock: systemClock,
     log,
     logLevels: logLevelsOf(log),
     commandLine: { config_path: file, log_level: log.level, drain_time: `${drainTimeMs(context) / 1000}s` },
