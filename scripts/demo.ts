@@ -1,12 +1,22 @@
-// npm run demo: gets the system programs that the local mesh needs, then runs `meshctl local demo`.
+// `npm run demo`: gets the system programs that the local mesh needs, then runs `meshctl local demo`.
 import { spawn } from "node:child_process";
-import { resolve } from "node:path";
-import { UserError } from "../src/common/user-error.ts";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { ROOT, runScript } from "./run-script.ts";
 import { ensureSystemPackages } from "./system-packages.ts";
 
+const USAGE = `Usage: npm run demo                   the shop in a local mesh, until Ctrl-C
+       npm run demo -- --once         remove it after the report
+       npm run demo -- --name NAME    name of the mesh, to run several`;
+
 async function main(): Promise<number> {
+  const { values } = parseArgs({ options: { once: { type: "boolean" }, name: { type: "string" }, help: { type: "boolean" } } });
+  if (values.help === true) {
+    console.log(USAGE);
+    return 0;
+  }
   await ensureSystemPackages("demo");
-  const child = spawn(resolve(import.meta.dirname, "../bin/meshctl"), ["local", "demo", ...process.argv.slice(2)], { stdio: "inherit" });
+  const child = spawn(join(ROOT, "bin/meshctl"), ["local", "demo", ...process.argv.slice(2)], { stdio: "inherit" });
   // A terminal sends Ctrl-C to both: here it is left to the demo, which removes its mesh first.
   process.on("SIGINT", () => {});
   for (const signal of ["SIGTERM", "SIGHUP"] as const) process.on(signal, () => child.kill(signal));
@@ -16,10 +26,4 @@ async function main(): Promise<number> {
   });
 }
 
-try {
-  process.exitCode = await main();
-} catch (error) {
-  if (!(error instanceof UserError)) throw error;
-  process.stderr.write(`demo: ${error.message}\n${error.hint === undefined ? "" : `  ${error.hint}\n`}`);
-  process.exitCode = error.exitCode;
-}
+await runScript("npm run demo", USAGE, main);
