@@ -10,8 +10,11 @@ import type { Answer } from "./answer.ts";
 import { COMMANDS } from "./commands.ts";
 import { helpText } from "./help.ts";
 
+// A server that gets its connections handed over doesn't run node:http's own check of slow requests (Node 26.10).
+const SILENCE_MS = 60_000;
+
 export function adminHttp(context: AdminContext): Server {
-  return createServer((request, response) => {
+  const server = createServer((request, response) => {
     request.resume();
     answer(context, request).then(
       (result) => {
@@ -21,15 +24,17 @@ export function adminHttp(context: AdminContext): Server {
       (error: unknown) => send(response, { ...text(`error: ${error instanceof Error ? error.message : String(error)}\n`), status: 500 }),
     );
   });
+  return server.setTimeout(SILENCE_MS);
 }
 
 export function prometheusHttp(stats: StatsStore): Server {
-  return createServer((request, response) => {
+  const server = createServer((request, response) => {
     request.resume();
     const { pathname, searchParams } = target(request);
     if (pathname !== "/stats/prometheus") return send(response, { ...text("not found\n"), status: 404 });
     send(response, prometheus(stats, searchParams));
   });
+  return server.setTimeout(SILENCE_MS);
 }
 
 async function answer(context: AdminContext, request: IncomingMessage): Promise<Answer> {

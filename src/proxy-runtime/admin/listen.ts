@@ -5,6 +5,8 @@ import type { AddressInfo, Socket } from "node:net";
 import type { Server as HttpServer } from "node:http";
 import { UserError } from "../../common/user-error.ts";
 
+const MAX_CONNECTIONS = 256;
+
 export interface ListeningPort {
   readonly port: number;
   /** Closes the port and every connection to it. */
@@ -33,8 +35,10 @@ export function listenTcp(
     socket.on("error", () => socket.destroy());
     onConnection(socket);
   });
+  server.maxConnections = MAX_CONNECTIONS;
   return new Promise((resolve, reject) => {
-    server.once("error", (error: NodeJS.ErrnoException) => reject(portError(error, host, port, what, remedy)));
+    // Stays when the port is open: a failing accept must not end the process.
+    server.on("error", (error: NodeJS.ErrnoException) => reject(portError(error, host, port, what, remedy)));
     // ipv6Only: 0.0.0.0 and :: are opened one by one, whatever the kernel's default for dual stack sockets is.
     server.listen({ host, port, ipv6Only: host.includes(":") }, () => {
       resolve({

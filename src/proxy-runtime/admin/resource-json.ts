@@ -1,7 +1,7 @@
 // The JSON of one configuration resource out of its wire bytes, as Envoy prints it: snake case, nested Anys expanded
 // with "@type" first, secrets redacted. A type that we don't know stays opaque instead of spoiling the whole dump.
 import { create, fromBinary, toBinary, toJson } from "@bufbuild/protobuf";
-import type { Message, MessageShape, DescMessage, JsonObject, JsonValue } from "@bufbuild/protobuf";
+import type { MessageShape, DescMessage, JsonObject, JsonValue } from "@bufbuild/protobuf";
 import { reflect } from "@bufbuild/protobuf/reflect";
 import type { ReflectMessage } from "@bufbuild/protobuf/reflect";
 import { AnySchema, StructSchema } from "@bufbuild/protobuf/wkt";
@@ -32,7 +32,7 @@ export function anyJson(typeUrl: string, bytes: Uint8Array): JsonObject {
 
 export function messageJson<Desc extends DescMessage>(schema: Desc, message: MessageShape<Desc>): JsonValue {
   hideUnknownTypes(reflect(schema, message));
-  const json = toJson(schema as DescMessage, message as Message, { registry: configDumpTypes(), useProtoFieldName: true });
+  const json = toJson(schema as DescMessage, message, { registry: configDumpTypes(), useProtoFieldName: true });
   return tidy(json, false);
 }
 

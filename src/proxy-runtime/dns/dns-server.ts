@@ -155,7 +155,7 @@ async function bindBoth(host: string, port: number): Promise<Endpoint> {
   tcp.maxConnections = MAX_TCP_CONNECTIONS;
   const udp = createSocket({ type: isIPv6(host) ? "udp6" : "udp4", ipv6Only: isIPv6(host) });
   try {
-    await new Promise<void>((resolve, reject) => tcp.once("error", reject).listen({ host, port, ipv6Only: isIPv6(host) }, resolve));
+    await new Promise<void>((resolve, reject) => tcp.on("error", reject).listen({ host, port, ipv6Only: isIPv6(host) }, resolve));
     const chosen = (tcp.address() as AddressInfo).port;
     await new Promise<void>((resolve, reject) => udp.once("error", reject).bind(chosen, host, resolve));
   } catch (error) {

@@ -162,7 +162,7 @@ export class IstioMetrics {
   #keep(principal: string, key: string, peer: PeerNode): PeerNode {
     if (this.#labelSets >= this.#maxLabelSets) return peer;
     let byKey = this.#peers.get(principal);
-    if (byKey === undefined) this.#peers.set(principal, (byKey = new Map()));
+    if (byKey === undefined) this.#peers.set(principal, (byKey = new Map<string, PeerNode>()));
     byKey.set(key, peer);
     return peer;
   }
