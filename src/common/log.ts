@@ -31,6 +31,8 @@ export function createLog({ level, format, stream }: LogOptions): Logger {
 
 function toText(line: string): string {
   const { level, time, msg, ...fields } = JSON.parse(line) as Record<string, unknown>;
-  const rest = Object.entries(fields).map(([key, value]) => ` ${key}=${typeof value === "string" && /^[^\s"=]+$/.test(value) ? value : JSON.stringify(value)}`);
+  const rest = Object.entries(fields).map(
+    ([key, value]) => ` ${key}=${typeof value === "string" && /^[^\s"=]+$/.test(value) ? value : JSON.stringify(value)}`,
+  );
   return `${String(time)} ${String(level).padEnd(5)} ${typeof msg === "string" ? msg : ""}${rest.join("")}\n`;
 }

@@ -14,7 +14,7 @@ export interface CertificateAuthorityOptions {
   readonly trustDomain: string;
   readonly clusterDomain: string;
   /** undefined: a root that lives as long as the process. */
-  readonly folder: string | undefined;
+  readonly authorityFolder: string | undefined;
   readonly tokenKeysFile: string;
   readonly tokenIssuer: string;
   /** Further names and addresses for the serving certificate. */
@@ -33,8 +33,11 @@ const SERVICE_NAME = "controller";
 
 /** @throws UserError when the root or the keys can't be used. */
 export async function startCertificateAuthority(options: CertificateAuthorityOptions): Promise<CertificateAuthority> {
-  const { trustDomain, clusterDomain, folder, tokenKeysFile, tokenIssuer, clock, log } = options;
-  const authority = folder === undefined ? await createEphemeralAuthority(trustDomain, clock.now()) : await loadOrCreateAuthority(folder, trustDomain, clock.now());
+  const { trustDomain, clusterDomain, authorityFolder: folder, tokenKeysFile, tokenIssuer, clock, log } = options;
+  const authority =
+    folder === undefined
+      ? await createEphemeralAuthority(trustDomain, clock.now())
+      : await loadOrCreateAuthority(folder, trustDomain, clock.now());
   const issuer = createIssuer(authority, { clock });
   const authenticate = createJwksAuthenticator({
     file: tokenKeysFile,
@@ -43,7 +46,13 @@ export async function startCertificateAuthority(options: CertificateAuthorityOpt
     onProblem: (message) => log.warn({ file: tokenKeysFile }, message),
   });
   const service = `${SERVICE_NAME}.${MESH_NAMESPACE}`;
-  const names = [service, `${service}.svc`, `${service}.svc.${clusterDomain}`, "localhost", ...options.serverNames.filter((each) => !isIp(each))];
+  const names = [
+    service,
+    `${service}.svc`,
+    `${service}.svc.${clusterDomain}`,
+    "localhost",
+    ...options.serverNames.filter((each) => !isIp(each)),
+  ];
   const serverCertificate = await createServerCertificate({
     issuer,
     dnsNames: [...new Set(names)],

@@ -75,7 +75,8 @@ export const destinationRuleSpec = struct({
 }).superRefine((rule, context) => {
   const seen = new Set<string>();
   rule.subsets?.forEach((each, index) => {
-    if (seen.has(each.name)) context.addIssue({ code: "custom", path: ["subsets", index, "name"], message: `subset "${each.name}" is defined twice` });
+    if (seen.has(each.name))
+      context.addIssue({ code: "custom", path: ["subsets", index, "name"], message: `subset "${each.name}" is defined twice` });
     seen.add(each.name);
   });
 });

@@ -50,11 +50,16 @@ export const duration = z.string({ error: 'must be a duration such as "1.5s" or 
   return ms;
 });
 
-export const portNumber = z.int({ error: (issue) => (issue.input === undefined ? "is required" : "must be a port number") }).min(1, "must be a port from 1 to 65535").max(65535, "must be a port from 1 to 65535");
+export const portNumber = z
+  .int({ error: (issue) => (issue.input === undefined ? "is required" : "must be a port number") })
+  .min(1, "must be a port from 1 to 65535")
+  .max(65535, "must be a port from 1 to 65535");
 export const portSelector = struct({ number: portNumber });
 export const count = z.int({ error: "must be a whole number" }).min(0, "must not be negative");
 export const labels = z.record(z.string(), z.string({ error: "must be a string" }));
-export const nonEmpty = z.string({ error: (issue) => (issue.input === undefined ? "is required" : "must be a string") }).min(1, "must not be empty");
+export const nonEmpty = z
+  .string({ error: (issue) => (issue.input === undefined ? "is required" : "must be a string") })
+  .min(1, "must not be empty");
 
 export const regex = nonEmpty.superRefine((pattern, context) => {
   try {

@@ -12,7 +12,11 @@ export const peerAuthenticationSpec = struct({
   portLevelMtls: z.record(portKey, mtls).optional(),
 }).superRefine((spec, context) => {
   if (spec.portLevelMtls !== undefined && Object.keys(spec.selector?.matchLabels ?? {}).length === 0) {
-    context.addIssue({ code: "custom", path: ["portLevelMtls"], message: "needs a selector: a port belongs to workloads, not to a namespace" });
+    context.addIssue({
+      code: "custom",
+      path: ["portLevelMtls"],
+      message: "needs a selector: a port belongs to workloads, not to a namespace",
+    });
   }
 });
 export type PeerAuthenticationSpec = z.output<typeof peerAuthenticationSpec>;

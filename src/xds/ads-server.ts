@@ -37,7 +37,14 @@ export interface AdsHooks<Proxy> {
 }
 
 /** Make before break: what is pointed at goes before what points at it. */
-const PUSH_ORDER: readonly string[] = [TypeUrl.cluster, TypeUrl.endpoints, TypeUrl.listener, TypeUrl.route, TypeUrl.secret, TypeUrl.nameTable];
+const PUSH_ORDER: readonly string[] = [
+  TypeUrl.cluster,
+  TypeUrl.endpoints,
+  TypeUrl.listener,
+  TypeUrl.route,
+  TypeUrl.secret,
+  TypeUrl.nameTable,
+];
 
 type Call = grpc.ServerDuplexStream<DiscoveryRequest, Uint8Array>;
 
@@ -58,12 +65,18 @@ const ADS_SERVICE: grpc.ServiceDefinition = {
  * Adds ADS to a gRPC server.
  * @param authenticate undefined: anybody may connect; for listeners that only this machine reaches.
  */
-export function addAdsService<Proxy>(server: grpc.Server, hooks: AdsHooks<Proxy>, controlPlane: string, authenticate: AuthenticatePeer | undefined): void {
+export function addAdsService<Proxy>(
+  server: grpc.Server,
+  hooks: AdsHooks<Proxy>,
+  controlPlane: string,
+  authenticate: AuthenticatePeer | undefined,
+): void {
   const serve = async (call: Call): Promise<void> => {
     let identity: PeerIdentity | undefined;
     if (authenticate !== undefined) {
       const token = bearerToken(call.metadata);
-      const answer = token === undefined ? { ok: false as const, reason: "no bearer token in the authorization header" } : await authenticate(token);
+      const answer =
+        token === undefined ? { ok: false as const, reason: "no bearer token in the authorization header" } : await authenticate(token);
       if (!answer.ok) {
         hooks.onUnauthenticated(call.getPeer(), answer.reason);
         return refuse(call, grpc.status.UNAUTHENTICATED, answer.reason);

@@ -21,7 +21,8 @@ export class AdsTestClient {
   #read = 0;
 
   constructor(target: string, options: { token?: string; rootPem?: string } = {}) {
-    const credentials = options.rootPem === undefined ? grpc.credentials.createInsecure() : grpc.credentials.createSsl(Buffer.from(options.rootPem));
+    const credentials =
+      options.rootPem === undefined ? grpc.credentials.createInsecure() : grpc.credentials.createSsl(Buffer.from(options.rootPem));
     this.#client = new grpc.Client(target, credentials, { "grpc.max_receive_message_length": -1 });
     const metadata = new grpc.Metadata();
     if (options.token !== undefined) metadata.set("authorization", `Bearer ${options.token}`);
@@ -63,7 +64,10 @@ export class AdsTestClient {
     const end = performance.now() + withinMs;
     while (this.responses.length <= this.#read) {
       const leftMs = end - performance.now();
-      if (leftMs <= 0) throw new Error(`no response within ${withinMs} ms${this.status === undefined ? "" : `; status ${this.status.code} ${this.status.details}`}`);
+      if (leftMs <= 0)
+        throw new Error(
+          `no response within ${withinMs} ms${this.status === undefined ? "" : `; status ${this.status.code} ${this.status.details}`}`,
+        );
       await this.#change(leftMs);
     }
     return this.responses[this.#read++]!;

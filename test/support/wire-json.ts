@@ -11,7 +11,9 @@ const gen = join(import.meta.dirname, "../../src/xds/gen");
 /** Every generated type, so that any Any can be opened. */
 const files = readdirSync(gen, { recursive: true, encoding: "utf8" }).filter((each) => each.endsWith("_pb.ts"));
 const modules = await Promise.all(files.map((each) => import(join(gen, each)) as Promise<Record<string, unknown>>));
-const descriptors = modules.flatMap((module) => Object.entries(module).flatMap(([name, value]) => (name.endsWith("Schema") ? [value] : [])));
+const descriptors = modules.flatMap((module) =>
+  Object.entries(module).flatMap(([name, value]) => (name.endsWith("Schema") ? [value] : [])),
+);
 export const REGISTRY = createRegistry(...(descriptors as Parameters<typeof createRegistry>));
 
 /** Type → name → JSON, sorted by name. */
@@ -20,7 +22,10 @@ export function resourcesToJson(resources: Resources): Record<string, Record<str
   for (const kind of Object.keys(RESOURCE_SCHEMAS) as (keyof Resources)[]) {
     const entries = [...(resources[kind] as ReadonlyMap<string, Message>)].sort(([a], [b]) => (a < b ? -1 : 1));
     result[kind] = Object.fromEntries(
-      entries.map(([name, message]) => [name, toJson(RESOURCE_SCHEMAS[kind], message, { registry: REGISTRY, useProtoFieldName: true }) as JsonObject]),
+      entries.map(([name, message]) => [
+        name,
+        toJson(RESOURCE_SCHEMAS[kind], message, { registry: REGISTRY, useProtoFieldName: true }) as JsonObject,
+      ]),
     );
   }
   return result;

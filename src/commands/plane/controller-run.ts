@@ -58,8 +58,14 @@ function toSecure(text: (name: string) => string | undefined, serverNames: reado
   const tokenKeysFile = text("tokenIssuerKeys");
   const given = text("secureAddress");
   if (tokenKeysFile === undefined) {
-    for (const [flag, value] of [["--secure-address", given], ["--ca-dir", text("caDir")], ["--token-issuer", text("tokenIssuer")], ["--tls-san", serverNames[0]]] as const) {
-      if (value !== undefined) throw new UserError(`${flag} needs --token-issuer-keys`, "the secure port must know whose tokens to believe: give the JWKS file");
+    for (const [flag, value] of [
+      ["--secure-address", given],
+      ["--ca-dir", text("caDir")],
+      ["--token-issuer", text("tokenIssuer")],
+      ["--tls-san", serverNames[0]],
+    ] as const) {
+      if (value !== undefined)
+        throw new UserError(`${flag} needs --token-issuer-keys`, "the secure port must know whose tokens to believe: give the JWKS file");
     }
     return undefined;
   }
@@ -71,6 +77,7 @@ function toSecure(text: (name: string) => string | undefined, serverNames: reado
 function toAddress(flag: string, text: string | undefined): HostPort | undefined {
   if (text === undefined || text === "none") return undefined;
   const address = parseHostPort(text);
-  if (address === undefined) throw new UserError(`${flag}: ${JSON.stringify(text)} is not an address`, "write host:port, such as 127.0.0.1:15010 or [::]:15012");
+  if (address === undefined)
+    throw new UserError(`${flag}: ${JSON.stringify(text)} is not an address`, "write host:port, such as 127.0.0.1:15010 or [::]:15012");
   return address;
 }

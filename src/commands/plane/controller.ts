@@ -11,20 +11,47 @@ export const controller: Command = {
     "A file with a mistake is reported with file, line and field; what it last said stays in force.",
   ].join("\n"),
   flags: [
-    { flags: "--source <path...>", description: "directory (searched for *.yaml, *.yml, *.json) or file to read and follow; of several, the later one has the last word on an object" },
+    {
+      flags: "--source <path...>",
+      description:
+        "directory (searched for *.yaml, *.yml, *.json) or file to read and follow; of several, the later one has the last word on an object",
+    },
     { flags: "--trust-domain <domain>", description: "trust domain of the workloads' identities", default: DEFAULT_TRUST_DOMAIN },
     { flags: "--cluster-domain <domain>", description: "DNS domain of the cluster's Services", default: DEFAULT_CLUSTER_DOMAIN },
     { flags: "--root-namespace <name>", description: "namespace whose policies hold for the whole mesh", default: MESH_NAMESPACE },
     { flags: "--cluster-id <name>", description: "what this cluster is called in metrics", default: "Kubernetes" },
-    { flags: "--ca-dir <dir>", description: "folder of the CA's certificate and key; an empty one gets a new root (default: a root that lives as long as the process)" },
-    { flags: "--token-issuer-keys <file>", description: "JSON Web Key Set that sidecars' tokens are checked with; needed for the secure port" },
+    {
+      flags: "--ca-dir <dir>",
+      description:
+        "folder of the CA's certificate and key; an empty one gets a new root (default: a root that lives as long as the process)",
+    },
+    {
+      flags: "--token-issuer-keys <file>",
+      description: "JSON Web Key Set that sidecars' tokens are checked with; needed for the secure port",
+    },
     { flags: "--token-issuer <issuer>", description: "who must have issued the tokens (default: the local mesh)" },
     { flags: "--tls-san <name...>", description: "further DNS name or address in the secure port's certificate" },
-    { flags: "--xds-address <address>", description: "xDS in plaintext, without authentication; 'none' for none", default: `127.0.0.1:${Port.xdsPlaintext}` },
-    { flags: "--secure-address <address>", description: `xDS and certificates over TLS (default: [::]:${Port.xdsSecure} with --token-issuer-keys, else none)` },
-    { flags: "--monitoring-address <address>", description: "metrics, readiness and /debug; 'none' for none", default: `127.0.0.1:${Port.monitoring}` },
+    {
+      flags: "--xds-address <address>",
+      description: "xDS in plaintext, without authentication; 'none' for none",
+      default: `127.0.0.1:${Port.xdsPlaintext}`,
+    },
+    {
+      flags: "--secure-address <address>",
+      description: `xDS and certificates over TLS (default: [::]:${Port.xdsSecure} with --token-issuer-keys, else none)`,
+    },
+    {
+      flags: "--monitoring-address <address>",
+      description: "metrics, readiness and /debug; 'none' for none",
+      default: `127.0.0.1:${Port.monitoring}`,
+    },
     { flags: "--access-log <path>", description: "file to which every sidecar writes its access log, such as /dev/stdout (default: none)" },
-    { flags: "--log-level <level>", description: "least level that is logged", default: "info", choices: ["trace", "debug", "info", "warn", "error", "fatal"] },
+    {
+      flags: "--log-level <level>",
+      description: "least level that is logged",
+      default: "info",
+      choices: ["trace", "debug", "info", "warn", "error", "fatal"],
+    },
     { flags: "--log-format <format>", description: "JSON lines or plain text, to stderr", default: "json", choices: ["json", "text"] },
   ],
   examples: [

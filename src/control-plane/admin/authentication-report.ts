@@ -1,11 +1,11 @@
 // /debug/authenticationz: for every service and port that a proxy may call, what the servers demand, what the client's
 // rule says, which objects decide and whom the client expects there. `meshctl tls-check` reads it.
 import { effectiveRule, portPolicy } from "../registry/destination-rule.ts";
-import type { MeshService, MeshSnapshot, ServicePort } from "../registry/mesh-snapshot.ts";
+import type { Endpoint, MeshService, MeshSnapshot, ServicePort } from "../registry/mesh-snapshot.ts";
 import { effectiveMtls } from "../registry/peer-authentication.ts";
 import type { EffectiveMtls } from "../registry/peer-authentication.ts";
 import { visibleServices } from "../translate/outbound-scope.ts";
-import { speaksMeshTls } from "../translate/service-endpoints.ts";
+import { speaksMeshTls, subsetEndpoints } from "../translate/service-endpoints.ts";
 
 export interface AuthenticationEntry {
   readonly host: string;
@@ -29,8 +29,8 @@ export function authenticationReport(snapshot: MeshSnapshot, clientNamespace: st
     const rule = effectiveRule(snapshot, clientNamespace, service);
     return service.ports.flatMap((port) =>
       [undefined, ...(rule?.subsets ?? [])].map((subset) => {
-        const endpoints = service.endpoints.get(port.name) ?? [];
-        const server = serverMtls(snapshot, service, port);
+        const endpoints = subsetEndpoints(service, port, subset);
+        const server = serverMtls(snapshot, service, port, endpoints);
         return {
           host: service.hostname,
           port: port.port,
@@ -39,7 +39,9 @@ export function authenticationReport(snapshot: MeshSnapshot, clientNamespace: st
           policy: server.policy ?? "-",
           clientMode: portPolicy(rule, subset, port.port).tls?.mode ?? ("AUTO" as const),
           destinationRule: rule === undefined ? "-" : `${rule.name}/${rule.namespace}`,
-          serverIdentities: service.serviceAccounts.map((each) => `spiffe://${snapshot.settings.trustDomain}/ns/${service.namespace}/sa/${each}`),
+          serverIdentities: service.serviceAccounts.map(
+            (each) => `spiffe://${snapshot.settings.trustDomain}/ns/${service.namespace}/sa/${each}`,
+          ),
           endpoints: endpoints.length,
           meshedEndpoints: endpoints.filter((each) => speaksMeshTls(snapshot, each)).length,
         };
@@ -51,9 +53,10 @@ export function authenticationReport(snapshot: MeshSnapshot, clientNamespace: st
 const STRICTNESS = { DISABLE: 0, PERMISSIVE: 1, STRICT: 2 } as const;
 
 /** Of several workloads with different modes the strictest: it is the one that a client may fail on. */
-function serverMtls(snapshot: MeshSnapshot, service: MeshService, port: ServicePort): EffectiveMtls {
-  const endpoints = service.endpoints.get(port.name) ?? [];
-  const meshed = endpoints.flatMap((each) => (each.workload?.hasSidecar === true ? [effectiveMtls(snapshot, each.workload, each.port)] : []));
+function serverMtls(snapshot: MeshSnapshot, service: MeshService, port: ServicePort, endpoints: readonly Endpoint[]): EffectiveMtls {
+  const meshed = endpoints.flatMap((each) =>
+    each.workload?.hasSidecar === true ? [effectiveMtls(snapshot, each.workload, each.port)] : [],
+  );
   if (meshed.length > 0) return meshed.reduce((a, b) => (STRICTNESS[b.mode] > STRICTNESS[a.mode] ? b : a));
   // Nothing there takes mutual TLS: whatever a policy says, plaintext is what works.
   if (endpoints.length > 0) return { mode: "DISABLE", policy: undefined };

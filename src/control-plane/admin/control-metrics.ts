@@ -52,7 +52,9 @@ export class ControlMetrics {
     metric("istio_build", "gauge", "Build of this component.", [[`{component="pilot",tag="${this.#version}"}`, 1]]);
     metric("pilot_xds", "gauge", "Proxies connected over xDS.", [[`{version="${this.#version}"}`, counts.connectedProxies]]);
     metric("pilot_xds_pushes", "counter", "Responses sent, by type.", byType(this.#pushes));
-    metric("pilot_total_xds_rejects", "counter", "Responses that proxies refused.", [["", [...this.#rejects.values()].reduce((sum, each) => sum + each, 0)]]);
+    metric("pilot_total_xds_rejects", "counter", "Responses that proxies refused.", [
+      ["", [...this.#rejects.values()].reduce((sum, each) => sum + each, 0)],
+    ]);
     for (const [type, value] of [...this.#rejects].sort()) {
       metric(`pilot_xds_${type}_reject`, "counter", `Responses of type ${type} that proxies refused.`, [["", value]]);
     }
@@ -61,12 +63,21 @@ export class ControlMetrics {
     metric("meshctl_config_problems", "gauge", "Problems in the configuration now.", [["", counts.problems]]);
     metric("citadel_server_csr_count", "counter", "Certificate requests received.", [["", this.csrs]]);
     metric("citadel_server_success_cert_issuance_count", "counter", "Certificates issued.", [["", this.certificatesIssued]]);
-    metric("citadel_server_authentication_failure_count", "counter", "Callers that could not prove who they are.", [["", this.authenticationFailures]]);
+    metric("citadel_server_authentication_failure_count", "counter", "Callers that could not prove who they are.", [
+      ["", this.authenticationFailures],
+    ]);
     if (counts.rootExpirySeconds !== undefined) {
-      metric("citadel_server_root_cert_expiry_timestamp", "gauge", "When the signing path expires, in seconds since 1970.", [["", counts.rootExpirySeconds]]);
+      metric("citadel_server_root_cert_expiry_timestamp", "gauge", "When the signing path expires, in seconds since 1970.", [
+        ["", counts.rootExpirySeconds],
+      ]);
     }
-    lines.push("# HELP pilot_proxy_convergence_time Seconds from a change to its delivery.", "# TYPE pilot_proxy_convergence_time histogram");
-    CONVERGENCE_BOUNDS.forEach((bound, index) => lines.push(`pilot_proxy_convergence_time_bucket{le="${bound}"} ${this.#convergence[index] ?? 0}`));
+    lines.push(
+      "# HELP pilot_proxy_convergence_time Seconds from a change to its delivery.",
+      "# TYPE pilot_proxy_convergence_time histogram",
+    );
+    CONVERGENCE_BOUNDS.forEach((bound, index) =>
+      lines.push(`pilot_proxy_convergence_time_bucket{le="${bound}"} ${this.#convergence[index] ?? 0}`),
+    );
     lines.push(
       `pilot_proxy_convergence_time_bucket{le="+Inf"} ${this.#convergenceCount}`,
       `pilot_proxy_convergence_time_sum ${this.#convergenceSum}`,

@@ -1,6 +1,9 @@
 // The control plane's monitoring port (15014): readiness, metrics, and what it knows, as JSON.
 import { createServer } from "node:http";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import type { HostPort } from "../../common/address.ts";
+import { bindError } from "../bind-error.ts";
 
 export interface MonitoringViews {
   isReady(): boolean;
@@ -12,19 +15,36 @@ export interface MonitoringViews {
 
 const TEXT = "text/plain; charset=utf-8";
 
-export function createMonitoringServer(views: MonitoringViews): Server {
-  return createServer((request, response) => {
+/** @throws UserError when the address is taken. */
+export async function serveMonitoring(
+  views: MonitoringViews,
+  address: HostPort,
+): Promise<{ readonly port: number; stop(): Promise<void> }> {
+  const server = createServer((request, response) => {
     try {
       answer(views, request, response);
     } catch (error) {
       reply(response, 500, TEXT, `${error instanceof Error ? error.message : String(error)}\n`);
     }
   });
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", (error) => reject(bindError(error, address, "--monitoring-address")));
+    server.listen(address.port, address.host, resolve);
+  });
+  return { port: (server.address() as AddressInfo).port, stop: () => close(server) };
+}
+
+function close(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve());
+    server.closeAllConnections();
+  });
 }
 
 function answer(views: MonitoringViews, request: IncomingMessage, response: ServerResponse): void {
   const url = new URL(request.url ?? "/", "http://monitoring");
-  if (request.method !== "GET" && request.method !== "HEAD") return reply(response, 405, TEXT, `method ${request.method} not allowed, GET required\n`);
+  if (request.method !== "GET" && request.method !== "HEAD")
+    return reply(response, 405, TEXT, `method ${request.method} not allowed, GET required\n`);
   if (url.pathname === "/ready") return views.isReady() ? reply(response, 200, TEXT, "ready\n") : reply(response, 503, TEXT, "not ready\n");
   if (url.pathname === "/metrics") return reply(response, 200, "text/plain; version=0.0.4; charset=utf-8", views.metrics());
   if (url.pathname === "/version") return reply(response, 200, TEXT, `${views.version()}\n`);
@@ -34,7 +54,13 @@ function answer(views: MonitoringViews, request: IncomingMessage, response: Serv
     return reply(response, 404, TEXT, `nothing at ${url.pathname}; there are:\n${known.map((each) => `  ${each}\n`).join("")}`);
   }
   const value = view(url.searchParams);
-  if (value === undefined) return reply(response, 404, TEXT, `${url.pathname}: ${url.search === "" ? "needs ?proxyID=<pod>.<namespace>" : `${url.search} names nothing`}\n`);
+  if (value === undefined)
+    return reply(
+      response,
+      404,
+      TEXT,
+      `${url.pathname}: ${url.search === "" ? "needs ?proxyID=<pod>.<namespace>" : `${url.search} names nothing`}\n`,
+    );
   reply(response, 200, "application/json", `${JSON.stringify(value, null, 2)}\n`);
 }
 

@@ -6,7 +6,12 @@ import type { MeshService, MeshSnapshot } from "../registry/mesh-snapshot.ts";
 
 export function nameTable(snapshot: MeshSnapshot): NameTable {
   const table: Record<string, { ips: string[]; registry: string; shortname: string; namespace: string }> = {};
-  const entry = (service: MeshService, shortname: string, ips: string[]) => ({ ips, registry: "Kubernetes", shortname, namespace: service.namespace });
+  const entry = (service: MeshService, shortname: string, ips: string[]) => ({
+    ips,
+    registry: "Kubernetes",
+    shortname,
+    namespace: service.namespace,
+  });
   for (const service of snapshot.services.values()) {
     table[service.hostname] = entry(service, service.name, service.headless ? readyAddresses(service) : [...service.addresses]);
     if (!service.headless) continue;

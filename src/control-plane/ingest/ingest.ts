@@ -67,7 +67,11 @@ export class Ingest {
     // A part that was refused an object because this one had it first gets another chance.
     for (const other of this.#parts.values()) {
       if (other === part || other.source !== source || !other.objects.some((each) => freed.has(objectKey(each)))) continue;
-      this.#replace(other, other.objects, other.problems.filter((each) => each.object === undefined));
+      this.#replace(
+        other,
+        other.objects,
+        other.problems.filter((each) => each.object === undefined),
+      );
     }
   }
 

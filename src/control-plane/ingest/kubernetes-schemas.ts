@@ -5,7 +5,10 @@ import type { KubernetesKind, KubernetesObject, ObjectMeta } from "./mesh-object
 
 const text = z.string({ error: "must be a string" });
 const texts = z.record(z.string(), text).nullish();
-const portNumber = z.int({ error: "must be a port number" }).min(1, "must be a port from 1 to 65535").max(65535, "must be a port from 1 to 65535");
+const portNumber = z
+  .int({ error: "must be a port number" })
+  .min(1, "must be a port from 1 to 65535")
+  .max(65535, "must be a port from 1 to 65535");
 
 const metadata = z.looseObject({
   name: text,
@@ -43,7 +46,9 @@ const endpointSlice = z.looseObject({
     .array(
       z.looseObject({
         addresses: z.array(text),
-        conditions: z.looseObject({ ready: z.boolean().nullish(), serving: z.boolean().nullish(), terminating: z.boolean().nullish() }).nullish(),
+        conditions: z
+          .looseObject({ ready: z.boolean().nullish(), serving: z.boolean().nullish(), terminating: z.boolean().nullish() })
+          .nullish(),
         hostname: text.nullish(),
         targetRef: z.looseObject({ kind: text.nullish(), name: text.nullish(), namespace: text.nullish() }).nullish(),
         nodeName: text.nullish(),
@@ -124,7 +129,9 @@ export function reduceKubernetesObject(kind: KubernetesKind, value: unknown, nam
         kind,
         meta,
         service: owner,
-        ports: (slice.ports ?? []).flatMap((each) => (each.port == null ? [] : [{ name: each.name ?? "", port: each.port }])),
+        ports: (slice.ports ?? []).flatMap((each) =>
+          each.port === null || each.port === undefined ? [] : [{ name: each.name ?? "", port: each.port }],
+        ),
         endpoints: (slice.endpoints ?? []).map((each) => ({
           addresses: each.addresses,
           // EndpointConditions: an unknown `ready` is to be taken for true, `serving` follows `ready`.
@@ -132,7 +139,10 @@ export function reduceKubernetesObject(kind: KubernetesKind, value: unknown, nam
           serving: each.conditions?.serving ?? each.conditions?.ready ?? true,
           terminating: each.conditions?.terminating ?? false,
           hostname: each.hostname ?? undefined,
-          pod: each.targetRef?.kind === "Pod" && each.targetRef.name ? { name: each.targetRef.name, namespace: each.targetRef.namespace ?? namespace } : undefined,
+          pod:
+            each.targetRef?.kind === "Pod" && each.targetRef.name
+              ? { name: each.targetRef.name, namespace: each.targetRef.namespace ?? namespace }
+              : undefined,
           nodeName: each.nodeName ?? undefined,
           zone: each.zone ?? undefined,
         })),

@@ -13,8 +13,7 @@ import { objectKey } from "./raw-object.ts";
 import type { ConfigProblem, RawObject } from "./raw-object.ts";
 
 export type Validated =
-  | { readonly ok: true; readonly object: MeshObject | undefined }
-  | { readonly ok: false; readonly problems: readonly ConfigProblem[] };
+  { readonly ok: true; readonly object: MeshObject | undefined } | { readonly ok: false; readonly problems: readonly ConfigProblem[] };
 
 const TOP_LEVEL = new Set(["apiVersion", "kind", "metadata", "spec", "status"]);
 

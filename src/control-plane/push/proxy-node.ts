@@ -54,7 +54,10 @@ function text(value: JsonValue | undefined): string | undefined {
 /** An array, or one comma-separated text, as Istio's agent sends it. */
 function texts(value: JsonValue | undefined): string[] {
   const list = typeof value === "string" ? value.split(",") : Array.isArray(value) ? value : [];
-  return list.filter((each) => typeof each === "string").map((each) => each.trim()).filter((each) => each !== "");
+  return list
+    .filter((each) => typeof each === "string")
+    .map((each) => each.trim())
+    .filter((each) => each !== "");
 }
 
 function labels(value: JsonValue | undefined): Record<string, string> {

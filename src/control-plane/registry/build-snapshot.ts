@@ -61,7 +61,8 @@ function toWorkload(pod: PodObject): Workload {
     serviceAccount: pod.serviceAccount,
     workloadName,
     canonicalName: labels["service.istio.io/canonical-name"] ?? labels["app.kubernetes.io/name"] ?? labels["app"] ?? workloadName,
-    canonicalRevision: labels["service.istio.io/canonical-revision"] ?? labels["app.kubernetes.io/version"] ?? labels["version"] ?? "latest",
+    canonicalRevision:
+      labels["service.istio.io/canonical-revision"] ?? labels["app.kubernetes.io/version"] ?? labels["version"] ?? "latest",
     hasSidecar: labels["security.istio.io/tlsMode"] === "istio",
     namedPorts: pod.namedPorts,
   };
@@ -94,7 +95,8 @@ function toService(
   }
   for (const list of endpoints.values()) list.sort((a, b) => (a.address < b.address ? -1 : a.address > b.address ? 1 : a.port - b.port));
   const accounts = new Set<string>();
-  for (const list of endpoints.values()) for (const each of list) if (each.workload !== undefined) accounts.add(each.workload.serviceAccount);
+  for (const list of endpoints.values())
+    for (const each of list) if (each.workload !== undefined) accounts.add(each.workload.serviceAccount);
   return {
     hostname: `${name}.${namespace}.svc.${settings.clusterDomain}`,
     name,
@@ -105,7 +107,10 @@ function toService(
     ports,
     endpoints,
     serviceAccounts: [...accounts].sort(),
-    exportTo: (object.meta.annotations["networking.istio.io/exportTo"] ?? "").split(",").map((each) => each.trim()).filter((each) => each !== ""),
+    exportTo: (object.meta.annotations["networking.istio.io/exportTo"] ?? "")
+      .split(",")
+      .map((each) => each.trim())
+      .filter((each) => each !== ""),
   };
 }
 

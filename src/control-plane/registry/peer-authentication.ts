@@ -37,7 +37,10 @@ export function effectiveMtls(
 }
 
 /** The ports for which the workload's policy has a mode of its own. */
-export function portsWithOwnMode(snapshot: MeshSnapshot, workload: { readonly namespace: string; readonly labels: Readonly<Record<string, string>> }): number[] {
+export function portsWithOwnMode(
+  snapshot: MeshSnapshot,
+  workload: { readonly namespace: string; readonly labels: Readonly<Record<string, string>> },
+): number[] {
   const own = snapshot.peerAuthentications.get(workload.namespace) ?? [];
   const selecting = own.find((each) => hasSelector(each) && selects(each.spec.selector?.matchLabels ?? {}, workload.labels));
   return Object.keys(selecting?.spec.portLevelMtls ?? {}).map(Number);

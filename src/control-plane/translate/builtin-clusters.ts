@@ -34,6 +34,8 @@ function originalDst(name: string, source?: string): Cluster {
     clusterDiscoveryType: { case: "type", value: Cluster_DiscoveryType.ORIGINAL_DST },
     lbPolicy: Cluster_LbPolicy.CLUSTER_PROVIDED,
     connectTimeout: toDuration(CONNECT_TIMEOUT_MS),
-    ...(source === undefined ? {} : { upstreamBindConfig: { sourceAddress: { address: source, portSpecifier: { case: "portValue", value: 0 } } } }),
+    ...(source === undefined
+      ? {}
+      : { upstreamBindConfig: { sourceAddress: { address: source, portSpecifier: { case: "portValue", value: 0 } } } }),
   });
 }

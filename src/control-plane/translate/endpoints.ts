@@ -20,7 +20,11 @@ const HEALTH: Readonly<Record<EndpointHealth, HealthStatus>> = {
   draining: HealthStatus.DRAINING,
 };
 
-export function outboundEndpoints(snapshot: MeshSnapshot, scope: OutboundScope, services: readonly MeshService[]): Map<string, ClusterLoadAssignment> {
+export function outboundEndpoints(
+  snapshot: MeshSnapshot,
+  scope: OutboundScope,
+  services: readonly MeshService[],
+): Map<string, ClusterLoadAssignment> {
   const assignments = new Map<string, ClusterLoadAssignment>();
   for (const service of services) {
     if (service.headless) continue;
@@ -35,7 +39,13 @@ export function outboundEndpoints(snapshot: MeshSnapshot, scope: OutboundScope, 
   return assignments;
 }
 
-function assign(snapshot: MeshSnapshot, scope: OutboundScope, service: MeshService, port: ServicePort, subset: Subset | undefined): ClusterLoadAssignment {
+function assign(
+  snapshot: MeshSnapshot,
+  scope: OutboundScope,
+  service: MeshService,
+  port: ServicePort,
+  subset: Subset | undefined,
+): ClusterLoadAssignment {
   const reachable = oncePerWorkload(subsetEndpoints(service, port, subset), scope, service);
   return create(ClusterLoadAssignmentSchema, {
     clusterName: outboundClusterName(port.port, subset?.name ?? "", service.hostname),
@@ -58,7 +68,9 @@ function toLbEndpoint(snapshot: MeshSnapshot, endpoint: Endpoint): LbEndpoint {
   const identity =
     workload === undefined
       ? undefined
-      : [workload.workloadName, workload.namespace, workload.canonicalName, workload.canonicalRevision, snapshot.settings.clusterId].join(";");
+      : [workload.workloadName, workload.namespace, workload.canonicalName, workload.canonicalRevision, snapshot.settings.clusterId].join(
+          ";",
+        );
   return create(LbEndpointSchema, {
     hostIdentifier: { case: "endpoint", value: { address: toAddress(endpoint.address, endpoint.port), hostname: endpoint.hostname ?? "" } },
     healthStatus: HEALTH[endpoint.health],

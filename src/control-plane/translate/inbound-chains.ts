@@ -26,7 +26,13 @@ const meshHttp = (alpn: readonly string[]): ChainShape => ({
   alpn,
   serverAlpn: [Alpn.meshHttp11, Alpn.meshHttp10, Alpn.http11, Alpn.meshTcp],
 });
-const meshTcp = (alpn: readonly string[]): ChainShape => ({ http: false, meshTls: true, transport: "tls", alpn, serverAlpn: [Alpn.meshTcp] });
+const meshTcp = (alpn: readonly string[]): ChainShape => ({
+  http: false,
+  meshTls: true,
+  transport: "tls",
+  alpn,
+  serverAlpn: [Alpn.meshTcp],
+});
 const plain = (http: boolean, transport: ChainShape["transport"], alpn: readonly string[] = []): ChainShape => ({
   http,
   meshTls: false,

@@ -21,12 +21,20 @@ export function inboundPorts(snapshot: MeshSnapshot, view: ProxyView): InboundPo
     for (const servicePort of service.ports) {
       for (const port of targetPorts(service, servicePort, view)) {
         // Two services on one port: the first by name says what it is.
-        if (!found.has(port)) found.set(port, { port, protocol: servicePort.protocol, mode: effectiveMtls(snapshot, view, port).mode, service, servicePort });
+        if (!found.has(port))
+          found.set(port, { port, protocol: servicePort.protocol, mode: effectiveMtls(snapshot, view, port).mode, service, servicePort });
       }
     }
   }
   for (const port of portsWithOwnMode(snapshot, view)) {
-    if (!found.has(port)) found.set(port, { port, protocol: "auto", mode: effectiveMtls(snapshot, view, port).mode, service: undefined, servicePort: undefined });
+    if (!found.has(port))
+      found.set(port, {
+        port,
+        protocol: "auto",
+        mode: effectiveMtls(snapshot, view, port).mode,
+        service: undefined,
+        servicePort: undefined,
+      });
   }
   return [...found.values()].sort((a, b) => a.port - b.port);
 }

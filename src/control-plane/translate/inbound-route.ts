@@ -18,7 +18,13 @@ export function inboundRoute(cluster: string, hostName: string): RouteConfigurat
       create(VirtualHostSchema, {
         name: hostName,
         domains: ["*"],
-        routes: [create(RouteSchema, { name: "default", match: toRouteMatch(undefined), action: { case: "route", value: plainAction(cluster, retries) } })],
+        routes: [
+          create(RouteSchema, {
+            name: "default",
+            match: toRouteMatch(undefined),
+            action: { case: "route", value: plainAction(cluster, retries) },
+          }),
+        ],
       }),
     ],
   });

@@ -8,7 +8,14 @@ import { FilterChainSchema } from "../../xds/gen/envoy/config/listener/v3/listen
 import type { FilterChain } from "../../xds/gen/envoy/config/listener/v3/listener_components_pb.ts";
 import { ListenerSchema } from "../../xds/gen/envoy/config/listener/v3/listener_pb.ts";
 import type { Listener } from "../../xds/gen/envoy/config/listener/v3/listener_pb.ts";
-import { ClusterName, inboundClusterName, INBOUND_PASSTHROUGH_SOURCE_V4, INBOUND_PASSTHROUGH_SOURCE_V6, ListenerName, Port } from "../../xds/names.ts";
+import {
+  ClusterName,
+  inboundClusterName,
+  INBOUND_PASSTHROUGH_SOURCE_V4,
+  INBOUND_PASSTHROUGH_SOURCE_V6,
+  ListenerName,
+  Port,
+} from "../../xds/names.ts";
 import type { MeshSnapshot } from "../registry/mesh-snapshot.ts";
 import { effectiveMtls } from "../registry/peer-authentication.ts";
 import { chainShapes } from "./inbound-chains.ts";
@@ -37,10 +44,17 @@ export function inboundClusters(view: ProxyView, ports: readonly InboundPort[]):
       lbPolicy: Cluster_LbPolicy.CLUSTER_PROVIDED,
       connectTimeout: toDuration(CONNECT_TIMEOUT_MS),
       // A dual stack workload: whichever family the destination has.
-      upstreamBindConfig: { sourceAddress: source as Exclude<typeof source, string>, extraSourceAddresses: extra.map((address) => ({ address })) },
+      upstreamBindConfig: {
+        sourceAddress: source as Exclude<typeof source, string>,
+        extraSourceAddresses: extra.map((address) => ({ address })),
+      },
       ...(each.service === undefined
         ? {}
-        : { metadata: istioMetadata({ services: [{ host: each.service.hostname, name: each.service.name, namespace: each.service.namespace }] }) }),
+        : {
+            metadata: istioMetadata({
+              services: [{ host: each.service.hostname, name: each.service.name, namespace: each.service.namespace }],
+            }),
+          }),
     }),
   );
 }

@@ -1,6 +1,11 @@
 // CDS, outbound: a cluster for every port of every service that the proxy may see, and one for each subset.
 import { create } from "@bufbuild/protobuf";
-import { Cluster_DiscoveryType, Cluster_LbPolicy, Cluster_TransportSocketMatchSchema, ClusterSchema } from "../../xds/gen/envoy/config/cluster/v3/cluster_pb.ts";
+import {
+  Cluster_DiscoveryType,
+  Cluster_LbPolicy,
+  Cluster_TransportSocketMatchSchema,
+  ClusterSchema,
+} from "../../xds/gen/envoy/config/cluster/v3/cluster_pb.ts";
 import type { Cluster } from "../../xds/gen/envoy/config/cluster/v3/cluster_pb.ts";
 import { ApiVersion, ConfigSourceSchema } from "../../xds/gen/envoy/config/core/v3/config_source_pb.ts";
 import type { ConfigSource } from "../../xds/gen/envoy/config/core/v3/config_source_pb.ts";
@@ -28,7 +33,13 @@ export function outboundClusters(snapshot: MeshSnapshot, clientNamespace: string
   });
 }
 
-function outboundCluster(snapshot: MeshSnapshot, service: MeshService, port: ServicePort, rule: EffectiveRule | undefined, subset: Subset | undefined): Cluster {
+function outboundCluster(
+  snapshot: MeshSnapshot,
+  service: MeshService,
+  port: ServicePort,
+  rule: EffectiveRule | undefined,
+  subset: Subset | undefined,
+): Cluster {
   const policy = portPolicy(rule, subset, port.port);
   const pool = policy.connectionPool;
   // A headless service has no address of its own: the caller has chosen a pod, and gets that one.
@@ -36,7 +47,11 @@ function outboundCluster(snapshot: MeshSnapshot, service: MeshService, port: Ser
   const cluster = create(ClusterSchema, {
     name: outboundClusterName(port.port, subset?.name ?? "", service.hostname),
     clusterDiscoveryType: { case: "type", value: originalDst ? Cluster_DiscoveryType.ORIGINAL_DST : Cluster_DiscoveryType.EDS },
-    ...(originalDst ? {} : { edsClusterConfig: { edsConfig: adsSource(), serviceName: outboundClusterName(port.port, subset?.name ?? "", service.hostname) } }),
+    ...(originalDst
+      ? {}
+      : {
+          edsClusterConfig: { edsConfig: adsSource(), serviceName: outboundClusterName(port.port, subset?.name ?? "", service.hostname) },
+        }),
     connectTimeout: toDuration(pool?.tcp?.connectTimeout ?? CONNECT_TIMEOUT_MS),
     lbPolicy: originalDst ? Cluster_LbPolicy.CLUSTER_PROVIDED : toLbPolicy(policy.loadBalancer?.simple),
     // Endpoints that aren't ready are sent too, marked unhealthy: never send to them, however many there are.
@@ -99,7 +114,14 @@ function httpOptions(policy: PortPolicy): Record<string, ReturnType<typeof pack>
  * Mutual TLS towards endpoints that have a sidecar, plaintext towards the others; a DestinationRule's tls.mode decides
  * for all of them.
  */
-function setTransport(cluster: Cluster, snapshot: MeshSnapshot, service: MeshService, port: ServicePort, policy: PortPolicy, subset: Subset | undefined): void {
+function setTransport(
+  cluster: Cluster,
+  snapshot: MeshSnapshot,
+  service: MeshService,
+  port: ServicePort,
+  policy: PortPolicy,
+  subset: Subset | undefined,
+): void {
   const mode = policy.tls?.mode;
   if (mode === "DISABLE") return;
   const sni = policy.tls?.sni ?? `outbound_.${port.port}_.${subset?.name ?? ""}_.${service.hostname}`;

@@ -61,7 +61,10 @@ function virtualOutbound(settings: MeshSettings, scope: OutboundScope): Listener
 }
 
 function passthroughChain(settings: MeshSettings, name: string): FilterChain {
-  return create(FilterChainSchema, { name, filters: [tcpProxy(settings, ClusterName.passthrough, [{ cluster: ClusterName.passthrough, weight: 1 }])] });
+  return create(FilterChainSchema, {
+    name,
+    filters: [tcpProxy(settings, ClusterName.passthrough, [{ cluster: ClusterName.passthrough, weight: 1 }])],
+  });
 }
 
 /** `0.0.0.0_8080`: HTTP to any address on a port where some service speaks it; what isn't HTTP goes where it wanted to go. */
@@ -84,7 +87,10 @@ function httpChain(settings: MeshSettings, name: string, routeName: string): Fil
     name,
     filterChainMatch: { transportProtocol: "raw_buffer", applicationProtocols: [...SNIFFED_HTTP] },
     filters: [
-      httpManager(settings, "outbound", `outbound_${name}`, { case: "rds", value: { routeConfigName: routeName, configSource: adsSource() } }),
+      httpManager(settings, "outbound", `outbound_${name}`, {
+        case: "rds",
+        value: { routeConfigName: routeName, configSource: adsSource() },
+      }),
     ],
   });
 }
@@ -103,10 +109,20 @@ function placesOf(service: MeshService, port: ServicePort, scope: OutboundScope)
 }
 
 /** `10.96.0.7_3306`: one service's port, as bytes; with a chain for HTTP where the bytes are to tell. */
-function addressListener(snapshot: MeshSnapshot, scope: OutboundScope, service: MeshService, port: ServicePort, address: string, at: number): Listener {
+function addressListener(
+  snapshot: MeshSnapshot,
+  scope: OutboundScope,
+  service: MeshService,
+  port: ServicePort,
+  address: string,
+  at: number,
+): Listener {
   const name = `${address}_${at}`;
   const targets = tcpTargets(snapshot, scope, service, port);
-  const chain = create(FilterChainSchema, { name, filters: [tcpProxy(snapshot.settings, targets[0]?.cluster ?? ClusterName.blackHole, targets)] });
+  const chain = create(FilterChainSchema, {
+    name,
+    filters: [tcpProxy(snapshot.settings, targets[0]?.cluster ?? ClusterName.blackHole, targets)],
+  });
   const common = {
     name,
     address: toAddress(address, at),
@@ -129,7 +145,8 @@ function tcpTargets(snapshot: MeshSnapshot, scope: OutboundScope, service: MeshS
   const route = virtualService?.spec.tcp?.find(
     (each) => each.match === undefined || each.match.length === 0 || each.match.some((match) => concerns(match, scope, port.port)),
   );
-  if (virtualService === undefined || route === undefined) return [{ cluster: outboundClusterName(port.port, "", service.hostname), weight: 1 }];
+  if (virtualService === undefined || route === undefined)
+    return [{ cluster: outboundClusterName(port.port, "", service.hostname), weight: 1 }];
   const targets = route.route.map((each) => ({
     cluster: destinationCluster(snapshot, each.destination, virtualService.meta.namespace, port.port),
     weight: route.route.length === 1 ? 1 : (each.weight ?? 0),

@@ -66,7 +66,13 @@ function serviceHost(snapshot: MeshSnapshot, scope: OutboundScope, service: Mesh
   const cluster = outboundClusterName(port.port, "", service.hostname);
   const routes =
     virtualService?.spec.http === undefined
-      ? [create(RouteSchema, { name: "default", match: toRouteMatch(undefined), action: { case: "route", value: plainAction(cluster, defaultRetryPolicy()) } })]
+      ? [
+          create(RouteSchema, {
+            name: "default",
+            match: toRouteMatch(undefined),
+            action: { case: "route", value: plainAction(cluster, defaultRetryPolicy()) },
+          }),
+        ]
       : toRoutes(snapshot, scope, virtualService, port.port);
   return create(VirtualHostSchema, {
     name: `${service.hostname}:${port.port}`,
@@ -115,7 +121,8 @@ function toRoutes(snapshot: MeshSnapshot, scope: OutboundScope, virtualService: 
   const { meta, spec } = virtualService;
   const routes: Route[] = [];
   for (const route of spec.http ?? []) {
-    const matches = route.match === undefined || route.match.length === 0 ? [undefined] : route.match.filter((each) => concerns(each, scope, port));
+    const matches =
+      route.match === undefined || route.match.length === 0 ? [undefined] : route.match.filter((each) => concerns(each, scope, port));
     for (const match of matches) {
       const name = [route.name, match?.name].filter((each) => each !== undefined && each !== "").join(".");
       routes.push(

@@ -27,7 +27,8 @@ export interface ProxyView {
 export function proxyView(snapshot: MeshSnapshot, node: ProxyNode): ProxyView {
   const byName = snapshot.workloads.get(`${node.namespace}/${node.pod}`);
   // An address names a pod only within the namespace that the proxy was proven to be in.
-  const workload = byName ?? node.addresses.map((each) => snapshot.workloadsByAddress.get(each)).find((each) => each?.namespace === node.namespace);
+  const workload =
+    byName ?? node.addresses.map((each) => snapshot.workloadsByAddress.get(each)).find((each) => each?.namespace === node.namespace);
   const addresses = node.addresses.length > 0 ? node.addresses : (workload?.addresses ?? []);
   const hasIpv6 = addresses.some(isIpv6);
   return {

@@ -2,7 +2,12 @@
 import { create } from "@bufbuild/protobuf";
 import { HeaderValueOption_HeaderAppendAction, HeaderValueOptionSchema } from "../../xds/gen/envoy/config/core/v3/base_pb.ts";
 import type { HeaderValueOption } from "../../xds/gen/envoy/config/core/v3/base_pb.ts";
-import { RedirectAction_RedirectResponseCode, RetryPolicy_RetryBackOffSchema, RetryPolicySchema, RouteActionSchema } from "../../xds/gen/envoy/config/route/v3/route_components_pb.ts";
+import {
+  RedirectAction_RedirectResponseCode,
+  RetryPolicy_RetryBackOffSchema,
+  RetryPolicySchema,
+  RouteActionSchema,
+} from "../../xds/gen/envoy/config/route/v3/route_components_pb.ts";
 import type { RetryPolicy, Route, RouteAction } from "../../xds/gen/envoy/config/route/v3/route_components_pb.ts";
 import { PreviousHostsPredicateSchema } from "../../xds/gen/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts_pb.ts";
 import { outboundClusterName } from "../../xds/names.ts";
@@ -107,7 +112,10 @@ function toRouteAction(snapshot: MeshSnapshot, route: HttpRoute, namespace: stri
 function toRetryPolicy(retries: Retries | undefined): RetryPolicy | undefined {
   if (retries === undefined) return defaultRetryPolicy();
   if (retries.attempts === 0) return undefined;
-  const words = (retries.retryOn ?? "").split(",").map((each) => each.trim()).filter((each) => each !== "");
+  const words = (retries.retryOn ?? "")
+    .split(",")
+    .map((each) => each.trim())
+    .filter((each) => each !== "");
   const codes = words.filter((each) => /^\d+$/.test(each)).map(Number);
   const conditions = words.filter((each) => !/^\d+$/.test(each));
   if (codes.length > 0 && !conditions.includes("retriable-status-codes")) conditions.push("retriable-status-codes");
@@ -135,7 +143,10 @@ export function defaultRetryPolicy(): RetryPolicy {
     numRetries: DEFAULT_RETRIES,
     hostSelectionRetryMaxAttempts: HOST_SELECTION_ATTEMPTS,
     retryHostPredicate: [
-      { name: "envoy.retry_host_predicates.previous_hosts", configType: { case: "typedConfig", value: pack(PreviousHostsPredicateSchema, {}) } },
+      {
+        name: "envoy.retry_host_predicates.previous_hosts",
+        configType: { case: "typedConfig", value: pack(PreviousHostsPredicateSchema, {}) },
+      },
     ],
   });
 }

@@ -1,6 +1,10 @@
 // HTTPMatchRequest → Envoy's RouteMatch, and whether a match can concern this proxy and this port at all.
 import { create } from "@bufbuild/protobuf";
-import { HeaderMatcherSchema, QueryParameterMatcherSchema, RouteMatchSchema } from "../../xds/gen/envoy/config/route/v3/route_components_pb.ts";
+import {
+  HeaderMatcherSchema,
+  QueryParameterMatcherSchema,
+  RouteMatchSchema,
+} from "../../xds/gen/envoy/config/route/v3/route_components_pb.ts";
 import type { HeaderMatcher, QueryParameterMatcher, RouteMatch } from "../../xds/gen/envoy/config/route/v3/route_components_pb.ts";
 import { StringMatcherSchema } from "../../xds/gen/envoy/type/matcher/v3/string_pb.ts";
 import type { StringMatcher } from "../../xds/gen/envoy/type/matcher/v3/string_pb.ts";
@@ -28,7 +32,11 @@ export function concerns(match: SourceMatch, scope: OutboundScope, port: number)
 /** @param match undefined: any request. */
 export function toRouteMatch(match: HttpMatch | undefined): RouteMatch {
   const headers: HeaderMatcher[] = [];
-  for (const [field, name] of [["method", ":method"], ["authority", ":authority"], ["scheme", ":scheme"]] as const) {
+  for (const [field, name] of [
+    ["method", ":method"],
+    ["authority", ":authority"],
+    ["scheme", ":scheme"],
+  ] as const) {
     const wanted = match?.[field];
     if (wanted !== undefined) headers.push(toHeaderMatcher(name, wanted, false));
   }

@@ -5,8 +5,15 @@ import { TransportSocketSchema } from "../../xds/gen/envoy/config/core/v3/base_p
 import type { TransportSocket } from "../../xds/gen/envoy/config/core/v3/base_pb.ts";
 import { ApiConfigSource_ApiType, ApiVersion, ConfigSourceSchema } from "../../xds/gen/envoy/config/core/v3/config_source_pb.ts";
 import { RawBufferSchema } from "../../xds/gen/envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer_pb.ts";
-import { SubjectAltNameMatcher_SanType, TlsParameters_TlsProtocol } from "../../xds/gen/envoy/extensions/transport_sockets/tls/v3/common_pb.ts";
-import { CommonTlsContextSchema, DownstreamTlsContextSchema, UpstreamTlsContextSchema } from "../../xds/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.ts";
+import {
+  SubjectAltNameMatcher_SanType,
+  TlsParameters_TlsProtocol,
+} from "../../xds/gen/envoy/extensions/transport_sockets/tls/v3/common_pb.ts";
+import {
+  CommonTlsContextSchema,
+  DownstreamTlsContextSchema,
+  UpstreamTlsContextSchema,
+} from "../../xds/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.ts";
 import type { CommonTlsContext } from "../../xds/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.ts";
 import { StringMatcherSchema } from "../../xds/gen/envoy/type/matcher/v3/string_pb.ts";
 import type { StringMatcher } from "../../xds/gen/envoy/type/matcher/v3/string_pb.ts";

@@ -15,7 +15,9 @@ export function toDuration(ms: number): Duration {
 }
 
 export function toAddress(host: string, port: number): Address {
-  return create(AddressSchema, { address: { case: "socketAddress", value: { address: host, portSpecifier: { case: "portValue", value: port } } } });
+  return create(AddressSchema, {
+    address: { case: "socketAddress", value: { address: host, portSpecifier: { case: "portValue", value: port } } },
+  });
 }
 
 /** An extension's configuration, packed: what every `typed_config` holds. */

@@ -110,7 +110,9 @@ describe("the controller", () => {
       save(broken);
       const updated = await client.next();
       assert.deepEqual(weights(updated), before);
-      assert.ok(fromBinary(RouteConfigurationSchema, updated.resources[0]!.value).virtualHosts.some((each) => each.domains.includes("10.96.0.99")));
+      assert.ok(
+        fromBinary(RouteConfigurationSchema, updated.resources[0]!.value).virtualHosts.some((each) => each.domains.includes("10.96.0.99")),
+      );
       client.ack(updated, ["8080"]);
       const line = broken.split("\n").findIndex((each) => each.includes("wieght")) + 1;
       const problems = (await debug("/debug/problems")) as { file: string; line: number; field: string; message: string }[];

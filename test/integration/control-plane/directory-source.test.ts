@@ -25,7 +25,8 @@ afterEach(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-const yaml = (...names: readonly string[]): string => names.map((each) => `apiVersion: v1\nkind: Namespace\nmetadata: { name: ${each} }\n`).join("---\n");
+const yaml = (...names: readonly string[]): string =>
+  names.map((each) => `apiVersion: v1\nkind: Namespace\nmetadata: { name: ${each} }\n`).join("---\n");
 const at = (name: string): string => join(folder, name);
 const within = { withinMs: 1500 };
 
@@ -35,7 +36,8 @@ async function follow(...paths: readonly string[]): Promise<void> {
     for (const each of found) {
       changes++;
       if (each.readable && each.objects.length === 0) parts.delete(each.part);
-      else parts.set(each.part, each.readable ? each.objects.map((object) => object.name) : each.problems.map((problem) => problem.message));
+      else
+        parts.set(each.part, each.readable ? each.objects.map((object) => object.name) : each.problems.map((problem) => problem.message));
     }
   });
 }
@@ -48,13 +50,10 @@ test("reads a folder and its folders, links among them, and nothing hidden or fo
   writeFileSync(at("readme.md"), "# no");
   symlinkSync(at("."), at("sub/loop"));
   await follow(folder);
-  assert.deepEqual(
-    [...parts].sort(),
-    [
-      [at("a.yaml"), ["a"]],
-      [at("sub/deep/b.json"), ["b"]],
-    ],
-  );
+  assert.deepEqual([...parts].sort(), [
+    [at("a.yaml"), ["a"]],
+    [at("sub/deep/b.json"), ["b"]],
+  ]);
 });
 
 test("notices edits in place, by rename, new files, new folders, and removals", async () => {

@@ -68,7 +68,8 @@ test("reads JSON and several documents, with empty ones as null", () => {
 });
 
 test("locates a field by its path, and what is missing at its nearest parent", () => {
-  const text = "# top\napiVersion: v1\nspec:\n  http:\n  - route:\n    - weight: 90\n      destination: {host: a}\n    - weight:\n---\nname: x\n";
+  const text =
+    "# top\napiVersion: v1\nspec:\n  http:\n  - route:\n    - weight: 90\n      destination: {host: a}\n    - weight:\n---\nname: x\n";
   const [first, second] = parseYamlDocuments(text, "x.yaml").documents;
   assert.deepEqual(first?.locate(["spec", "http", 0, "route", 0, "weight"]), { line: 6, column: 7 });
   assert.deepEqual(first?.locate(["spec", "http", 0, "route", 0, "destination", "host"]), { line: 7, column: 21 });
@@ -92,7 +93,26 @@ test("a duplicate key is a problem at its second place", () => {
 });
 
 test("writes strings so that every YAML version reads them back as strings", () => {
-  for (const text of ["yes", "n", "0644", "0o17", "089", "1e3", "1_0", "1:30", "2026-11-20", "null", "~", "", " x", "a: b", "# c", "=", "<<", "é\n"]) {
+  for (const text of [
+    "yes",
+    "n",
+    "0644",
+    "0o17",
+    "089",
+    "1e3",
+    "1_0",
+    "1:30",
+    "2026-11-20",
+    "null",
+    "~",
+    "",
+    " x",
+    "a: b",
+    "# c",
+    "=",
+    "<<",
+    "é\n",
+  ]) {
     assert.deepEqual(read(dumpYaml({ [text]: text })), { [text]: text });
     if (/^(yes|n|0|1|2026|null|~)/.test(text)) assert.match(dumpYaml(text), /^['"]/);
   }

@@ -19,7 +19,11 @@ class Exchange {
 
   /** What the server sends in answer. */
   request(names: readonly string[], { nonce = "", error }: { nonce?: string; error?: string } = {}): string[] | undefined {
-    const message = create(DiscoveryRequestSchema, { resourceNames: [...names], responseNonce: nonce, ...(error === undefined ? {} : { errorDetail: { message: error } }) });
+    const message = create(DiscoveryRequestSchema, {
+      resourceNames: [...names],
+      responseNonce: nonce,
+      ...(error === undefined ? {} : { errorDetail: { message: error } }),
+    });
     return this.#send(this.subscription.onRequest(message, this.#available));
   }
 
@@ -41,7 +45,9 @@ class Exchange {
 }
 
 function toMap(available: readonly string[]): ReadonlyMap<string, EncodedResource> {
-  return new Map(available.map((each) => each.split("@")).map(([name = "", version = ""]) => [name, { name, version, bytes: new Uint8Array() }]));
+  return new Map(
+    available.map((each) => each.split("@")).map(([name = "", version = ""]) => [name, { name, version, bytes: new Uint8Array() }]),
+  );
 }
 
 describe("a subscription to clusters", () => {

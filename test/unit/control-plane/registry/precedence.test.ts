@@ -22,7 +22,9 @@ const mesh = (...objects: string[]) => meshFromYaml(objects.join("\n---\n"));
 const mtls = (mode: string, labels?: Record<string, string>, ports?: Record<string, string>) => ({
   ...(labels === undefined ? {} : { selector: { matchLabels: labels } }),
   mtls: { mode },
-  ...(ports === undefined ? {} : { portLevelMtls: Object.fromEntries(Object.entries(ports).map(([port, each]) => [port, { mode: each }])) }),
+  ...(ports === undefined
+    ? {}
+    : { portLevelMtls: Object.fromEntries(Object.entries(ports).map(([port, each]) => [port, { mode: each }])) }),
 });
 
 describe("the effective mutual TLS mode", () => {
@@ -40,7 +42,10 @@ describe("the effective mutual TLS mode", () => {
     assert.deepEqual(effectiveMtls(mesh(root, namespace), workload, 80), { mode: "DISABLE", policy: "default/shop" });
     assert.deepEqual(effectiveMtls(mesh(root, namespace, own), workload, 80), { mode: "PERMISSIVE", policy: "api/shop" });
     assert.deepEqual(effectiveMtls(mesh(root, namespace, own), workload, 81), { mode: "STRICT", policy: "api/shop" });
-    assert.deepEqual(effectiveMtls(mesh(root, namespace, own), { namespace: "shop", labels: {} }, 81), { mode: "DISABLE", policy: "default/shop" });
+    assert.deepEqual(effectiveMtls(mesh(root, namespace, own), { namespace: "shop", labels: {} }, 81), {
+      mode: "DISABLE",
+      policy: "default/shop",
+    });
   });
 
   test("is inherited where a policy leaves it UNSET", () => {
@@ -63,8 +68,14 @@ describe("the effective mutual TLS mode", () => {
 });
 
 describe("the DestinationRule that a client obeys", () => {
-  const service = JSON.stringify({ apiVersion: "v1", kind: "Service", metadata: { name: "api", namespace: "shop" }, spec: { ports: [{ port: 80 }] } });
-  const rule = (name: string, namespace: string, host: string, extra: object = {}) => object("DestinationRule", { name, namespace }, { host, ...extra });
+  const service = JSON.stringify({
+    apiVersion: "v1",
+    kind: "Service",
+    metadata: { name: "api", namespace: "shop" },
+    spec: { ports: [{ port: 80 }] },
+  });
+  const rule = (name: string, namespace: string, host: string, extra: object = {}) =>
+    object("DestinationRule", { name, namespace }, { host, ...extra });
   const found = (namespace: string, ...objects: string[]) => {
     const snapshot = mesh(service, ...objects);
     return effectiveRule(snapshot, namespace, snapshot.services.get("api.shop.svc.cluster.local")!);
@@ -91,7 +102,10 @@ describe("the DestinationRule that a client obeys", () => {
     const merged = found(
       "shop",
       rule("a", "shop", "api", { subsets: [{ name: "v1", labels: { v: "1" } }] }),
-      rule("b", "shop", "api", { subsets: [{ name: "v1", labels: { v: "x" } }, { name: "v2" }], trafficPolicy: { loadBalancer: { simple: "RANDOM" } } }),
+      rule("b", "shop", "api", {
+        subsets: [{ name: "v1", labels: { v: "x" } }, { name: "v2" }],
+        trafficPolicy: { loadBalancer: { simple: "RANDOM" } },
+      }),
     );
     assert.deepEqual(
       merged?.subsets.map((each) => [each.name, each.labels]),
@@ -107,7 +121,8 @@ describe("the DestinationRule that a client obeys", () => {
 describe("the VirtualService of a host", () => {
   const scope = { namespace: "shop", labels: {}, hasIpv4: true, hasIpv6: false };
   const route = { http: [{ route: [{ destination: { host: "api" } }] }] };
-  const named = (name: string, hosts: readonly string[], extra: object = {}) => object("VirtualService", { name, namespace: "shop" }, { hosts, ...route, ...extra });
+  const named = (name: string, hosts: readonly string[], extra: object = {}) =>
+    object("VirtualService", { name, namespace: "shop" }, { hosts, ...route, ...extra });
 
   test("is an exact one before a wildcard, and the longest wildcard", () => {
     const snapshot = mesh(named("a-short", ["*.local"]), named("b-long", ["*.shop.svc.cluster.local"]), named("c-exact", ["api"]));
@@ -139,7 +154,8 @@ test("exportTo shows an object to everybody, its own namespace, some or nobody",
 });
 
 test("a port's protocol is appProtocol's, else its name's, else told by its bytes unless servers speak first there", () => {
-  const port = (name: string, number = 8000, appProtocol?: string) => protocolOf({ name, port: number, targetPort: number, transport: "TCP", appProtocol });
+  const port = (name: string, number = 8000, appProtocol?: string) =>
+    protocolOf({ name, port: number, targetPort: number, transport: "TCP", appProtocol });
   assert.equal(port("tcp", 8000, "http"), "http");
   assert.equal(port("http-web"), "http");
   assert.equal(port("httpish"), "auto");

@@ -33,7 +33,16 @@ for (const name of readdirSync(cases).sort()) {
   test(`the proxy accepts every resource of the mesh "${name}"`, () => {
     const given = JSON.parse(readFileSync(join(cases, name, "proxy.json"), "utf8")) as Partial<ProxyNode> & { accessLogPath?: string };
     const snapshot = meshFromYaml(readFileSync(join(cases, name, "input.yaml"), "utf8"), { accessLogPath: given.accessLogPath });
-    const view = proxyView(snapshot, { id: "", pod: "", namespace: "", serviceAccount: "", addresses: [], labels: {}, version: "", ...given });
+    const view = proxyView(snapshot, {
+      id: "",
+      pod: "",
+      namespace: "",
+      serviceAccount: "",
+      addresses: [],
+      labels: {},
+      version: "",
+      ...given,
+    });
     let decoded = 0;
     for (const resources of [translateOutbound(snapshot, outboundScope(view)), translateInbound(snapshot, view)]) {
       for (const kind of Object.keys(DECODERS) as (keyof Resources)[]) {

@@ -25,13 +25,27 @@ for (const name of readdirSync(cases).sort()) {
     const folder = join(cases, name);
     const { show, accessLogPath, ...given } = JSON.parse(readFileSync(join(folder, "proxy.json"), "utf8")) as GoldenProxy;
     const snapshot = meshFromYaml(readFileSync(join(folder, "input.yaml"), "utf8"), { accessLogPath });
-    const node: ProxyNode = { id: "test", pod: "client", namespace: "default", serviceAccount: "default", addresses: [], labels: {}, version: "", ...given };
+    const node: ProxyNode = {
+      id: "test",
+      pod: "client",
+      namespace: "default",
+      serviceAccount: "default",
+      addresses: [],
+      labels: {},
+      version: "",
+      ...given,
+    };
     const view = proxyView(snapshot, node);
     const parts: Record<string, unknown> = {
       outbound: resourcesToJson(translateOutbound(snapshot, outboundScope(view))),
       inbound: resourcesToJson(translateInbound(snapshot, view)),
     };
-    const shown = show === undefined ? parts : Object.fromEntries(show.map((path) => [path, path.split("/").reduce((at, step) => (at as Record<string, unknown>)?.[step], parts as unknown)]));
+    const shown =
+      show === undefined
+        ? parts
+        : Object.fromEntries(
+            show.map((path) => [path, path.split("/").reduce((at, step) => (at as Record<string, unknown>)?.[step], parts as unknown)]),
+          );
     const output = dumpYaml(shown);
     const file = join(folder, "output.yaml");
     if (process.env["UPDATE_GOLDEN"] === "1" || !existsSync(file)) {

@@ -1,0 +1,47 @@
+// What the ADS server asks of the control plane, and what it tells: admission, resources, log, metrics.
+import type { Logger } from "../../common/log.ts";
+import type { AdsHooks } from "../../xds/ads-server.ts";
+import { TypeUrl } from "../../xds/names.ts";
+import type { ControlMetrics } from "../admin/control-metrics.ts";
+import type { ProxyNode } from "../translate/proxy-view.ts";
+import { admitProxy } from "./proxy-node.ts";
+import type { PushCoordinator } from "./push-coordinator.ts";
+
+const SHORT_TYPES: Readonly<Record<string, string>> = {
+  [TypeUrl.cluster]: "cds",
+  [TypeUrl.endpoints]: "eds",
+  [TypeUrl.listener]: "lds",
+  [TypeUrl.route]: "rds",
+  [TypeUrl.nameTable]: "nds",
+};
+
+export function adsHooks(pushes: PushCoordinator, metrics: ControlMetrics, log: Logger): AdsHooks<ProxyNode> {
+  return {
+    admit: (node, identity) => {
+      const admission = admitProxy(node, identity);
+      if (!admission.ok) log.warn({ node: node.id, reason: admission.reason }, "proxy refused");
+      return admission;
+    },
+    resourcesFor: (proxy) => pushes.cache.resourcesFor(proxy),
+    onConnected: (connection) => {
+      pushes.connected(connection);
+      log.info({ proxy: connection.proxy.id, peer: connection.peer }, "proxy connected");
+    },
+    onDisconnected: (connection) => {
+      pushes.disconnected(connection);
+      log.info({ proxy: connection.proxy.id }, "proxy disconnected");
+    },
+    onSent: (connection, typeUrl, resources) => {
+      metrics.countPush(SHORT_TYPES[typeUrl] ?? "other");
+      log.debug({ proxy: connection.proxy.id, type: SHORT_TYPES[typeUrl], resources }, "sent");
+    },
+    onRefused: (connection, typeUrl, message) => {
+      metrics.countReject(SHORT_TYPES[typeUrl] ?? "other");
+      log.error({ proxy: connection.proxy.id, type: SHORT_TYPES[typeUrl], reason: message }, "proxy refused its configuration");
+    },
+    onUnauthenticated: (peer, reason) => {
+      metrics.authenticationFailures++;
+      log.warn({ peer, reason }, "proxy not authenticated");
+    },
+  };
+}
