@@ -340,6 +340,21 @@ describe("names of others", () => {
     );
   });
 
+  test("a TCP client that has no more questions still gets the answer that is waited for", async () => {
+    await withUpstream(
+      (bytes, reply) => void setTimeout(() => reply(answerTo(bytes, ["192.0.2.1"])), 50),
+      async (port) => {
+        const socket = connect(port, "127.0.0.1");
+        const answers: Buffer[] = [];
+        const reader = new MessageReader((answer) => void answers.push(answer));
+        socket.on("data", (chunk: Buffer) => reader.push(chunk));
+        socket.end(frame(query("www.example.com")));
+        await once(socket, "close");
+        assert.deepEqual(answers.map(addressesOf), [1]);
+      },
+    );
+  });
+
   test("a server that fails is followed by the next, and its failure is passed on when all do", async () => {
     const second = await startUpstream((bytes, reply) => reply(answerTo(bytes, ["192.0.2.2"])));
     const closed = createServer().listen(0, "127.0.0.1");

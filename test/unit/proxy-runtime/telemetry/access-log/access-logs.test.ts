@@ -65,6 +65,19 @@ test("after a reopen lines go to the new file of that name, and none is lost", a
   assert.match(readFileSync(path, "utf8"), /after/);
 });
 
+test("a reopen while a block is being written takes effect behind it", async (t) => {
+  const path = join(scratch(t), "log");
+  const logs = new AccessLogs(new StatsStore());
+  const log = logs.logger({ path, format: text("%REQ(:PATH)%\n") });
+  log(stream(`/${"x".repeat(70_000)}`));
+  renameSync(path, `${path}.1`);
+  logs.reopen();
+  log(stream("/after"));
+  await logs.close();
+  assert.equal(readFileSync(`${path}.1`, "utf8").length, 70_002);
+  assert.equal(readFileSync(path, "utf8"), "/after\n");
+});
+
 test("a file that can't be opened is a mistake that names it", (t) => {
   const path = join(scratch(t), "missing", "log");
   assert.throws(
