@@ -22,6 +22,8 @@ export interface ListeningServer {
 }
 
 export function createGrpcServer(): grpc.Server {
+  // Its own lines on stderr are no log of ours; what matters comes back as an error.
+  grpc.setLogVerbosity(grpc.logVerbosity.NONE);
   return new grpc.Server(OPTIONS);
 }
 

@@ -39,9 +39,14 @@ function toControllerOptions({ args, options, stderr }: CommandContext): Control
   }
   return {
     settings: {
-      trustDomain: text("trustDomain") ?? "",
-      clusterDomain: text("clusterDomain") ?? "",
-      rootNamespace: text("rootNamespace") ?? "",
+      trustDomain: matching(
+        "--trust-domain",
+        text("trustDomain"),
+        TRUST_DOMAIN,
+        "lower-case letters, digits, dots, dashes and underscores",
+      ),
+      clusterDomain: matching("--cluster-domain", text("clusterDomain"), DNS_NAME, "a DNS name such as cluster.local"),
+      rootNamespace: matching("--root-namespace", text("rootNamespace"), DNS_LABEL, "the name of a namespace"),
       clusterId: text("clusterId") ?? "",
       accessLogPath: text("accessLog"),
     },
@@ -52,6 +57,16 @@ function toControllerOptions({ args, options, stderr }: CommandContext): Control
     clock: systemClock,
     log: createLog({ level: text("logLevel") as LogLevel, format: text("logFormat") as LogFormat, stream: stderr }),
   };
+}
+
+// SPIFFE-ID specification, section 2.1; RFC 1123 for the others.
+const TRUST_DOMAIN = /^[a-z0-9._-]{1,255}$/;
+const DNS_LABEL = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
+const DNS_NAME = /^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/;
+
+function matching(flag: string, text: string | undefined, pattern: RegExp, what: string): string {
+  if (text === undefined || !pattern.test(text)) throw new UserError(`${flag}: ${JSON.stringify(text)} can't be used`, `give ${what}`);
+  return text;
 }
 
 function toSecure(text: (name: string) => string | undefined, serverNames: readonly string[]): ControllerOptions["secure"] {

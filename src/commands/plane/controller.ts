@@ -6,9 +6,10 @@ export const controller: Command = {
   name: "controller",
   summary: "run the control plane: configuration to sidecars over xDS, and their certificates",
   description: [
-    "Reads Services, EndpointSlices, Pods, VirtualServices, DestinationRules and PeerAuthentications from YAML files,",
-    "follows them as they are edited, and keeps every connected sidecar's configuration up to date.",
-    "A file with a mistake is reported with file, line and field; what it last said stays in force.",
+    "Reads Services, EndpointSlices, Pods and the mesh's own kinds (VirtualService,",
+    "DestinationRule, PeerAuthentication) from YAML files, follows them as they are",
+    "edited, and keeps every connected sidecar's configuration up to date. A mistake",
+    "is reported with file, line and field; what was valid before stays in force.",
   ].join("\n"),
   flags: [
     {
@@ -55,7 +56,7 @@ export const controller: Command = {
     { flags: "--log-format <format>", description: "JSON lines or plain text, to stderr", default: "json", choices: ["json", "text"] },
   ],
   examples: [
-    "meshctl controller --source ./mesh                                       plaintext xDS on this machine",
+    "meshctl controller --source ./mesh       plaintext xDS on this machine",
     "meshctl controller --source ./mesh --ca-dir ./ca --token-issuer-keys jwks.json",
   ],
   load: () => import("./controller-run.ts").then((module) => module.run),

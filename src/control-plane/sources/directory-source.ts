@@ -8,6 +8,7 @@ import { dirname } from "node:path";
 import type { Clock } from "../../common/clock.ts";
 import { parseFile } from "../ingest/parse-file.ts";
 import { scanPaths } from "./directory-scan.ts";
+import type { ConfigProblem } from "../ingest/raw-object.ts";
 import type { Source, SourceChange } from "./source.ts";
 
 /** Events come in bursts: one save makes several. */
@@ -21,6 +22,10 @@ const POLL_MS = 2_000;
 interface KnownFile {
   signature: string;
   hash: string;
+}
+
+function unreadable(file: string, code: string | undefined): ConfigProblem {
+  return { file, line: 1, column: 1, object: undefined, field: "", message: `can't be read: ${code}` };
 }
 
 export class DirectorySource implements Source {
@@ -98,8 +103,14 @@ export class DirectorySource implements Source {
         this.#schedule(SETTLE_MS);
         continue;
       }
-      const text = await readFile(file, "utf8").catch(() => undefined);
-      if (text === undefined) continue;
+      const text = await readFile(file, "utf8").catch((error: NodeJS.ErrnoException) => ({ code: error.code }));
+      if (typeof text !== "string") {
+        // Gone meanwhile: the next look finds it missing.
+        if (text.code === "ENOENT") continue;
+        this.#known.set(file, { signature, hash: "" });
+        changes.push({ part: file, objects: [], problems: [unreadable(file, text.code)], readable: false });
+        continue;
+      }
       if (known !== undefined && text.trim() === "" && ageMs >= 0 && ageMs < EMPTY_SETTLE_MS) {
         this.#schedule(EMPTY_SETTLE_MS - ageMs);
         continue;
