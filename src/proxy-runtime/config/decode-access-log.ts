@@ -89,7 +89,7 @@ function checkJson(decoding: Decoding, value: JsonFormat, path: string): void {
   if (typeof value === "string") checkFormat(decoding, value, path);
   else if (Array.isArray(value)) value.forEach((item: JsonFormat, index) => checkJson(decoding, item, `${path}[${index}]`));
   else if (value !== null && typeof value === "object") {
-    for (const [key, item] of Object.entries(value)) checkJson(decoding, item as JsonFormat, join(path, key));
+    for (const [key, item] of Object.entries(value)) checkJson(decoding, item, join(path, key));
   }
 }
 

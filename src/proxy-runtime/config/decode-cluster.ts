@@ -29,6 +29,7 @@ const CLUSTER = fieldRules(
     "name",
     "alt_stat_name",
     "type",
+    "cluster_type",
     "eds_cluster_config",
     "connect_timeout",
     "lb_policy",

@@ -7,7 +7,6 @@ import type { HeaderEdits, HeaderValueEdit } from "./route-config.ts";
 
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 // RFC 9110 §5.5: no control characters except tab.
-// eslint-disable-next-line no-control-regex
 const FORBIDDEN_IN_VALUE = /[\0-\x08\x0a-\x1f\x7f]/;
 
 export const NO_EDITS: HeaderEdits = { set: [], remove: [] };

@@ -147,10 +147,10 @@ function decodeRoutes(decoding: Decoding, manager: HttpConnectionManager, path: 
       decoding.referToRoute(name);
       return { kind: "rds", name };
     }
-    case undefined:
-      decoding.problem(path, "needs rds or route_config");
+    default:
+      if (specifier.case === undefined) decoding.problem(path, "needs rds or route_config");
+      return { kind: "rds", name: "" };
   }
-  return { kind: "rds", name: "" };
 }
 
 function decodeUpgrades(decoding: Decoding, manager: HttpConnectionManager, path: string): readonly string[] {

@@ -120,10 +120,10 @@ function decodeClusters(decoding: Decoding, action: ForwardAction, path: string)
       return [{ cluster: specifier.value, weight: 1, requestHeaders: NO_EDITS, responseHeaders: NO_EDITS }];
     case "weightedClusters":
       return decodeWeighted(decoding, specifier.value, join(path, "weighted_clusters"));
-    case undefined:
-      decoding.problem(path, "needs cluster or weighted_clusters");
+    default:
+      if (specifier.case === undefined) decoding.problem(path, "needs cluster or weighted_clusters");
+      return [];
   }
-  return [];
 }
 
 function decodeWeighted(decoding: Decoding, weighted: WeightedClusterMessage, path: string): readonly WeightedCluster[] {

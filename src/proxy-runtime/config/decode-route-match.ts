@@ -82,10 +82,10 @@ function decodePath(decoding: Decoding, match: RouteMatchMessage, path: string):
       checkRegex(decoding, specifier.value.regex, join(path, "safe_regex.regex"));
       if (!caseSensitive) decoding.problem(join(path, "case_sensitive"), "has no effect on safe_regex; write (?i) into the expression");
       return { kind: "regex", value: specifier.value.regex, caseSensitive: true };
-    case undefined:
-      decoding.problem(path, "needs one of prefix, path, safe_regex, path_separated_prefix");
+    default:
+      if (specifier.case === undefined) decoding.problem(path, "needs one of prefix, path, safe_regex, path_separated_prefix");
+      return { kind: "prefix", value: "/", caseSensitive };
   }
-  return { kind: "prefix", value: "/", caseSensitive };
 }
 
 /** Also used for what a header matcher means elsewhere. */

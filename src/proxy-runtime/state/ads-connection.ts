@@ -4,6 +4,7 @@ import { formatHostPort } from "../../common/address.ts";
 import type { Clock } from "../../common/clock.ts";
 import { AdsClient } from "../../xds/ads-client.ts";
 import { connectGrpc } from "../../xds/grpc-channel.ts";
+import type { GrpcChannel } from "../../xds/grpc-channel.ts";
 import type { GrpcTls } from "../../xds/grpc-connection.ts";
 import type { AdsConfig, BootstrapConfig } from "../config/bootstrap-config.ts";
 import type { ProxyConfig } from "../config/proxy-config.ts";
@@ -28,41 +29,47 @@ export interface Xds {
 
 /** Without an ads_config the state alone, which hands out the static configuration. */
 export function connectXds(options: XdsOptions): Xds {
-  const { bootstrap, clock, log } = options;
-  let client: AdsClient | undefined;
-  const state = new XdsState({ ...options, subscribe: (typeUrl, names) => client?.subscribe(typeUrl, names) });
-  const ads = bootstrap.ads;
-  if (ads === undefined) return { state, start: () => state.start(), stop: () => state.stop() };
+  const { bootstrap } = options;
+  const connection = bootstrap.ads === undefined ? undefined : openAds(bootstrap.ads, options, () => state);
+  const state = new XdsState({ ...options, subscribe: (typeUrl, names) => connection?.client.subscribe(typeUrl, names) });
+  return {
+    state,
+    start() {
+      state.start();
+      connection?.client.start();
+    },
+    stop() {
+      connection?.client.close();
+      connection?.channel.close();
+      state.stop();
+    },
+  };
+}
+
+function openAds(
+  ads: AdsConfig,
+  { bootstrap, clock, log, onConnection }: XdsOptions,
+  state: () => XdsState,
+): { client: AdsClient; channel: GrpcChannel } {
   const place = `control plane ${formatHostPort(ads.address)}`;
   const channel = connectGrpc({
     address: ads.address,
     connectTimeoutMs: ads.connectTimeoutMs,
     ...(ads.tls === undefined ? {} : { tls: () => grpcTls(ads, bootstrap.statics.secrets) }),
   });
-  client = new AdsClient({
+  const client = new AdsClient({
     channel,
     node: bootstrap.node,
     clock,
     metadata: () => streamMetadata(ads),
-    onResponse: (typeUrl, version, resources) => state.onResponse(typeUrl, version, resources),
+    onResponse: (typeUrl, version, resources) => state().onResponse(typeUrl, version, resources),
     onConnection: (connection) => {
       if (connection.connected) log("info", `connected to ${place}`);
       else log("warn", `no stream to ${place}: ${connection.reason}`);
-      options.onConnection?.(connection.connected);
+      onConnection?.(connection.connected);
     },
   });
-  return {
-    state,
-    start() {
-      state.start();
-      client.start();
-    },
-    stop() {
-      client.close();
-      channel.close();
-      state.stop();
-    },
-  };
+  return { client, channel };
 }
 
 function streamMetadata({ metadata, tokenFile }: AdsConfig): Readonly<Record<string, string>> {

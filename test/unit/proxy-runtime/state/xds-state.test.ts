@@ -229,7 +229,7 @@ describe("XdsState", () => {
   });
 
   test("asks over ADS for the secrets that come over ADS", async () => {
-    const { give, subscriptions, configs, last } = start();
+    const { give, subscriptions, configs } = start();
     const chain = connectionManager({ route_config: routeTo("inline", "a") });
     const tls = any("envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext", {
       common_tls_context: {
