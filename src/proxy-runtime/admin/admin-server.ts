@@ -3,7 +3,7 @@ import type { Server } from "node:http";
 import { HistogramIntervals } from "../telemetry/histogram-counts.ts";
 import type { StatsStore } from "../telemetry/stats-store.ts";
 import type { DataPlaneView } from "./data-plane-view.ts";
-import { listenHttp } from "./listen.ts";
+import { listenHttp, listenOnAll } from "./listen.ts";
 import type { ListeningPort } from "./listen.ts";
 
 /** Log levels of the process, by logger, in Envoy's words: trace debug info warning error critical off. */
@@ -60,7 +60,8 @@ export async function startAdmin({ address, ...rest }: AdminOptions): Promise<Ad
 }
 
 /** Opens the port that answers only GET /stats/prometheus: the one of the sidecar that others may reach. */
-export function startPrometheusPort(host: string, port: number, stats: StatsStore): Promise<ListeningPort> {
+export function startPrometheusPort(hosts: readonly string[], port: number, stats: StatsStore): Promise<ListeningPort> {
   const purpose = { what: "Prometheus", remedy: "choose another Prometheus port" };
-  return listenHttp(host, port, purpose, async (): Promise<Server> => (await import("./admin-http.ts")).prometheusHttp(stats));
+  const load = async (): Promise<Server> => (await import("./admin-http.ts")).prometheusHttp(stats);
+  return listenOnAll(hosts, port, (host, chosen) => listenHttp(host, chosen, purpose, load));
 }

@@ -73,9 +73,49 @@ function portError(error: NodeJS.ErrnoException, host: string, port: number, wha
         `${what} port ${address} is in use by another process`,
         `${remedy}, or stop what listens there (ss -ltnp 'sport = :${port}' shows it)`,
       );
+    case "EADDRNOTAVAIL":
+    case "EAFNOSUPPORT":
+      return new MissingAddress(`${what} port ${address} can't be opened: this machine has no such address`, remedy);
     case "EACCES":
       return new UserError(`${what} port ${address} may not be opened by this user`, `${remedy}: ports below 1024 need privileges`);
     default:
       return new UserError(`${what} port ${address} can't be opened: ${error.message}`, remedy);
   }
 }
+
+/**
+ * The same port on several addresses; with port 0 all share the one that the first got. An address family that the
+ * machine lacks (`::` without IPv6) is left out, as long as another address can be had.
+ *
+ * @throws UserError where a port can't be had; then nothing is left open.
+ */
+export async function listenOnAll(
+  hosts: readonly string[],
+  port: number,
+  open: (host: string, port: number) => Promise<ListeningPort>,
+): Promise<ListeningPort> {
+  const listening: ListeningPort[] = [];
+  let missing: unknown;
+  try {
+    for (const host of hosts) {
+      try {
+        listening.push(await open(host, listening[0]?.port ?? port));
+      } catch (error) {
+        if (!(error instanceof MissingAddress)) throw error;
+        missing ??= error;
+      }
+    }
+    if (listening[0] === undefined) throw missing;
+  } catch (error) {
+    await Promise.all(listening.map((each) => each.stop()));
+    throw error;
+  }
+  return {
+    port: listening[0].port,
+    async stop() {
+      await Promise.all(listening.map((each) => each.stop()));
+    },
+  };
+}
+
+class MissingAddress extends UserError {}

@@ -2,35 +2,16 @@
 // node:net, because a probe must not be what makes the sidecar load node:http.
 import type { Socket } from "node:net";
 import type { DataPlaneView } from "./data-plane-view.ts";
-import { listenTcp } from "./listen.ts";
+import { listenOnAll, listenTcp } from "./listen.ts";
 import type { ListeningPort } from "./listen.ts";
 
 const MAX_HEAD_BYTES = 8192;
 const HEAD_TIMEOUT_MS = 5000;
 
 /** 200 while the data plane is LIVE, 503 otherwise; on every address given (`0.0.0.0` and `::` in a pod). */
-export async function startReadinessPort(
-  hosts: readonly string[],
-  port: number,
-  view: Pick<DataPlaneView, "state">,
-): Promise<ListeningPort> {
+export function startReadinessPort(hosts: readonly string[], port: number, view: Pick<DataPlaneView, "state">): Promise<ListeningPort> {
   const purpose = { what: "readiness", remedy: "use another readiness port" };
-  const open: ListeningPort[] = [];
-  try {
-    for (const host of hosts) {
-      // With port 0 all addresses share the port that the first one got.
-      open.push(await listenTcp(host, open[0]?.port ?? port, purpose, (socket) => answerProbe(socket, view)));
-    }
-  } catch (error) {
-    await Promise.all(open.map((each) => each.stop()));
-    throw error;
-  }
-  return {
-    port: open[0]?.port ?? port,
-    async stop() {
-      await Promise.all(open.map((each) => each.stop()));
-    },
-  };
+  return listenOnAll(hosts, port, (host, chosen) => listenTcp(host, chosen, purpose, (socket) => answerProbe(socket, view)));
 }
 
 function answerProbe(socket: Socket, view: Pick<DataPlaneView, "state">): void {

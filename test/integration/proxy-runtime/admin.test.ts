@@ -473,7 +473,7 @@ describe("the sidecar's other ports", () => {
   });
 
   test("15090 answers only Prometheus", async () => {
-    const port = await startPrometheusPort("127.0.0.1", 0, stats);
+    const port = await startPrometheusPort(["127.0.0.1"], 0, stats);
     try {
       const answer = await request(`http://127.0.0.1:${port.port}/stats/prometheus?usedonly`);
       assert.ok(parsePrometheus(await answer.body.text()).has("envoy_cluster_upstream_cx_active"));
@@ -481,6 +481,12 @@ describe("the sidecar's other ports", () => {
     } finally {
       await port.stop();
     }
+  });
+
+  test("an address family that the machine lacks is left out, unless nothing remains", async () => {
+    const port = await startReadinessPort(["127.0.0.1", "fd00:dead::1"], 0, view);
+    await port.stop();
+    await assert.rejects(startPrometheusPort(["fd00:dead::1"], 0, stats), /Prometheus port \[fd00:dead::1\]:0 can't be opened/);
   });
 
   test("a port in use is a mistake that names it, and leaves nothing open", async () => {
@@ -495,7 +501,7 @@ describe("the sidecar's other ports", () => {
           error.message === `readiness port [::1]:${port} is in use by another process` &&
           error.hint !== undefined,
       );
-      const again = await startPrometheusPort("127.0.0.1", port, stats);
+      const again = await startPrometheusPort(["127.0.0.1"], port, stats);
       await again.stop();
     } finally {
       taken.close();
