@@ -115,7 +115,7 @@ export async function startProxy(options: ProxyOptions): Promise<RunningProxy> {
       stops.push(() => dns.stop());
       const ready = await startReadinessPort(["0.0.0.0", "::"], sidecar.readyPort, view);
       stops.push(() => ready.stop());
-      const prometheus = await startPrometheusPort("::", sidecar.prometheusPort, stats);
+      const prometheus = await startPrometheusPort(["0.0.0.0", "::"], sidecar.prometheusPort, stats);
       stops.push(() => prometheus.stop());
     }
     return { ended: ended.promise, adminPort, view, stop, stopNow, reopenLogs: () => plane.reopenLogs() };
