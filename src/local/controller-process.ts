@@ -150,6 +150,7 @@ export class ControllerProcess {
       pid: process?.pid,
       logPath: this.#log.path,
       previousLogPath: this.#log.previousPath,
+      lastEnd: process?.lastEnd,
       message: process?.message,
     };
     return {

@@ -78,6 +78,8 @@ export interface ContainerInfo {
   readonly logPath: string;
   /** Log of the run before the last restart. */
   readonly previousLogPath: string;
+  /** How its last run ended, such as "exit code 1"; absent while it is the first. */
+  readonly lastEnd?: string;
   /** Why it isn't running or ready, in a few words. */
   readonly message?: string;
 }

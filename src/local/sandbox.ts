@@ -1,7 +1,7 @@
 // The sandbox that holds a whole mesh: one network, PID and mount namespace (and a user namespace without root).
 // What runs first in it is a shell: it reaps orphans, and when it dies, the kernel ends everything else in there.
 import { spawn } from "node:child_process";
-import { closeSync, existsSync, openSync, readFileSync } from "node:fs";
+import { closeSync, existsSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { UserError } from "../common/user-error.ts";
@@ -87,9 +87,11 @@ function koffiFolders(): { readonly koffi: string; readonly platform: string } {
  */
 export async function startSandbox(options: SandboxOptions): Promise<ProcessIdentity> {
   const { koffi, platform } = koffiFolders();
+  const entry = join(options.runFolder, "sandbox.sh");
+  writeFileSync(entry, ENTRY, { mode: 0o600 });
   const log = openSync(runPaths(options.runFolder).supervisorLog, "a", 0o600);
   const namespaces = [...(options.rootless ? ROOTLESS_NAMESPACES : []), ...SANDBOX_NAMESPACES];
-  const child = spawn("unshare", [...namespaces, "sh", "-c", ENTRY, "meshctl-sandbox", ...options.visibleFolders], {
+  const child = spawn("unshare", [...namespaces, "sh", entry, ...options.visibleFolders], {
     detached: true,
     stdio: [options.tiedToParent ? "pipe" : "ignore", log, log],
     cwd: "/",

@@ -62,7 +62,6 @@ const exec: Command = {
     { name: "<command...>", description: "the command, after --" },
   ],
   flags: [{ flags: "-c, --container <name>", description: "container (default: the pod's first app)" }, ...workloadFlags()],
-  passThroughOptions: true,
   examples: ["meshctl local exec deploy/frontend -- curl -s http://checkout/", "meshctl local exec checkout -c meshctl-proxy -- sh"],
   load: () => import("./exec-run.ts").then((module) => module.run),
 };

@@ -43,9 +43,11 @@ export function explainFailure(mesh: MeshInfo, timeoutMs: number): UserError {
     pods.find((each) => !each.ready);
   if (pod === undefined)
     return new UserError(`mesh ${mesh.name} was not ready within ${timeoutMs / 1000} s`, mesh.problems.join("\n  ") || undefined);
-  const container = troubled(pod) ?? pod.containers.find((each) => !each.ready);
+  const ending = troubled(pod);
+  const container = ending ?? pod.containers.find((each) => !each.ready);
   const where = `pod ${pod.name}.${pod.namespace}`;
-  const why = pod.message ?? (container === undefined ? "" : `${container.name}: ${container.message ?? container.state}`);
+  const waiting = container === undefined ? "" : `${container.name}: ${container.message ?? container.state}`;
+  const why = ending === undefined ? (pod.message ?? waiting) : `container ${ending.name} keeps ending (${ending.lastEnd ?? ""})`;
   const log = container === undefined ? [] : new ContainerLog(container.logPath).tail(SHOWN_LINES);
   const hint = log.length === 0 ? undefined : `last lines of ${container?.name ?? ""}:\n${log.map((line) => `    ${line}`).join("\n")}`;
   if (isHopeless(mesh)) return new UserError(`${where} does not come up: ${why}`, hint);

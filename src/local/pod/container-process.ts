@@ -31,6 +31,7 @@ export class ContainerProcess {
   #child: ChildProcess | undefined;
   #state: ContainerState = "Waiting";
   #message: string | undefined;
+  #lastEnd: string | undefined;
   #restarts = 0;
   #crashes = 0;
   #startedAt = 0;
@@ -51,6 +52,10 @@ export class ContainerProcess {
 
   get message(): string | undefined {
     return this.#message;
+  }
+
+  get lastEnd(): string | undefined {
+    return this.#lastEnd;
   }
 
   get restarts(): number {
@@ -119,6 +124,7 @@ export class ContainerProcess {
     }
     this.#state = end.code === 0 ? "Completed" : "Error";
     this.#message = failure ?? describeEnd(end);
+    this.#lastEnd = this.#message;
     for (const resolve of this.#ended.splice(0)) resolve();
     this.onEnd(end);
     if (!this.#stopping) this.#scheduleRestart();

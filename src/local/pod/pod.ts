@@ -326,6 +326,7 @@ function containerInfo({ spec, kind, process, log, prober }: RunningContainer): 
     pid: process.pid,
     logPath: log.path,
     previousLogPath: log.previousPath,
+    lastEnd: process.lastEnd,
     message: ready ? undefined : (process.message ?? prober?.message),
   };
 }

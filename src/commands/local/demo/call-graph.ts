@@ -24,34 +24,57 @@ export interface Edge {
 
 type Labels = Readonly<Record<string, string>>;
 
-function edgeKey(reporter: string): (labels: Labels) => string | undefined {
-  return (labels) => (labels["reporter"] === reporter ? `${labels["source_workload"]} ${labels["destination_workload"]}` : undefined);
-}
-
 /** @param samples growth of the traffic metrics of every sidecar. */
 export function callGraph(samples: readonly Sample[]): Edge[] {
-  const bySource = groupTraffic(samples, edgeKey("source"));
-  const isMutual = (labels: Labels): boolean => labels["connection_security_policy"] === "mutual_tls";
-  const overTls = groupTraffic(
-    samples.filter((sample) => isMutual(sample.labels) && sample.value > 0),
-    edgeKey("destination"),
+  const sent = groupTraffic(samples, (labels) =>
+    labels["reporter"] === "source" ? edgeKey(labels["source_workload"], labels) : undefined,
   );
-  return [...bySource]
-    .filter(([, sent]) => sent.requests > 0)
-    .map(([key, sent]) => {
+  const callers = workloadsByPrincipal(samples);
+  const overTls = groupTraffic(
+    samples.filter(({ labels, value }) => labels["connection_security_policy"] === "mutual_tls" && value > 0),
+    (labels) => (labels["reporter"] === "destination" ? edgeKey(callerOf(labels, callers), labels) : undefined),
+  );
+  return [...sent]
+    .filter(([, calls]) => calls.requests > 0)
+    .map(([key, calls]) => {
       const received = overTls.get(key);
       return {
-        from: sent.labels["source_workload"] ?? "",
-        to: sent.labels["destination_workload"] ?? "",
-        service: sent.labels["destination_service_name"] ?? "",
-        version: sent.labels["destination_version"] ?? "",
-        requests: sent.requests,
-        failures: sent.failures,
-        p50Ms: sent.latencyMs(0.5),
-        p99Ms: sent.latencyMs(0.99),
+        from: calls.labels["source_workload"] ?? "",
+        to: calls.labels["destination_workload"] ?? "",
+        service: calls.labels["destination_service_name"] ?? "",
+        version: calls.labels["destination_version"] ?? "",
+        requests: calls.requests,
+        failures: calls.failures,
+        p50Ms: calls.latencyMs(0.5),
+        p99Ms: calls.latencyMs(0.99),
         mutualTls: received?.requests ?? 0,
         fromIdentity: received?.labels["source_principal"] ?? "",
         toIdentity: received?.labels["destination_principal"] ?? "",
       };
     });
+}
+
+function edgeKey(from: string | undefined, labels: Labels): string {
+  return `${from} ${labels["destination_workload"]}`;
+}
+
+/** Workloads by the identity that they report of themselves; several may share a service account. */
+function workloadsByPrincipal(samples: readonly Sample[]): Map<string, Set<string>> {
+  const found = new Map<string, Set<string>>();
+  for (const { labels } of samples) {
+    const principal = labels["source_principal"] ?? "unknown";
+    if (labels["reporter"] !== "source" || principal === "unknown") continue;
+    const workloads = found.get(principal) ?? new Set();
+    workloads.add(labels["source_workload"] ?? "");
+    found.set(principal, workloads);
+  }
+  return found;
+}
+
+/** A server's sidecar knows callers by the endpoints of Services. One that no Service selects shows only its certificate. */
+function callerOf(labels: Labels, callers: ReadonlyMap<string, ReadonlySet<string>>): string | undefined {
+  const named = labels["source_workload"];
+  if (named !== undefined && named !== "unknown") return named;
+  const [only, ...others] = callers.get(labels["source_principal"] ?? "") ?? [];
+  return others.length === 0 ? only : named;
 }

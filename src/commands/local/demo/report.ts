@@ -95,7 +95,7 @@ function renderIdentities(edges: readonly Edge[]): string {
 export function renderNextSteps(program: string, url: string, source: string): string {
   const steps = [
     [`curl ${url}/`, "one request, hop by hop"],
-    [`${program} stats checkout`, "success rate and latency of its calls"],
+    [`${program} stats checkout`, "its golden signals"],
     [`${program} proxy-config route checkout`, "its routes, as in istioctl"],
     [`${program} tls-check frontend`, "who must prove what to whom"],
     [`${program} local status`, "pods and their sidecars"],
