@@ -2,6 +2,8 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { describe, test } from "node:test";
+import { fromBinary } from "@bufbuild/protobuf";
+import { BootstrapSchema } from "../../../../src/xds/gen/envoy/config/bootstrap/v3/bootstrap_pb.ts";
 import { buildSidecarBootstrap, parseDownwardLabels } from "../../../../src/proxy-runtime/config/sidecar-bootstrap.ts";
 import { withFiles } from "../../../support/openssl.ts";
 
@@ -39,6 +41,11 @@ describe("the sidecar's bootstrap", () => {
       buildSidecarBootstrap({ ...settings, domain: "shop.svc.example.org" }).node.id,
       "sidecar~10.1.0.5~backend-1.shop~shop.svc.example.org",
     );
+  });
+
+  test("is shown in /config_dump as a Bootstrap", () => {
+    const config = buildSidecarBootstrap(settings);
+    assert.deepEqual(fromBinary(BootstrapSchema, config.bytes).node!.metadata, config.node.metadata);
   });
 
   test("reaches the control plane over TLS with root and token, and 15010 in plaintext", () => {
