@@ -4,6 +4,7 @@ import type { JsonObject } from "@bufbuild/protobuf";
 import { BootstrapSchema } from "../../xds/gen/envoy/config/bootstrap/v3/bootstrap_pb.ts";
 import { TypeUrl } from "../../xds/names.ts";
 import type { ResourceRecord } from "../config/resource-record.ts";
+import type { CertificateStatus } from "./data-plane-view.ts";
 import type { AdminContext } from "./admin-server.ts";
 
 import { dynamicEndpointsJson, staticEndpointsJson } from "./endpoints-dump.ts";
@@ -116,10 +117,15 @@ export function dumpSections({ view, bootstrap, startedAt }: AdminContext, optio
           ...updated(each),
           secret: resource(each),
         })),
-        list("dynamic_active_secrets", "SecretsConfigDump.DynamicSecret", secrets("active"), (each) => ({
-          name: each.name,
-          ...versioned("secret", each),
-        })),
+        withIdentity(
+          list("dynamic_active_secrets", "SecretsConfigDump.DynamicSecret", secrets("active"), (each) => ({
+            name: each.name,
+            ...versioned("secret", each),
+          })),
+          view
+            .certificates()
+            .filter((each) => !resources.some(({ typeUrl, name }) => typeUrl === TypeUrl.secret && name === each.secretName)),
+        ),
         list("dynamic_warming_secrets", "SecretsConfigDump.DynamicSecret", secrets("warming"), (each) => ({
           name: each.name,
           ...versioned("secret", each),
@@ -132,6 +138,21 @@ export function dumpSections({ view, bootstrap, startedAt }: AdminContext, optio
 
 function list(field: string, type: string, records: readonly ResourceRecord[], json: (record: ResourceRecord) => JsonObject): ResourceList {
   return { field, type, elements: records.map((record) => ({ name: record.name, json: () => json(record) })) };
+}
+
+/** Adds the sidecar's own secrets: they come from its CA client, not over xDS, so there is no resource to show. */
+function withIdentity(secrets: ResourceList, held: readonly CertificateStatus[]): ResourceList {
+  const own = held.map((each) => ({
+    name: each.secretName,
+    json: (): JsonObject => ({ name: each.secretName, secret: { "@type": TypeUrl.secret, name: each.secretName, ...secretBody(each) } }),
+  }));
+  return { ...secrets, elements: [...secrets.elements, ...own] };
+}
+
+function secretBody({ kind, pem }: CertificateStatus): JsonObject {
+  const bytes = (text: string): JsonObject => ({ inline_bytes: Buffer.from(text).toString("base64") });
+  if (kind === "validation") return { validation_context: { trusted_ca: bytes(pem) } };
+  return { tls_certificate: { certificate_chain: bytes(pem), private_key: bytes("[redacted]") } };
 }
 
 function versioned(field: string, record: ResourceRecord): JsonObject {

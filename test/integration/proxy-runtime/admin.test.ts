@@ -342,6 +342,29 @@ describe("config_dump", () => {
     assert.deepEqual(types(await askJson("/config_dump?include_eds=true")), sections.toSpliced(2, 0, "EndpointsConfigDump"));
   });
 
+  test("shows secrets that came from the authority beside those that came over xDS, and never a key", async () => {
+    view.certificateList.splice(
+      0,
+      Infinity,
+      { secretName: "default", kind: "certificate", pem: "of the resource" },
+      { secretName: "own", kind: "certificate", pem: "own chain" },
+      { secretName: "ROOTCA", kind: "validation", pem: "own roots" },
+    );
+    const { configs } = await askJson("/config_dump?resource=dynamic_active_secrets");
+    assert.deepEqual(
+      configs.map((each: { name: string }) => each.name),
+      ["default", "own", "ROOTCA"],
+    );
+    const bytes = (text: string) => ({ inline_bytes: Buffer.from(text).toString("base64") });
+    const redacted = { certificate_chain: bytes("own chain"), private_key: bytes("[redacted]") };
+    assert.deepEqual(configs[1].secret, { "@type": TypeUrl.secret, name: "own", tls_certificate: redacted });
+    assert.deepEqual(configs[2].secret, {
+      "@type": TypeUrl.secret,
+      name: "ROOTCA",
+      validation_context: { trusted_ca: bytes("own roots") },
+    });
+  });
+
   test("prints a cluster with its nested types, version, time and last error", async () => {
     const dump = await askJson("/config_dump");
     assert.deepEqual(dump.configs[1], {

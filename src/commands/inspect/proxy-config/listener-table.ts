@@ -13,14 +13,13 @@ export interface ListenerFilter {
 const HTTP_MANAGER = /(^envoy\.http_connection_manager$|http_connection_manager)/;
 const TCP_PROXY = /(^envoy\.tcp_proxy$|tcp_proxy)/;
 
-// ALPN sets by which Istio's inbound chains tell traffic apart, and its names for them.
-const KNOWN_ALPN: readonly (readonly [string, readonly string[]])[] = [
-  ["HTTP TLS", ["http/1.0", "http/1.1", "h2c", "istio-http/1.0", "istio-http/1.1", "istio-h2"]],
-  ["HTTP TLS", ["istio-http/1.0", "istio-http/1.1", "istio-h2"]],
-  ["Istio HTTP Plain", ["istio", "istio-http/1.0", "istio-http/1.1", "istio-h2"]],
-  ["TCP TLS", ["istio-peer-exchange", "istio"]],
-  ["TCP TLS", ["istio"]],
-  ["HTTP", ["http/1.0", "http/1.1", "h2c"]],
+// ALPN tokens by which Istio's inbound chains tell traffic apart, and istioctl's names for their sets. The first set that
+// holds all tokens of a chain names it; proxies offer different parts of a set.
+const KNOWN_ALPN: readonly (readonly [string, ReadonlySet<string>])[] = [
+  ["HTTP", new Set(["http/1.0", "http/1.1", "h2c"])],
+  ["TCP TLS", new Set(["istio", "istio-peer-exchange"])],
+  ["HTTP TLS", new Set(["http/1.0", "http/1.1", "h2c", "istio-http/1.0", "istio-http/1.1", "istio-h2"])],
+  ["Istio HTTP Plain", new Set(["istio", "istio-http/1.0", "istio-http/1.1", "istio-h2"])],
 ];
 
 export function selectListeners(listeners: readonly Json[], filter: ListenerFilter): Json[] {
@@ -93,7 +92,7 @@ export function describeMatch(match: Json | undefined): string {
 }
 
 function describeAlpn(tokens: readonly string[]): string {
-  const known = KNOWN_ALPN.find(([, list]) => list.length === tokens.length && list.every((token) => tokens.includes(token)));
+  const known = KNOWN_ALPN.find(([, set]) => tokens.every((token) => set.has(token)));
   return known === undefined ? tokens.join(",") : known[0];
 }
 

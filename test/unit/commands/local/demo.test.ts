@@ -66,6 +66,14 @@ test("the call graph joins what both sides of a call counted", () => {
   assert.equal(p99Ms?.toFixed(3), "9.900");
 });
 
+test("a caller that the server knows only by its certificate is still told apart", () => {
+  const text = SHOP.map(metrics)
+    .join("\n")
+    .replaceAll(/(reporter="destination",source_workload=")meshctl-ingress"/g, '$1unknown"');
+  const edges = callGraph(parseSamples(text, () => true));
+  assert.equal(edges.find((edge) => edge.from === "meshctl-ingress")?.mutualTls, 500);
+});
+
 describe("the demo", () => {
   test("finds nothing strange in the shop's traffic as it should be", () => {
     assert.deepEqual(findSurprises(ALL_WELL, graph(SHOP)), []);

@@ -1,0 +1,231 @@
+// The inspecting commands and the demo on a real mesh: what they print is what the sidecars and the control plane hold.
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { spawn } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { findMesh, runFoldersRoot } from "../../src/local/run-folder.ts";
+import { eventually } from "../support/eventually.ts";
+import { runMeshctl, type MeshctlResult } from "../support/run-meshctl.ts";
+
+const ROOT = resolve(import.meta.dirname, "../..");
+const MESH = `inspect-${process.pid}`;
+const SA = "spiffe://cluster.local/ns/shop/sa/";
+
+async function meshctl(...args: string[]): Promise<MeshctlResult> {
+  return runMeshctl(args, { timeoutMs: 90_000 });
+}
+
+async function ok(...args: string[]): Promise<string> {
+  const result = await meshctl(...args);
+  assert.equal(result.code, 0, result.stderr + result.stdout);
+  return result.stdout;
+}
+
+async function json<T>(...args: string[]): Promise<T> {
+  return JSON.parse(await ok(...args, "-o", "json")) as T;
+}
+
+/** Cells of the table's lines; columns are at least two spaces apart. */
+function cells(table: string): string[][] {
+  return table
+    .trimEnd()
+    .split("\n")
+    .map((line) => line.split(/ {2,}/));
+}
+
+const skip = process.getuid?.() === 0 ? false : "needs root for network namespaces";
+
+describe("inspecting a local mesh", { skip }, () => {
+  before(async () => {
+    await ok("local", "up", "--detach", "--name", MESH, "--publish", "frontend:80:0");
+  });
+  after(async () => {
+    await meshctl("local", "down", "--name", MESH);
+  });
+
+  async function call(count: number): Promise<void> {
+    const port = findMesh(MESH)!.published[0]!.hostPort;
+    for (let sent = 0; sent < count; sent++) {
+      const response = await eventually(() => fetch(`http://127.0.0.1:${port}/`), { withinMs: 5000 });
+      const body = await response.text();
+      assert.equal(response.status, 200, body);
+    }
+  }
+
+  test("proxy-config shows the clusters, routes and endpoints that the shop's YAML asks for", async () => {
+    const clusters = cells(await ok("pc", "cluster", "checkout", "--name", MESH, "--fqdn", "payments"));
+    assert.deepEqual(clusters, [
+      ["SERVICE FQDN", "PORT", "SUBSET", "DIRECTION", "TYPE", "DESTINATION RULE"],
+      ["payments.shop.svc.cluster.local", "80", "-", "outbound", "EDS", "payments.shop"],
+      ["payments.shop.svc.cluster.local", "80", "v1", "outbound", "EDS", "payments.shop"],
+      ["payments.shop.svc.cluster.local", "80", "v2", "outbound", "EDS", "payments.shop"],
+    ]);
+    const routes = cells(await ok("pc", "route", "deploy/checkout.shop", "--mesh", MESH, "--name", "80"));
+    assert.ok(
+      routes.some((row) => row[1] === "payments.shop.svc.cluster.local:80" && row.at(-1) === "payments.shop"),
+      JSON.stringify(routes),
+    );
+    const endpoints = cells(
+      await ok("pc", "ep", "svc/checkout", "--name", MESH, "--cluster", "outbound|80||payments.shop.svc.cluster.local"),
+    );
+    const payments = findMesh(MESH)!.pods.filter((pod) => pod.labels["app"] === "payments");
+    assert.deepEqual(
+      endpoints.slice(1).map((row) => row.slice(0, 3)),
+      payments.map((pod) => [`${pod.ip}:8080`, "HEALTHY", "OK"]).sort(),
+    );
+  });
+
+  test("proxy-config shows listeners, secrets and the bootstrap", async () => {
+    const listeners = cells(await ok("pc", "listener", "frontend", "--name", MESH));
+    for (const port of ["15001", "15006"])
+      assert.ok(
+        listeners.some((row) => row[1] === port),
+        `no listener on ${port}`,
+      );
+    const secrets = cells(await ok("pc", "secret", "frontend", "--name", MESH));
+    assert.deepEqual(
+      secrets
+        .slice(1)
+        .map((row) => row.slice(0, 4))
+        .filter((row, index, all) => index === 0 || row[0] !== all[index - 1]![0]),
+      [
+        ["default", "Cert Chain", "ACTIVE", "true"],
+        ["ROOTCA", "CA", "ACTIVE", "true"],
+      ],
+    );
+    const { bootstrap } = await json<{ bootstrap: { node: { id: string } } }>("pc", "bootstrap", "frontend", "--name", MESH);
+    assert.match(bootstrap.node.id, /^sidecar~[0-9.]+~frontend-[^~]+\.shop~shop\.svc\.cluster\.local$/);
+    assert.match(await ok("pc", "b", "frontend", "--name", MESH, "-o", "short"), /^Meshctl Proxy Version: \d+\.\d+\.\d+\n$/);
+  });
+
+  test("stats counts the requests of its window and no others", async () => {
+    await call(3);
+    const quiet = await json<{ requests: number; success: number | null }[]>("stats", "checkout", "--name", MESH, "--window", "200ms");
+    assert.deepEqual(
+      quiet.map((row) => row.requests),
+      [0, 0],
+    );
+    const measuring = json<Record<string, unknown>[]>("stats", "checkout", "--name", MESH, "--window", "1s");
+    let isOver = false;
+    void measuring.finally(() => (isOver = true)).catch(() => {});
+    let sent = 0;
+    for (; !isOver; sent++) await call(1);
+    const [inbound, payments] = await measuring;
+    assert.deepEqual([inbound!["name"], inbound!["meshed"], inbound!["success"]], ["inbound", "1/1", 1]);
+    assert.deepEqual([payments!["name"], payments!["meshed"], payments!["success"]], ["payments.shop", "2/2", 1]);
+    assert.ok((payments!["requests"] as number) > 0 && (payments!["requests"] as number) <= sent);
+    const table = cells(await ok("stats", "checkout", "--name", MESH, "--since-start"));
+    assert.deepEqual(table[0], ["NAME", "MESHED", "SUCCESS", "RPS", "LATENCY_P50", "LATENCY_P95", "LATENCY_P99", "TCP_CONN"]);
+    assert.equal(table[2]![0], "outbound/payments.shop");
+  });
+
+  test("stats --raw prints the sidecar's statistics that match", async () => {
+    const raw = await ok("stats", "checkout", "--name", MESH, "--raw", "--filter", "^cluster\\.outbound.*payments.*upstream_rq_total$");
+    for (const line of raw.trimEnd().split("\n")) assert.match(line, /^cluster\.outbound\|80\|.*payments.*\.upstream_rq_total: \d+$/);
+    const refused = await meshctl("stats", "checkout", "--name", MESH, "--raw", "--filter", "(");
+    assert.equal(refused.code, 1);
+    assert.match(refused.stderr, /400/);
+  });
+
+  test("tls-check shows who must prove what, on both its names", async () => {
+    const check = await json<{
+      identity: string;
+      services: {
+        host: string;
+        port: number;
+        subset: string | null;
+        status: string;
+        server: string;
+        client: string;
+        authnPolicy: string;
+        serverIdentities: string[];
+      }[];
+      certificates: { kind: string; daysLeft: number }[];
+    }>("tls-check", "frontend", "checkout", "--name", MESH);
+    assert.equal(check.identity, `${SA}frontend`);
+    assert.equal(check.services.length, 1);
+    const [checkout] = check.services;
+    assert.deepEqual([checkout!.host, checkout!.port, checkout!.status], ["checkout.shop.svc.cluster.local", 80, "OK"]);
+    assert.deepEqual([checkout!.server, checkout!.client], ["STRICT", "ISTIO_MUTUAL"]);
+    assert.match(checkout!.authnPolicy, /default/);
+    assert.deepEqual(checkout!.serverIdentities, [`${SA}checkout`]);
+    const workload = check.certificates.find((each) => each.kind === "workload");
+    const root = check.certificates.find((each) => each.kind === "root");
+    assert.ok(workload!.daysLeft > 0.4 && workload!.daysLeft <= 1, `${workload?.daysLeft}`);
+    assert.ok(root!.daysLeft > 30, `${root?.daysLeft}`);
+    assert.equal(
+      await ok("authn", "tls-check", "frontend", "checkout", "--name", MESH),
+      await ok("tls-check", "frontend", "checkout", "--name", MESH),
+    );
+  });
+
+  test("an unknown workload or service is answered with what there is", async () => {
+    const workload = await meshctl("pc", "c", "chekout", "--name", MESH);
+    assert.equal(workload.code, 1);
+    assert.match(workload.stderr, /no pod, owner or Service named chekout\n {2}did you mean checkout\?/);
+    const service = await meshctl("tls-check", "frontend", "paiments", "--name", MESH);
+    assert.equal(service.code, 1);
+    assert.match(service.stderr, /knows no service paiments\n {2}did you mean payments\?/);
+    const mesh = await meshctl("stats", "checkout", "--name", "no-such-mesh");
+    assert.equal(mesh.code, 1);
+    assert.match(mesh.stderr, /no local mesh named no-such-mesh is running/);
+    const port = await meshctl("pc", "c", "checkout", "--name", MESH, "--proxy-admin-port", "1");
+    assert.equal(port.code, 1);
+    assert.match(port.stderr, /cannot reach port 1 of pod checkout-/);
+  });
+});
+
+describe("the demo", { skip }, () => {
+  const name = `demo-${process.pid}`;
+  const folder = join(runFoldersRoot(), name);
+
+  test("without a terminal runs once, reports what it saw and leaves nothing", async () => {
+    const child = spawn(process.execPath, [join(ROOT, "scripts/demo.ts"), "--name", name], { stdio: ["ignore", "pipe", "pipe"], timeout: 120_000 });
+    let output = "";
+    let log = "";
+    child.stdout.setEncoding("utf8").on("data", (text: string) => (output += text));
+    child.stderr.setEncoding("utf8").on("data", (text: string) => (log += text));
+    const [code] = (await once(child, "close")) as [number];
+    assert.equal(code, 0, log + output);
+    const rows = cells(output.trimStart().split("\n\n")[0]!);
+    assert.deepEqual(rows[0], ["FROM", "TO", "REQUESTS", "SUCCESS", "P50", "P99", "MTLS"]);
+    assert.deepEqual(
+      rows.slice(1).map((row) => [row[0], row[1], row[3], row[6]]),
+      [
+        ["meshctl-ingress", "frontend v1", "100%", "yes"],
+        ["frontend", "checkout v1", "100%", "yes"],
+        ["checkout", "payments v1", "100%", "yes"],
+        ["checkout", "payments v2", "100%", "yes"],
+      ],
+    );
+    assert.match(output, new RegExp(`payments-v2 +${SA}payments`));
+    assert.match(output, /OK All 500 requests/);
+    assert.equal(existsSync(folder), false);
+  });
+
+  test("interrupted while the pods come up, removes them", async () => {
+    const child = spawn(join(ROOT, "bin/meshctl"), ["local", "demo", "--name", name], { stdio: "ignore", timeout: 120_000 });
+    const sandbox = await eventually(
+      () => {
+        const mesh = findMesh(name);
+        assert.ok(mesh?.sandbox !== undefined && mesh.pods.length > 0);
+        return mesh.sandbox;
+      },
+      { withinMs: 20_000 },
+    );
+    child.kill("SIGINT");
+    const [code] = (await once(child, "exit")) as [number];
+    assert.equal(code, 130);
+    assert.equal(existsSync(folder), false);
+    assert.throws(() => readFileSync(`/proc/${sandbox.pid}/stat`));
+  });
+
+  test("killed outright, takes its mesh with it", async () => {
+    const child = spawn(join(ROOT, "bin/meshctl"), ["local", "demo", "--name", name], { stdio: "ignore" });
+    await eventually(() => assert.ok((findMesh(name)?.pods.length ?? 0) > 0), { withinMs: 20_000 });
+    child.kill("SIGKILL");
+    await eventually(() => assert.equal(existsSync(folder), false), { withinMs: 20_000 });
+  });
+});
