@@ -6,7 +6,7 @@ import type { CommandContext } from "../../cli/command.ts";
 import { startProgress } from "../../cli/progress.ts";
 import { styleFor } from "../../cli/style.ts";
 import { UserError } from "../../common/user-error.ts";
-import type { MeshInfo } from "../../local/run-folder.ts";
+import { listMeshes, type MeshInfo } from "../../local/run-folder.ts";
 import { Port } from "../../xds/names.ts";
 import { growth, parseSamples, type Sample } from "../inspect/traffic/prometheus-text.ts";
 import { isTrafficMetric } from "../inspect/traffic/traffic.ts";
@@ -52,7 +52,7 @@ async function showTraffic(context: CommandContext, mesh: MeshInfo, signal: Abor
   const edges = callGraph(growth(before, await scrape(mesh))).sort(
     (a, b) => order(a.service) - order(b.service) || (a.version < b.version ? -1 : 1),
   );
-  context.stdout.write(`\n${renderReport(context, edges)}\n`);
+  context.stdout.write(`${renderReport(context, edges)}\n`);
   const surprises = findSurprises(load, edges);
   const style = styleFor(context.stdout, context.env);
   for (const each of surprises) context.stdout.write(`${style.red("UNEXPECTED")} ${each}\n`);
@@ -92,7 +92,8 @@ async function scrape(mesh: MeshInfo): Promise<Sample[]> {
 }
 
 async function stay(context: CommandContext, mesh: MeshInfo, signal: AbortSignal): Promise<void> {
-  context.stdout.write(`\n${renderNextSteps(programName(), shopUrl(mesh), meshFile(mesh))}\n`);
+  const isOnlyMesh = listMeshes(context.env).filter((each) => each.phase !== "dead").length === 1;
+  context.stdout.write(`\n${renderNextSteps(programName(), shopUrl(mesh), meshFile(mesh), isOnlyMesh ? undefined : mesh.name)}\n`);
   context.stdout.write(`${TRICKLE_PER_SECOND} requests a second keep flowing. Ctrl-C removes everything.\n`);
   await trickle(shopUrl(mesh), TRICKLE_PER_SECOND, signal);
   context.stderr.write("\n");

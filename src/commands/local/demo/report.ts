@@ -91,15 +91,19 @@ function renderIdentities(edges: readonly Edge[]): string {
   return `Identities, proved to each other with certificates:\n${lines.join("")}`;
 }
 
-/** @param program how this program is called here: `meshctl` or `bin/meshctl`. */
-export function renderNextSteps(program: string, url: string, source: string): string {
+/**
+ * @param program how this program is called here: `meshctl` or `bin/meshctl`.
+ * @param mesh the mesh's name where several run, so that commands must say which.
+ */
+export function renderNextSteps(program: string, url: string, source: string, mesh: string | undefined): string {
+  const name = mesh === undefined ? "" : ` --name ${mesh}`;
   const steps = [
     [`curl ${url}/`, "one request, hop by hop"],
-    [`${program} stats checkout`, "its golden signals"],
-    [`${program} proxy-config route checkout`, "its routes, as in istioctl"],
-    [`${program} tls-check frontend`, "who must prove what to whom"],
-    [`${program} local status`, "pods and their sidecars"],
-    [`$EDITOR ${source}`, "change the weights: traffic follows"],
+    [`${program} stats checkout${name}`, "its golden signals"],
+    [`${program} proxy-config cluster checkout${name}`, "as in istioctl"],
+    [`${program} tls-check frontend${name}`, "who must prove what"],
+    [`${program} local status${name}`, "pods and sidecars"],
+    [`$EDITOR ${source}`, "edit weights, traffic follows"],
   ] as const;
   const width = Math.max(...steps.map(([command]) => command.length));
   return `Try in another terminal:\n${steps.map(([command, what]) => `  ${command.padEnd(width)}   ${what}\n`).join("")}`;
