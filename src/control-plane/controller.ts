@@ -30,6 +30,8 @@ export interface SecureOptions {
   readonly tokenIssuer: string;
   /** Further names and addresses for the serving certificate. */
   readonly serverNames: readonly string[];
+  /** Longest life of a workload's certificate in seconds; undefined: what sidecars wish, within the CA's limits. */
+  readonly workloadTtlS?: number;
 }
 
 export interface ControllerOptions {
@@ -122,6 +124,9 @@ export async function startController(options: ControllerOptions): Promise<Contr
       secure: describe(secure?.address, securePort),
       monitoring: describe(options.monitoringAddress, monitoringPort),
     };
+    if (options.xdsAddress !== undefined && !isLoopback(options.xdsAddress.host)) {
+      log.warn({ xds: addresses.xds }, "the plaintext xDS port is open to other machines, and asks nobody who they are");
+    }
     log.info(addresses, `serving ${pushes.cache.snapshot.services.size} services`);
     return { xdsPort, securePort, monitoringPort, stop };
   } catch (error) {
@@ -135,6 +140,10 @@ async function servePlaintextXds(address: HostPort, hooks: ReturnType<typeof ads
   addAdsService(server, hooks, controlPlane, undefined);
   const port = await bindGrpc(server, address, grpc.ServerCredentials.createInsecure(), "--xds-address");
   return { port, stop: () => stopGrpc(server) };
+}
+
+function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "::1" || host.startsWith("127.");
 }
 
 function describe(address: HostPort | undefined, port: number | undefined): string | undefined {

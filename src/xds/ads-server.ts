@@ -88,7 +88,8 @@ export function addAdsService<Proxy>(
   };
   server.addService(ADS_SERVICE, {
     streamAggregatedResources: (call: Call) => {
-      serve(call).catch((error: unknown) => refuse(call, grpc.status.INTERNAL, error instanceof Error ? error.message : String(error)));
+      // Whoever checks tokens couldn't be asked: the proxy may try again.
+      serve(call).catch((error: unknown) => refuse(call, grpc.status.UNAVAILABLE, error instanceof Error ? error.message : String(error)));
     },
   });
 }

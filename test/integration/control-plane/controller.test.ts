@@ -185,10 +185,45 @@ describe("the controller", () => {
     assert.equal((await fetch(`http://127.0.0.1:${controller.monitoringPort}/debug/authenticationz?proxyID=nobody.shop`)).status, 404);
   });
 
-  test("counts what it does", async () => {
-    const text = await (await fetch(`http://127.0.0.1:${controller.monitoringPort}/metrics`)).text();
+  test("counts what it does, and forgets proxies that have left", async () => {
+    const metrics = async (): Promise<string> => (await fetch(`http://127.0.0.1:${controller.monitoringPort}/metrics`)).text();
+    await eventually(async () => assert.match(await metrics(), /^pilot_xds\{version="[^"]+"\} 0$/m), { withinMs: 2000 });
+    const text = await metrics();
     assert.match(text, /^pilot_xds_pushes\{type="rds"\} [1-9]/m);
     assert.match(text, /^pilot_services 2$/m);
     assert.match(text, /^citadel_server_authentication_failure_count 1$/m);
+  });
+
+  test("counts and shows what a proxy refuses", async () => {
+    const client = new AdsTestClient(`127.0.0.1:${controller.xdsPort}`);
+    try {
+      client.send({ node: NODE, typeUrl: TypeUrl.listener });
+      client.nack(await client.next(), "no such filter");
+      await eventually(async () => assert.match(JSON.stringify(await debug("/debug/syncz")), /"listener_refused":"no such filter"/), {
+        withinMs: 2000,
+      });
+      const text = await (await fetch(`http://127.0.0.1:${controller.monitoringPort}/metrics`)).text();
+      assert.match(text, /^pilot_total_xds_rejects 1$/m);
+      assert.ok(lines.some((line) => line.includes("no such filter")));
+    } finally {
+      client.close();
+    }
+  });
+
+  test("ends a stream whose first request names no node, no type, or a node that is no sidecar", async () => {
+    for (const [request, code] of [
+      [{ typeUrl: TypeUrl.cluster }, 3],
+      [{ node: NODE }, 3],
+      [{ node: { id: "router~1.2.3.4~a.b~c" }, typeUrl: TypeUrl.cluster }, 7],
+      [{ node: { id: "whatever" }, typeUrl: TypeUrl.cluster }, 7],
+    ] as const) {
+      const client = new AdsTestClient(`127.0.0.1:${controller.xdsPort}`);
+      try {
+        client.send(request);
+        assert.equal((await client.ended()).code, code, JSON.stringify(request));
+      } finally {
+        client.close();
+      }
+    }
   });
 });
