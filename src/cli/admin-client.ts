@@ -77,7 +77,9 @@ export class AdminClient {
     }
     if (response.statusCode !== 200) {
       const firstLine = body.split("\n", 1)[0]!.slice(0, 200);
-      throw new UserError(`${this.#target.description} answered ${path} with ${response.statusCode}: ${firstLine}`, this.#target.hint);
+      // What it refuses (4xx) is the question's fault, not its own: looking at it would not help.
+      const hint = response.statusCode < 500 ? undefined : this.#target.hint;
+      throw new UserError(`${this.#target.description} answered ${path} with ${response.statusCode}: ${firstLine}`, hint);
     }
     return body;
   }

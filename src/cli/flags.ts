@@ -32,6 +32,13 @@ export function wordFlag(name: string, words: readonly string[]): (text: string)
   };
 }
 
+/** `--workload-cert-ttl`, in milliseconds; Istio's DEFAULT_WORKLOAD_CERT_TTL. Whole seconds, as certificates have them. */
+export function workloadCertTtlFlag(): Flag {
+  const flags = "--workload-cert-ttl <duration>";
+  const parse = durationFlag("--workload-cert-ttl", 5000, 90 * 24 * 3_600_000, "from 5s to 2160h");
+  return { flags, description: "longest life of a workload's certificate (default: what the sidecars ask for, 24h)", parse };
+}
+
 /** `-o`; `human` is the form for people: istioctl's `short`, or `table`. */
 export function outputFlag(human: "short" | "table", fallback: string = human): Flag {
   return { flags: "-o, --output <format>", description: "output format", choices: [human, "json", "yaml"], default: fallback };

@@ -43,7 +43,11 @@ export function selectPod(context: CommandContext, workload: string, meshFlag: "
 export function selectWorkload(context: CommandContext, workload: string, meshFlag: "name" | "mesh" = "name"): Target {
   const target = selectPod(context, workload, meshFlag);
   const { pod } = target;
-  if (!pod.meshed) throw new UserError(`pod ${pod.name}.${pod.namespace} has no sidecar`, "it is not part of the mesh: its injection is off");
+  if (!pod.meshed)
+    throw new UserError(
+      `pod ${pod.name}.${pod.namespace} has no sidecar`,
+      "only a workload whose injection is on has something to show here",
+    );
   return target;
 }
 

@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { spawn } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { findMesh, runFoldersRoot } from "../../src/local/run-folder.ts";
@@ -177,12 +178,60 @@ describe("inspecting a local mesh", { skip }, () => {
   });
 });
 
+describe("tls-check where policies disagree", { skip }, () => {
+  const name = `conflict-${process.pid}`;
+  let folder = "";
+  before(async () => {
+    folder = mkdtempSync(join(tmpdir(), "meshctl-conflict-"));
+    cpSync(join(ROOT, "samples/shop"), folder, { recursive: true });
+    writeFileSync(join(folder, "disagreement.yaml"), DISAGREEMENT);
+    await ok("local", "up", "--detach", "--name", name, "-f", folder);
+  });
+  after(async () => {
+    await meshctl("local", "down", "--name", name);
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  test("tells a conflict from plaintext that works, names who decides, and exits with 1", async () => {
+    const result = await meshctl("tls-check", "frontend", "--name", name);
+    assert.equal(result.code, 1);
+    const [services, proofs] = result.stdout.split("\n\n").map(cells);
+    assert.deepEqual(services!.slice(0, 4), [
+      ["HOST:PORT", "STATUS", "SERVER", "CLIENT", "AUTHN POLICY", "DESTINATION RULE"],
+      ["checkout.shop.svc.cluster.local:80", "CONFLICT", "STRICT", "DISABLE", "default/shop", "checkout-plain/shop"],
+      ["frontend.shop.svc.cluster.local:80", "OK", "STRICT", "ISTIO_MUTUAL (auto)", "default/shop", "-"],
+      ["payments.shop.svc.cluster.local:80", "PLAINTEXT", "DISABLE", "DISABLE (auto)", "payments-open/shop", "payments/shop"],
+    ]);
+    assert.deepEqual(proofs!.slice(1), [["frontend.shop.svc.cluster.local:80", `${SA}frontend`]]);
+    assert.equal((await meshctl("tls-check", "frontend", "payments", "--name", name)).code, 0);
+  });
+});
+
+const DISAGREEMENT = `
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: { name: checkout-plain, namespace: shop }
+spec:
+  host: checkout
+  trafficPolicy: { tls: { mode: DISABLE } }
+---
+apiVersion: security.istio.io/v1
+kind: PeerAuthentication
+metadata: { name: payments-open, namespace: shop }
+spec:
+  selector: { matchLabels: { app: payments } }
+  mtls: { mode: DISABLE }
+`;
+
 describe("the demo", { skip }, () => {
   const name = `demo-${process.pid}`;
   const folder = join(runFoldersRoot(), name);
 
   test("without a terminal runs once, reports what it saw and leaves nothing", async () => {
-    const child = spawn(process.execPath, [join(ROOT, "scripts/demo.ts"), "--name", name], { stdio: ["ignore", "pipe", "pipe"], timeout: 120_000 });
+    const child = spawn(process.execPath, [join(ROOT, "scripts/demo.ts"), "--name", name], {
+      stdio: ["ignore", "pipe", "pipe"],
+      timeout: 120_000,
+    });
     let output = "";
     let log = "";
     child.stdout.setEncoding("utf8").on("data", (text: string) => (output += text));

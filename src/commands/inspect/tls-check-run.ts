@@ -106,8 +106,8 @@ function print(context: CommandContext, services: readonly ServiceRow[], certifi
   const paint = (text: string, row: number, column: number): string => (column === 1 ? colours[services[row]!.status](text) : text);
   context.stdout.write(formatTable(header, rows, { padding: 3, paint }));
 
-  // A subset's pods run as the accounts of its service.
-  const whole = services.filter((row) => row.subset === null);
+  // A subset's pods run as the accounts of its service. Where the client speaks plaintext nobody proves anything.
+  const whole = services.filter((row) => row.subset === null && row.client !== "DISABLE");
   const proofs = whole.flatMap((row) => row.serverIdentities.map((identity, index) => [index === 0 ? place(row) : "", identity]));
   if (proofs.length > 0) context.stdout.write(`\n${formatTable(["HOST:PORT", "SERVER MUST BE"], proofs, { padding: 3 })}`);
 

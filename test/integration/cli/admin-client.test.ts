@@ -12,6 +12,7 @@ describe("the admin client", () => {
     if (request.url === "/silent") return;
     if (request.url === "/half") return void response.writeHead(200, { "content-length": "100" }).write("half");
     if (request.url === "/error") return void response.writeHead(400).end("error: bad\nmore\n");
+    if (request.url === "/broken") return void response.writeHead(500).end("out of order");
     response.end(request.method === "POST" ? "posted" : `{"path":"${request.url}"}`);
   });
   server.on("connection", () => sockets++);
@@ -55,7 +56,13 @@ describe("the admin client", () => {
   });
 
   test("names the status and the first line of a refusal", async () => {
-    assert.equal((await refusal(client(), "/error")).message, "the sidecar of web-1.shop answered /error with 400: error: bad");
+    const admin = client();
+    await assert.rejects(admin.get("/error"), {
+      message: "the sidecar of web-1.shop answered /error with 400: error: bad",
+      hint: undefined,
+    });
+    await admin.close();
+    assert.equal((await refusal(client(), "/broken")).message, "the sidecar of web-1.shop answered /broken with 500: out of order");
   });
 
   test("gives up on a sidecar that keeps silent", async () => {
