@@ -25,6 +25,7 @@ export interface ControllerOptions {
   readonly runFolder: string;
   readonly sources: readonly string[];
   readonly trustDomain: string;
+  readonly workloadCertTtlMs: number | undefined;
   readonly network: Network;
   readonly address: AddressPair;
   readonly onChange: () => void;
@@ -81,7 +82,7 @@ export class ControllerProcess {
   }
 
   #arguments(): string[] {
-    const { runFolder, sources, trustDomain } = this.#options;
+    const { runFolder, sources, trustDomain, workloadCertTtlMs: ttlMs } = this.#options;
     const paths = runPaths(runFolder);
     // Objects of the later folders replace those of the same name before: the mesh's Services have their addresses.
     const folders = [...sources, paths.objects].flatMap((folder) => ["--source", folder]);
@@ -92,6 +93,7 @@ export class ControllerProcess {
       ...["--xds-address", `127.0.0.1:${Port.xdsPlaintext}`, "--secure-address", `[::]:${Port.xdsSecure}`],
       ...["--monitoring-address", `127.0.0.1:${Port.monitoring}`],
       ...names,
+      ...(ttlMs === undefined ? [] : ["--workload-cert-ttl", `${ttlMs}ms`]),
     ];
   }
 

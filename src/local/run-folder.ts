@@ -21,6 +21,8 @@ export interface MeshRecord {
   /** Absolute paths of the files and folders that it runs. */
   readonly sources: readonly string[];
   readonly published: readonly PublishedPort[];
+  /** Longest life of the workloads' certificates; absent: the control plane's own. */
+  readonly workloadCertTtlMs?: number;
 }
 
 export interface PublishedPort {

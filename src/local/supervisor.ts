@@ -26,6 +26,8 @@ import { ServiceAddresses } from "./cluster/service-addresses.ts";
 import { watchSources } from "./cluster/source-watcher.ts";
 
 const LONGEST_STOP_MS = 3000;
+/** Until every sidecar knows the last pod that became ready: the controller waits 100 ms for more changes, then pushes. */
+const PROPAGATION_MS = 300;
 const STATUS_DELAY_MS = 10;
 const LOG_CHECK_MS = 5000;
 const NOTHING_PULLED =
@@ -47,6 +49,7 @@ class Supervisor {
   #workloads: readonly DesiredWorkload[] = [];
   #problems: readonly string[] = [];
   #nextSocket = 1;
+  #wholeSince: number | undefined;
   #phase: MeshStatus["phase"] = "starting";
   #statusTimer: NodeJS.Timeout | undefined;
 
@@ -64,6 +67,7 @@ class Supervisor {
       runFolder: folder,
       sources: record.sources,
       trustDomain: LOCAL_INJECTION.trustDomain,
+      workloadCertTtlMs: record.workloadCertTtlMs,
       network,
       address: this.#addresses.take(),
       onChange: () => this.#changed(),
@@ -162,17 +166,29 @@ class Supervisor {
     return [...services, ...services.flatMap((service) => endpointSlices(service, pods, this.#network.hasV6)), ...pods.map(podObject)];
   }
 
+  /** All that is wanted runs and is ready, and has been for long enough that everybody knows. */
+  #isSettled(): boolean {
+    const isWhole = this.#workloads.every((workload) => {
+      const current = this.#pods.pods.filter(
+        (pod) => !pod.isTerminating && pod.templateHash === workload.templateHash && pod.owner.name === workload.owner.name,
+      );
+      return current.length === workload.replicas && current.every((pod) => pod.isReady);
+    });
+    if (!isWhole || !this.#controller.info().ready) {
+      this.#wholeSince = undefined;
+      return false;
+    }
+    if (this.#wholeSince === undefined) {
+      this.#wholeSince = performance.now();
+      setTimeout(() => this.#changed(), PROPAGATION_MS);
+    }
+    return performance.now() - this.#wholeSince >= PROPAGATION_MS - 1;
+  }
+
   #writeStatus(): void {
     const pods = this.#pods.pods;
     if (this.#phase !== "stopping") {
-      const settled = this.#workloads.every((workload) => {
-        const current = pods.filter(
-          (pod) => !pod.isTerminating && pod.templateHash === workload.templateHash && pod.owner.name === workload.owner.name,
-        );
-        return current.length === workload.replicas && current.every((pod) => pod.isReady);
-      });
-      const ready = settled && this.#controller.info().ready;
-      this.#phase = ready ? "ready" : this.#phase === "starting" ? "starting" : "degraded";
+      this.#phase = this.#isSettled() ? "ready" : this.#phase === "starting" ? "starting" : "degraded";
     }
     const warnings = this.#workloads.flatMap((workload) =>
       unsupportedFields(workload.template, `${workload.owner.kind} ${workload.owner.name}`),

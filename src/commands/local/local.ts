@@ -1,6 +1,6 @@
 // meshctl local …: a real mesh on this machine. And, hidden, the processes that it starts of itself.
 import type { Command, Flag } from "../../cli/command.ts";
-import { durationFlag, outputFlag, workloadFlags } from "../../cli/flags.ts";
+import { durationFlag, outputFlag, workloadCertTtlFlag, workloadFlags } from "../../cli/flags.ts";
 import { demo } from "./demo.ts";
 
 const DEFAULT_TIMEOUT_MS = 60_000;
@@ -23,6 +23,7 @@ const up: Command = {
       parse: append,
     },
     { flags: "--name <name>", description: "name of the mesh, to run several", default: "default" },
+    workloadCertTtlFlag(),
     {
       flags: "--timeout <duration>",
       description: "how long the pods may take to be ready (default: 1m)",

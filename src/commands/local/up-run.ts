@@ -13,12 +13,13 @@ import { claimRunFolder, endMesh } from "../../local/mesh-lifetime.ts";
 import { checkPrerequisites } from "../../local/prerequisites.ts";
 import { identifyProcess } from "../../local/process-identity.ts";
 import { parsePublish, resolvePublish } from "../../local/publish/published-port.ts";
-import { chooseHostPorts } from "../../local/publish/publisher.ts";
+import { chooseHostPorts, waitForPublisher } from "../../local/publish/publisher.ts";
 import { findMesh, runPaths, type MeshInfo, type MeshRecord, type PublishedPort } from "../../local/run-folder.ts";
 import { findPackageRoot, startSandbox } from "../../local/sandbox.ts";
 import { describeProgress, explainFailure, isHopeless } from "./up-progress.ts";
 
 const POLL_MS = 50;
+const PUBLISHER_WAIT_MS = 5000;
 const STOP_GRACE_MS = 10_000;
 const INTERRUPTED = 130;
 
@@ -28,6 +29,7 @@ interface UpOptions {
   readonly publish?: readonly string[];
   readonly name: string;
   readonly timeout: number;
+  readonly workloadCertTtl?: number;
 }
 
 export async function run(context: CommandContext): Promise<number> {
@@ -47,6 +49,7 @@ export async function run(context: CommandContext): Promise<number> {
     rootless,
     sources,
     published,
+    workloadCertTtlMs: options.workloadCertTtl,
   };
   const folder = claimRunFolder(record);
 
@@ -57,12 +60,13 @@ export async function run(context: CommandContext): Promise<number> {
   try {
     const visibleFolders = sources.map((source) => (statSync(source).isDirectory() ? source : dirname(source)));
     await startSandbox({ runFolder: folder, rootless, visibleFolders, packageRoot, tiedToParent });
+    if (published.length > 0) startPublisher(packageRoot, folder, options.name);
     const mesh = await waitUntilReady(context, options, () => interrupted);
     if (mesh === undefined) {
       await endMesh(options.name, STOP_GRACE_MS);
       return INTERRUPTED;
     }
-    if (published.length > 0) startPublisher(packageRoot, folder, options.name);
+    await waitForPublisher(published, PUBLISHER_WAIT_MS);
     sayReady(context, mesh, performance.now() - startedAt, tiedToParent);
     if (!tiedToParent) return 0;
     await waitForEnd(options.name, () => interrupted);

@@ -6,6 +6,8 @@ import { relay } from "../network/relay.ts";
 import { forwardPort, INGRESS_NAME } from "./published-port.ts";
 import { connectToPod, findMesh, runPaths, type MeshInfo, type PublishedPort } from "../run-folder.ts";
 
+const RETRY_MS = 50;
+
 /**
  * Opens a listening port on 127.0.0.1.
  * @throws UserError when it is taken or needs privileges.
@@ -60,10 +62,39 @@ export async function runPublisher(meshName: string): Promise<void> {
     const server = await openHostPort(each.hostPort);
     server.on("connection", (client: net.Socket) => forwardToIngress(mesh, client, index));
   }
-  // The supervisor's socket closes with the mesh, however it ends.
-  await new Promise<void>((resolve) => {
-    const lifeline = net.connect(runPaths(mesh.folder).control);
+  // The supervisor's socket closes with the mesh, however it ends. It may not be there yet.
+  while (findMesh(meshName)?.createdAt === mesh.createdAt && findMesh(meshName)?.phase !== "dead") {
+    await holdOpen(runPaths(mesh.folder).control);
+    await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+  }
+}
+
+/** Resolves when the connection ends, or at once when there is none to be had. */
+function holdOpen(path: string): Promise<void> {
+  return new Promise((resolve) => {
+    const lifeline = net.connect(path);
     lifeline.on("error", () => resolve()).on("close", () => resolve());
     lifeline.resume();
+  });
+}
+
+/** Resolves when all ports accept connections. @throws UserError when they don't in time. */
+export async function waitForPublisher(published: readonly PublishedPort[], withinMs: number): Promise<void> {
+  const deadline = performance.now() + withinMs;
+  for (const { hostPort } of published) {
+    while (!(await accepts(hostPort))) {
+      if (performance.now() > deadline) throw new UserError(`published port ${hostPort} did not open within ${withinMs / 1000} s`);
+      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+    }
+  }
+}
+
+function accepts(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = net.connect(port, "127.0.0.1", () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.on("error", () => resolve(false));
   });
 }
