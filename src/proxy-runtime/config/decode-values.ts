@@ -1,7 +1,6 @@
 // Small values that stand in many resources: durations, addresses, CIDR ranges, string matchers, data sources, Istio's metadata.
 import { readFileSync } from "node:fs";
 import { isIP } from "node:net";
-import { RE2JS } from "re2js";
 import type { Duration } from "@bufbuild/protobuf/wkt";
 import type { JsonObject } from "@bufbuild/protobuf";
 import type { Address, CidrRange } from "../../xds/gen/envoy/config/core/v3/address_pb.ts";
@@ -12,6 +11,7 @@ import { MetadataKey } from "../../xds/names.ts";
 import type { Decoding } from "./decoding.ts";
 import { join } from "./decoding.ts";
 import type { CidrConfig } from "./listener-config.ts";
+import { compileRegex } from "./regex.ts";
 import type { StringMatch } from "./tls-config.ts";
 
 /** Milliseconds; `fallback` when the field is absent. */
@@ -66,7 +66,7 @@ export function checkRegex(decoding: Decoding, pattern: string, path: string): v
     return;
   }
   try {
-    RE2JS.compile(pattern);
+    compileRegex(pattern);
   } catch (error) {
     decoding.problem(path, `not an RE2 expression: ${error instanceof Error ? error.message : String(error)}`);
   }

@@ -1,6 +1,6 @@
 // Does a request fit a route? Envoy's rules; path matching leaves the query out.
-import { RE2JS } from "re2js";
 import type { HeaderMatch, PathMatch, QueryMatch, RouteMatch } from "../config/route-config.ts";
+import { compileRegex } from "../config/regex.ts";
 import { HeaderId, headerIdOf } from "../http/header-id.ts";
 import type { RequestHead } from "../http/stream.ts";
 import { compileStringMatch } from "../transport/san-match.ts";
@@ -22,8 +22,8 @@ export function compileRouteMatch(match: RouteMatch): RequestPredicate {
 function compilePath(match: PathMatch): RequestPredicate {
   const { kind, value, caseSensitive } = match;
   if (kind === "regex") {
-    const regex = RE2JS.compile(value);
-    return (_head, path) => regex.matches(path);
+    const matches = compileRegex(value);
+    return (_head, path) => matches(path);
   }
   if (kind === "prefix" && value === "/") return () => true;
   const wanted = caseSensitive ? value : value.toLowerCase();
