@@ -19,6 +19,7 @@ export interface CertificateAuthorityOptions {
   readonly tokenIssuer: string;
   /** Further names and addresses for the serving certificate. */
   readonly serverNames: readonly string[];
+  readonly workloadTtlS?: number;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -27,6 +28,8 @@ export interface CertificateAuthority {
   readonly issuer: Issuer;
   readonly authenticate: Authenticator;
   readonly serverCertificate: ServerCertificate;
+  /** Longest life of a workload's certificate in seconds; undefined: the issuer's own limits. */
+  readonly workloadTtlS?: number;
 }
 
 const SERVICE_NAME = "controller";
@@ -60,7 +63,7 @@ export async function startCertificateAuthority(options: CertificateAuthorityOpt
     clock,
     onFailure: (error) => log.error({ error: error.message }, "could not renew the serving certificate; the old one stays"),
   });
-  return { issuer, authenticate, serverCertificate };
+  return { issuer, authenticate, serverCertificate, workloadTtlS: options.workloadTtlS };
 }
 
 function isIp(name: string): boolean {

@@ -32,7 +32,8 @@ export async function serveSecurePort(options: SecurePortOptions): Promise<Liste
     return answer.ok ? { ok: true, identity: { ...answer.identity, pod: answer.identity.pod?.name } } : answer;
   });
   const onOutcome = (outcome: CertificateOutcome): void => report(outcome, metrics, log);
-  const certificates = createCertificateService({ issuer: authority.issuer, authenticate: authority.authenticate, trustDomain, onOutcome });
+  const { issuer, authenticate, workloadTtlS } = authority;
+  const certificates = createCertificateService({ issuer, authenticate, trustDomain, workloadTtlS, onOutcome });
   server.addService(certificates.definition, certificates.implementation);
   const port = await bindGrpc(server, address, toGrpcServerCredentials(authority.serverCertificate), "--secure-address");
   return { port, stop: () => stopGrpc(server) };

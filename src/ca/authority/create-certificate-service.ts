@@ -27,6 +27,8 @@ export interface CreateCertificateServiceOptions {
   readonly issuer: Issuer;
   readonly authenticate: Authenticator;
   readonly trustDomain: string;
+  /** Longest life of a workload's certificate in seconds: longer wishes get this. undefined: the issuer's own limits. */
+  readonly workloadTtlS?: number;
   readonly onOutcome?: (outcome: CertificateOutcome) => void;
 }
 
@@ -68,7 +70,12 @@ export function createCertificateService(options: CreateCertificateServiceOption
   definition: ServiceDefinition;
   implementation: UntypedServiceImplementation;
 } {
-  const { issuer, authenticate, trustDomain, onOutcome = () => {} } = options;
+  const { issuer, authenticate, trustDomain, workloadTtlS, onOutcome = () => {} } = options;
+
+  function grantedTtlS(wishedS: number): number {
+    if (workloadTtlS === undefined) return wishedS;
+    return wishedS > 0 ? Math.min(wishedS, workloadTtlS) : workloadTtlS;
+  }
 
   async function identify(authorization: string | undefined): Promise<string> {
     const token = bearerToken(authorization);
@@ -85,7 +92,11 @@ export function createCertificateService(options: CreateCertificateServiceOption
     try {
       identity = await identify(call.metadata.get("authorization")[0]?.toString());
       refuseUnsupported(call.request);
-      const { chain, notAfterMs } = await issuer.signRequest(call.request.csr, { uris: [identity] }, Number(call.request.validityDuration));
+      const { chain, notAfterMs } = await issuer.signRequest(
+        call.request.csr,
+        { uris: [identity] },
+        grantedTtlS(Number(call.request.validityDuration)),
+      );
       done(null, create(IstioCertificateResponseSchema, { certChain: [...chain] }));
       onOutcome({ code: status.OK, identity, message: "", notAfterMs });
     } catch (error) {

@@ -52,7 +52,7 @@ function toControllerOptions({ args, options, stderr }: CommandContext): Control
     },
     sources: paths.map((each) => new DirectorySource([each], systemClock)),
     xdsAddress: toAddress("--xds-address", text("xdsAddress")),
-    secure: toSecure(text, texts("tlsSan")),
+    secure: toSecure(text, texts("tlsSan"), options["workloadCertTtl"] as number | undefined),
     monitoringAddress: toAddress("--monitoring-address", text("monitoringAddress")),
     clock: systemClock,
     log: createLog({ level: text("logLevel") as LogLevel, format: text("logFormat") as LogFormat, stream: stderr }),
@@ -69,7 +69,11 @@ function matching(flag: string, text: string | undefined, pattern: RegExp, what:
   return text;
 }
 
-function toSecure(text: (name: string) => string | undefined, serverNames: readonly string[]): ControllerOptions["secure"] {
+function toSecure(
+  text: (name: string) => string | undefined,
+  serverNames: readonly string[],
+  workloadTtlMs: number | undefined,
+): ControllerOptions["secure"] {
   const tokenKeysFile = text("tokenIssuerKeys");
   const given = text("secureAddress");
   if (tokenKeysFile === undefined) {
@@ -78,6 +82,7 @@ function toSecure(text: (name: string) => string | undefined, serverNames: reado
       ["--ca-dir", text("caDir")],
       ["--token-issuer", text("tokenIssuer")],
       ["--tls-san", serverNames[0]],
+      ["--workload-cert-ttl", workloadTtlMs],
     ] as const) {
       if (value !== undefined)
         throw new UserError(`${flag} needs --token-issuer-keys`, "the secure port must know whose tokens to believe: give the JWKS file");
@@ -86,7 +91,14 @@ function toSecure(text: (name: string) => string | undefined, serverNames: reado
   }
   const address = toAddress("--secure-address", given ?? `[::]:${Port.xdsSecure}`);
   if (address === undefined) return undefined;
-  return { address, authorityFolder: text("caDir"), tokenKeysFile, tokenIssuer: text("tokenIssuer") ?? LOCAL_TOKEN_ISSUER, serverNames };
+  return {
+    address,
+    authorityFolder: text("caDir"),
+    tokenKeysFile,
+    tokenIssuer: text("tokenIssuer") ?? LOCAL_TOKEN_ISSUER,
+    serverNames,
+    workloadTtlS: workloadTtlMs === undefined ? undefined : workloadTtlMs / 1000,
+  };
 }
 
 function toAddress(flag: string, text: string | undefined): HostPort | undefined {

@@ -1,5 +1,6 @@
 // `meshctl controller`: the control plane. Flags are read here as text; controller-run.ts makes sense of them.
 import type { Command } from "../../cli/command.ts";
+import { workloadCertTtlFlag } from "../../cli/flags.ts";
 import { DEFAULT_CLUSTER_DOMAIN, DEFAULT_TRUST_DOMAIN, MESH_NAMESPACE, Port } from "../../xds/names.ts";
 
 export const controller: Command = {
@@ -31,6 +32,7 @@ export const controller: Command = {
       description: "JSON Web Key Set that sidecars' tokens are checked with; needed for the secure port",
     },
     { flags: "--token-issuer <issuer>", description: "who must have issued the tokens (default: the local mesh)" },
+    workloadCertTtlFlag(),
     { flags: "--tls-san <name...>", description: "further DNS name or address in the secure port's certificate" },
     {
       flags: "--xds-address <address>",

@@ -35,7 +35,7 @@ import { createTestAuthority } from "../../support/test-authority.ts";
 const uri = "spiffe://cluster.local/ns/shop/sa/frontend";
 const subject = { namespace: "shop", serviceAccount: "frontend", pod: { name: "frontend-1", uid: "1" } };
 
-async function startCa(t: TestContext, overrides: { authenticate?: Authenticator } = {}) {
+async function startCa(t: TestContext, overrides: { authenticate?: Authenticator; workloadTtlS?: number } = {}) {
   const folder = mkdtempSync(join(tmpdir(), "meshctl-test-"));
   t.after(() => rmSync(folder, { recursive: true, force: true }));
   const signer = await createTokenSigner();
@@ -60,6 +60,7 @@ async function startCa(t: TestContext, overrides: { authenticate?: Authenticator
     issuer: ca.issuer,
     authenticate,
     trustDomain: "cluster.local",
+    workloadTtlS: overrides.workloadTtlS,
     onOutcome: (each: CertificateOutcome) => outcomes.push(each),
   };
   const service = createCertificateService(options);
@@ -97,6 +98,20 @@ test("gives the caller of the token a certificate, whatever name its request has
     [{ code: 0, identity: uri }],
   );
   assert.match(keyPem, /PRIVATE KEY/);
+});
+
+test("shortens longer wishes to the longest life it was told, and grants shorter ones", async (t) => {
+  const { channel, tokenFile } = await startCa(t, { workloadTtlS: 60 });
+  const request = createCertificateClient({ channel, tokenFile });
+  for (const [wishedS, grantedS] of [
+    [86_400, 60],
+    [0, 60],
+    [20, 20],
+  ] as const) {
+    const { leaf } = toIssuedChain(await request(createKeyAndRequest(uri).csrPem, wishedS));
+    const lifeS = (leaf.validToDate.getTime() - Date.now()) / 1000;
+    assert.ok(lifeS > grantedS - 5 && lifeS <= grantedS, `${lifeS} s for ${wishedS} s`);
+  }
 });
 
 test("gives certificates with which two workloads speak mutual TLS and know each other", async (t) => {
