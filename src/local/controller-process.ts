@@ -40,6 +40,7 @@ export class ControllerProcess {
   #namespace: NetworkNamespace | undefined;
   #socket: Server | undefined;
   #ready = false;
+  #problems: readonly string[] = [];
   #stopped = false;
   #announceReady: () => void = () => undefined;
   /** Resolves when it first serves. */
@@ -109,19 +110,47 @@ export class ControllerProcess {
     }
   }
 
-  #isServing(): Promise<boolean> {
+  async #isServing(): Promise<boolean> {
+    return (await this.#get("/ready")) !== undefined;
+  }
+
+  /** What the controller refuses in the YAML now, as `file:line:column: …`; what it last said while it doesn't answer. */
+  async problems(): Promise<readonly string[]> {
+    const text = await this.#get("/debug/problems");
+    if (text !== undefined) {
+      const problems = JSON.parse(text) as {
+        file: string;
+        line: number;
+        column: number;
+        object?: string;
+        field?: string;
+        message: string;
+      }[];
+      this.#problems = problems.map(({ file, line, column, object, field, message }) =>
+        [`${file}:${line}:${column}`, object, field, message].filter((each) => each !== undefined && each !== "").join(": "),
+      );
+    }
+    return this.#problems;
+  }
+
+  /** Body of a successful answer of its monitoring port. */
+  #get(path: string): Promise<string | undefined> {
     return new Promise((resolve) => {
       try {
         const socket = this.#namespace?.connect("127.0.0.1", Port.monitoring);
-        if (socket === undefined) return resolve(false);
-        const request = http.get({ createConnection: () => socket, path: "/ready", timeout: 1000 }, (response) => {
-          resolve(response.statusCode === 200);
-          socket.destroy();
+        if (socket === undefined) return resolve(undefined);
+        const request = http.get({ createConnection: () => socket, path, timeout: 1000 }, (response) => {
+          let text = "";
+          response.setEncoding("utf8").on("data", (chunk: string) => (text += chunk));
+          response.on("end", () => {
+            resolve(response.statusCode === 200 ? text : undefined);
+            socket.destroy();
+          });
         });
-        request.on("timeout", () => request.destroy());
-        request.on("error", () => resolve(false));
+        request.on("timeout", () => request.destroy(new Error("no answer")));
+        request.on("error", () => resolve(undefined));
       } catch {
-        resolve(false);
+        resolve(undefined);
       }
     });
   }

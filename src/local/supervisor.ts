@@ -30,6 +30,7 @@ const LONGEST_STOP_MS = 3000;
 const PROPAGATION_MS = 300;
 const STATUS_DELAY_MS = 10;
 const LOG_CHECK_MS = 5000;
+const PROBLEMS_CHECK_MS = 1000;
 const NOTHING_PULLED =
   "images are not pulled: each container's command runs with this machine's own files; node is the one that meshctl brings";
 
@@ -48,6 +49,7 @@ class Supervisor {
   #set: ManifestSet = { deployments: [], pods: [], services: [], configMaps: [], namespaces: [], problems: [] };
   #workloads: readonly DesiredWorkload[] = [];
   #problems: readonly string[] = [];
+  #controllerProblems: readonly string[] = [];
   #nextSocket = 1;
   #wholeSince: number | undefined;
   #phase: MeshStatus["phase"] = "starting";
@@ -197,10 +199,18 @@ class Supervisor {
       phase: this.#phase,
       pods: pods.map((pod) => pod.info()),
       controller: this.#controller.info(),
-      problems: this.#problems,
+      problems: mergeProblems(this.#problems, this.#controllerProblems),
       warnings: [NOTHING_PULLED, ...new Set(warnings)],
     };
     writeFileAtomically(this.#paths.status, `${JSON.stringify(status, null, 1)}\n`);
+  }
+
+  /** Asks the controller what it refuses: the kinds of the mesh API are its business. */
+  async readControllerProblems(): Promise<void> {
+    const problems = await this.#controller.problems();
+    if (problems.join("\n") === this.#controllerProblems.join("\n")) return;
+    this.#controllerProblems = problems;
+    this.#changed();
   }
 
   trimLogs(): void {
@@ -214,6 +224,12 @@ class Supervisor {
     await this.#pods.stopAll(LONGEST_STOP_MS);
     await this.#controller.stop(LONGEST_STOP_MS);
   }
+}
+
+/** Both read the same files: of two that speak of one line, the controller's says more. */
+function mergeProblems(own: readonly string[], controller: readonly string[]): string[] {
+  const lineOf = (problem: string): string => /^.*?:\d+:/.exec(problem)?.[0] ?? problem;
+  return [...own.filter((each) => !controller.some((other) => lineOf(other) === lineOf(each))), ...controller];
 }
 
 /** Runs the mesh of this run folder until it is told to stop. */
@@ -236,8 +252,10 @@ export async function runSupervisor(folder: string): Promise<void> {
 
   await supervisor.start();
   const watcher = watchSources(record.sources, () => supervisor.readSources());
+  const problems = setInterval(() => void supervisor.readControllerProblems(), PROBLEMS_CHECK_MS);
   const logs = setInterval(() => supervisor.trimLogs(), LOG_CHECK_MS);
   await ended;
   watcher.close();
+  clearInterval(problems);
   clearInterval(logs);
 }

@@ -2,7 +2,7 @@
 // through sidecars is in local-shop.test.ts.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { readFileSync, readlinkSync, writeFileSync } from "node:fs";
+import { readFileSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { eventually } from "../support/eventually.ts";
@@ -141,6 +141,26 @@ describe("a pod of the local mesh", NEEDS, () => {
     );
   });
 
+  test("tells what the controller refuses, with file, line and field", async () => {
+    const path = join(mesh.folder, "mesh.yaml");
+    writeFileSync(
+      path,
+      "apiVersion: security.istio.io/v1\nkind: PeerAuthentication\nmetadata: { name: default }\nspec: { mtls: { mod: STRICT } }\n",
+    );
+    await eventually(
+      async () =>
+        assert.match(
+          (await mesh.status()).problems.join(),
+          /mesh\.yaml:4:\d+: PeerAuthentication default\/default: spec\.mtls\.mod: unknown field/,
+        ),
+      {
+        withinMs: 5000,
+      },
+    );
+    rmSync(path);
+    await eventually(async () => assert.deepEqual((await mesh.status()).problems, []), { withinMs: 5000 });
+  });
+
   test("is replaced when its template changes, and leaves the endpoints before it ends", async () => {
     const old = new Set((await webPods()).map((pod) => pod.name));
     write(appYaml({ greeting: "goodbye" }));
@@ -186,6 +206,11 @@ describe("a local mesh that can't start", NEEDS, () => {
       "an app that is the sidecar's user",
       appYaml().replace("- name: web\n", "- name: web\n          securityContext: { runAsUser: 1337 }\n"),
       /container web runs as user 1337/,
+    ],
+    [
+      "an unknown field of the mesh API",
+      `${appYaml()}---\napiVersion: security.istio.io/v1\nkind: PeerAuthentication\nmetadata: { name: p }\nspec: { mtl: {} }\n`,
+      /app\.yaml:\d+:\d+: PeerAuthentication default\/p: spec\.mtl: unknown field; did you mean "mtls"/,
     ],
   ];
   for (const [what, yaml, message] of cases) {

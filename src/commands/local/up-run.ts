@@ -16,6 +16,7 @@ import { parsePublish, resolvePublish } from "../../local/publish/published-port
 import { chooseHostPorts, waitForPublisher } from "../../local/publish/publisher.ts";
 import { findMesh, runPaths, type MeshInfo, type MeshRecord, type PublishedPort } from "../../local/run-folder.ts";
 import { findPackageRoot, startSandbox } from "../../local/sandbox.ts";
+import { findConfigProblems } from "./check-mesh-config.ts";
 import { describeProgress, explainFailure, isHopeless } from "./up-progress.ts";
 
 const POLL_MS = 50;
@@ -92,8 +93,8 @@ function findSources(files: readonly string[] | undefined, packageRoot: string):
 async function checkInput(sources: readonly string[], publish: readonly string[]): Promise<PublishedPort[]> {
   const requests = publish.map(parsePublish);
   const set = readManifestsStrictly(sources);
-  const { problems } = desiredState(set, LOCAL_INJECTION);
-  if (problems.length > 0) throw new UserError(problems.join("\n  "));
+  const problems = [...desiredState(set, LOCAL_INJECTION).problems, ...findConfigProblems(sources)];
+  if (problems.length > 0) throw new UserError(problems.join("\n  "), "mend the YAML and start again; nothing was started");
   const services = set.services.map(({ object }) => object);
   return chooseHostPorts(requests.map((request) => ({ ...resolvePublish(request, services), hostPort: request.hostPort })));
 }

@@ -20,6 +20,8 @@ interface TokenFile {
 
 /** A projected token is written anew when this part of its life is over, as kubelet does. */
 const TOKEN_REFRESH_SHARE = 0.8;
+/** setInterval takes 32 bits, and fires at once for more. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 export class PodVolumes {
   readonly #folder: string;
@@ -123,7 +125,10 @@ export class PodVolumes {
     const token: TokenFile = { path, audience, expirationSeconds, owner: 0 };
     this.#tokens.set(volume, [...(this.#tokens.get(volume) ?? []), token]);
     await this.#mint(token);
-    const timer = setInterval(() => void this.#mint(token).catch(() => undefined), expirationSeconds * TOKEN_REFRESH_SHARE * 1000);
+    const timer = setInterval(
+      () => void this.#mint(token).catch(() => undefined),
+      Math.min(expirationSeconds * TOKEN_REFRESH_SHARE * 1000, LONGEST_TIMER_MS),
+    );
     this.#timers.push(timer.unref());
   }
 
