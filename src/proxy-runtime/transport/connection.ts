@@ -74,6 +74,13 @@ export class Connection {
     if (!this.socket.destroyed) this.socket.resume();
   }
 
+  /** What the peer's kernel has not been given yet, ours included as far as Node tells; shrinks while the peer reads. */
+  get unsentBytes(): number {
+    // Node's own socket timeout looks at the same field (net.js, Node 26): a large write counts as one until it is done.
+    const handle = (this.socket as unknown as { _handle: { writeQueueSize?: number } | null })._handle;
+    return this.writer.pendingBytes + (handle?.writeQueueSize ?? 0);
+  }
+
   get isPaused(): boolean {
     return this.#paused;
   }

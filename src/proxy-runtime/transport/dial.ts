@@ -90,11 +90,12 @@ function openTls(
   }
   if (isMissingSecret(secureContext)) return { cause: Causes.noOwnCertificate, detail: `secret ${secureContext.missing} has not arrived` };
   const namesAccepted = compileSanMatches([...tls.sanMatches, ...secrets.sanMatchesOf(tls)]);
-  const options: ConnectionOptions & { onread: typeof onread; localAddress?: string } = {
+  const options: ConnectionOptions & { onread: typeof onread; allowHalfOpen: boolean; localAddress?: string } = {
     host: target.ip,
     port: target.port,
     secureContext,
     rejectUnauthorized: tls.validationSecret !== undefined,
+    allowHalfOpen: true,
     servername: tls.sni ?? "",
     ALPNProtocols: [...(target.alpn ?? tls.alpn)],
     minVersion: tls.minVersion,

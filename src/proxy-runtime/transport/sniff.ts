@@ -50,7 +50,7 @@ function inspectHttp(bytes: Buffer): Sniffed | undefined {
     if (text.length >= MAX_REQUEST_LINE_BYTES || !/^[A-Z][A-Za-z-]{0,19}(?: [^\x00-\x20]*(?: H?T?T?P?\/?[0-9]?\.?[0-9]?\r?)?)?$/.test(text)) return NOTHING;
     return undefined;
   }
-  const match = /^[A-Za-z-]{1,20} \S+ HTTP\/1\.([01])\r?$/.exec(text.slice(0, lineEnd));
+  const match = /^[A-Z][A-Za-z-]{0,19} [^\x00-\x20]+ HTTP\/1\.([01])\r?$/.exec(text.slice(0, lineEnd));
   if (match === null) return NOTHING;
   return { ...NOTHING, applicationProtocols: [match[1] === "1" ? Alpn.http11 : Alpn.http10] };
 }

@@ -26,6 +26,9 @@ export class TimerEntry {
   }
 }
 
+// setTimeout fires at once for more (24.8 days); the list is then looked at early and waits on.
+const MAX_DELAY_MS = 2 ** 31 - 1;
+
 class TimerList {
   readonly durationMs: number;
   readonly #anchor: TimerEntry;
@@ -57,22 +60,21 @@ class TimerList {
     entry.list = undefined;
   }
 
+  // The timer that fired stays in #timer until the end, so that owners who arm again in onTimer don't start a second one.
   readonly #expire = (): void => {
-    this.#timer = undefined;
     const now = performance.now();
-    for (let head = this.#anchor.next!; head !== this.#anchor; head = this.#anchor.next!) {
-      if (head.deadline > now) {
-        this.#timer = this.#schedule(head.deadline - now);
-        return;
-      }
+    let head = this.#anchor.next!;
+    while (head !== this.#anchor && head.deadline <= now) {
       this.remove(head);
       head.owner.onTimer(head.kind);
+      head = this.#anchor.next!;
     }
+    this.#timer = head === this.#anchor ? undefined : this.#schedule(head.deadline - now);
   };
 
   #schedule(delayMs: number): NodeJS.Timeout {
     // An idle proxy with nothing but timers may exit.
-    return setTimeout(this.#expire, Math.ceil(delayMs)).unref();
+    return setTimeout(this.#expire, Math.min(Math.ceil(delayMs), MAX_DELAY_MS)).unref();
   }
 }
 

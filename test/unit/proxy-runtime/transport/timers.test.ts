@@ -1,0 +1,88 @@
+import assert from "node:assert/strict";
+import { describe, mock, test } from "node:test";
+import { TimerEntry, Timers } from "../../../../src/proxy-runtime/transport/timers.ts";
+import { eventually } from "../../../support/eventually.ts";
+
+function recorder() {
+  const fired: number[] = [];
+  const entry = (kind: number): TimerEntry => new TimerEntry({ onTimer: (each) => void fired.push(each) }, kind);
+  return { fired, entry };
+}
+
+const settled = (fired: unknown[], count: number): Promise<void> =>
+  // The list's timer doesn't keep the process alive; this wait does.
+  eventually(() => assert.equal(fired.length, count), { withinMs: 2000 });
+
+describe("timers", () => {
+  test("fire once per arming, in the order of arming, never early", async () => {
+    const { fired, entry } = recorder();
+    const timers = new Timers();
+    const start = performance.now();
+    let at = 0;
+    timers.arm(new TimerEntry({ onTimer: () => void (at = performance.now()) }, 0), 30);
+    for (const kind of [1, 2, 3]) timers.arm(entry(kind), 30);
+    await settled(fired, 3);
+    assert.deepEqual(fired, [1, 2, 3]);
+    assert.ok(at - start >= 30, `fired after ${at - start} ms`);
+  });
+
+  test("don't fire once disarmed, and move back when armed again", async () => {
+    const { fired, entry } = recorder();
+    const timers = new Timers();
+    const [off, again, last] = [entry(1), entry(2), entry(3)];
+    for (const each of [off, again, last]) timers.arm(each, 20);
+    timers.disarm(off);
+    timers.disarm(off);
+    timers.arm(again, 20);
+    assert.deepEqual([off.isArmed, again.isArmed], [false, true]);
+    await settled(fired, 2);
+    assert.deepEqual(fired, [3, 2]);
+    assert.equal(again.isArmed, false);
+  });
+
+  test("may change their duration", async () => {
+    const { fired, entry } = recorder();
+    const timers = new Timers();
+    const moved = entry(1);
+    timers.arm(moved, 10_000);
+    timers.arm(entry(2), 40);
+    timers.arm(moved, 10);
+    await settled(fired, 2);
+    assert.deepEqual(fired, [1, 2]);
+  });
+
+  test("armed again by their own owner need one Node timer, not one more each time", (context) => {
+    let set = 0;
+    const callbacks: (() => void)[] = [];
+    let now = 0;
+    context.mock.method(performance, "now", () => now);
+    const fake = ((callback: () => void) => {
+      set += 1;
+      callbacks.push(callback);
+      return { unref: () => ({}) };
+    }) as unknown as typeof setTimeout;
+    mock.method(globalThis, "setTimeout", fake);
+    try {
+      const timers = new Timers();
+      const entry: TimerEntry = new TimerEntry({ onTimer: () => timers.arm(entry, 10) }, 0);
+      timers.arm(entry, 10);
+      timers.arm(new TimerEntry({ onTimer: () => undefined }, 0), 10);
+      for (let round = 1; round <= 5; round += 1) {
+        now += 10;
+        for (const callback of callbacks.splice(0)) callback();
+        assert.equal(set, 1 + round);
+      }
+    } finally {
+      mock.restoreAll();
+    }
+  });
+
+  test("of more than 24.8 days wait instead of firing at once", async () => {
+    const { fired, entry } = recorder();
+    const timers = new Timers();
+    timers.arm(entry(1), 60 * 24 * 3_600_000);
+    timers.arm(entry(2), 20);
+    await settled(fired, 1);
+    assert.deepEqual(fired, [2]);
+  });
+});
