@@ -44,9 +44,9 @@ export class HttpConnection implements ServerConnectionOwner, TimerOwner {
     connection.start(this.#codec, false);
   }
 
-  /** Lets streams end, then closes; idle connections close at once. */
+  /** Lets streams end, then closes; idle connections close at once, but one that has asked nothing yet may ask once. */
   drain(): void {
-    if (this.#codec.isDraining) return;
+    if (this.#codec.isDraining || this.#requests === 0) return;
     this.#manager.stats.cxDrainClose.inc();
     this.#codec.drain();
   }
@@ -63,13 +63,13 @@ export class HttpConnection implements ServerConnectionOwner, TimerOwner {
     if (manager.isDraining || (limit > 0 && this.#requests >= limit)) this.#codec.drain();
     manager.stats.rqTotal.inc();
     manager.stats.rqActive.inc();
-    const info = new StreamInfo(this.#options.info, performance.now(), Date.now());
+    const info = new StreamInfo(this.#options.info, performance.now());
     info.protocol = head.protocol;
     info.method = head.method;
     info.path = head.path;
     info.authority = head.authority;
     info.requestHeadBytes = head.headBytes;
-    info.requestHeaders = head.headers.entries;
+    info.requestHeaders = head.headers;
     if (!editRequest(head, manager.config, this.#options.info, this.#options.remoteIp)) {
       return this.#refuse(stream, head, info, Causes.pathNormalizationFailed, "path cannot be normalized");
     }
@@ -88,7 +88,7 @@ export class HttpConnection implements ServerConnectionOwner, TimerOwner {
     stats.cxProtocolError.inc();
     stats.rqTotal.inc();
     stats.rqActive.inc();
-    const info = new StreamInfo(this.#options.info, performance.now(), Date.now());
+    const info = new StreamInfo(this.#options.info, performance.now());
     info.protocol = "HTTP/1.1";
     this.#refuse(stream, undefined, info, cause, detail);
   }
@@ -99,7 +99,7 @@ export class HttpConnection implements ServerConnectionOwner, TimerOwner {
     info.responseStartedAt = performance.now();
     const reply = sendLocalReply(stream, head, cause, detail);
     info.responseCode = reply.status;
-    info.responseHeaders = reply.headers.entries;
+    info.responseHeaders = reply.headers;
     info.bytesSent = reply.contentLength;
     info.endedAt = performance.now();
     this.#manager.onStreamEnd(info, undefined);

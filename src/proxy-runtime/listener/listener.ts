@@ -77,6 +77,7 @@ export class Listener {
       (config.tlsInspector || config.httpInspector) &&
       config.filterChains.some(({ match }) => match.serverNames.length > 0 || match.transportProtocol !== undefined || match.applicationProtocols.length > 0);
     for (const gone of known.values()) this.#retire(gone);
+    if (this.#draining) for (const each of this.#everyChain()) each.chain.startDraining();
   }
 
   #retire(chain: RuntimeChain): void {
@@ -201,9 +202,10 @@ export class Listener {
 
   #eventsOf(chain: RuntimeChain, accepted: Accepted): ChainEvents {
     return {
+      // One that comes while draining is served: its connection manager makes the first request the last.
       onOpen: (active) => {
         chain.active.add(active);
-        if (this.#draining || this.#retired.has(chain)) active.drain();
+        if (!this.#chains.includes(chain) && chain !== this.#defaultChain) this.#retired.add(chain);
       },
       onClosed: (active) => {
         chain.active.delete(active);

@@ -23,7 +23,10 @@ export function editRequest(head: RequestHead, config: HttpConnectionManagerConf
     const before = headers.getByName("x-forwarded-for");
     headers.set(HeaderId["x-forwarded-for"], before === undefined ? remoteIp : `${before},${remoteIp}`);
   }
-  if (config.useRemoteAddress || !headers.has(HeaderId["x-forwarded-proto"])) headers.set(HeaderId["x-forwarded-proto"], head.scheme);
+  if (config.useRemoteAddress || !headers.has(HeaderId["x-forwarded-proto"])) {
+    // From the connection, not from the scheme of an absolute target: anybody may write that.
+    headers.set(HeaderId["x-forwarded-proto"], connection.tlsVersion === "" ? "http" : "https");
+  }
   if (config.generateRequestId && (!headers.has(HeaderId["x-request-id"]) || (config.useRemoteAddress && !config.preserveExternalRequestId))) {
     headers.set(HeaderId["x-request-id"], randomUUID());
   }
@@ -58,8 +61,14 @@ function clientCertificateElement(config: HttpConnectionManagerConfig, connectio
   const parts: string[] = [];
   if (connection.localUri !== "") parts.push(`By=${connection.localUri}`);
   if (peer.hash !== "") parts.push(`Hash=${peer.hash}`);
-  if (config.setClientCertDetails.subject) parts.push(`Subject="${peer.subject.replace(/[\\"]/g, "\\$&")}"`);
+  if (config.setClientCertDetails.subject) parts.push(`Subject="${distinguishedName(peer.subject)}"`);
   if (config.setClientCertDetails.uri) parts.push(`URI=${peer.uri}`);
   if (config.setClientCertDetails.dns) for (const name of peer.dns) parts.push(`DNS=${name}`);
   return parts.join(";");
+}
+
+/** Node's subject, one attribute a line → RFC 2253 (last first, commas) in the bytes of a header value. */
+function distinguishedName(subject: string): string {
+  const text = subject.split("\n").reverse().join(",").replace(/[\\"]/g, "\\$&").replace(/[\x00-\x1f\x7f]/g, "?");
+  return Buffer.from(text, "utf8").latin1Slice();
 }

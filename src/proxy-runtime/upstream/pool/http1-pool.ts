@@ -201,6 +201,7 @@ export class Http1Pool implements Pool, ClientConnectionOwner {
       this.#idleTimers.delete(client);
     }
     this.#forgetConnection();
-    if (this.#waiters.length > this.#dialing && this.#context.breaker.admitsConnection()) this.#dial();
+    if (this.#waiters.length <= this.#dialing) return;
+    if (this.#context.breaker.admitsConnection() || this.activeConnections === 0) this.#dial();
   }
 }
