@@ -22,7 +22,12 @@ export function normalizePath(path: string, options: Options): string | undefine
   if (options.escapedSlashes !== "keep" && ESCAPED_SLASH.test(only)) {
     if (options.escapedSlashes === "reject") return undefined;
     only = only.replace(/%2f/gi, "/").replace(/%5c/gi, "/");
-    if (options.normalizePath) only = removeDots(only) ?? only;
+    if (options.normalizePath) {
+      // What was hidden behind escaped slashes is judged, too.
+      const normalized = removeDots(only);
+      if (normalized === undefined) return undefined;
+      only = normalized;
+    }
   }
   if (options.mergeSlashes) only = only.replace(/\/{2,}/g, "/");
   return only + query;
