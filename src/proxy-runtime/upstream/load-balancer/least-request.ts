@@ -3,25 +3,24 @@
 import type { UpstreamHost } from "../host.ts";
 import { EdfSchedule } from "./edf-schedule.ts";
 import { haveEqualWeights, type LoadBalancer } from "./load-balancer.ts";
+import { PerHostSet } from "./per-host-set.ts";
 
 export class LeastRequest implements LoadBalancer {
   readonly #random: () => number;
   readonly #choices: number;
-  #hosts: readonly UpstreamHost[] | undefined = undefined;
-  #schedule: EdfSchedule | undefined = undefined;
+  /** undefined where weights are equal. */
+  readonly #schedules: PerHostSet<EdfSchedule | undefined>;
 
   constructor(random: () => number, choices: number) {
     this.#random = random;
     this.#choices = choices;
+    this.#schedules = new PerHostSet((hosts) => (haveEqualWeights(hosts) ? undefined : new EdfSchedule(hosts, random())));
   }
 
   pick(hosts: readonly UpstreamHost[]): UpstreamHost | undefined {
     if (hosts.length <= 1) return hosts[0];
-    if (hosts !== this.#hosts) {
-      this.#hosts = hosts;
-      this.#schedule = haveEqualWeights(hosts) ? undefined : new EdfSchedule(hosts, this.#random());
-    }
-    if (this.#schedule !== undefined) return this.#schedule.next(loadedWeight);
+    const schedule = this.#schedules.of(hosts);
+    if (schedule !== undefined) return schedule.next(loadedWeight);
     let best = hosts[Math.floor(this.#random() * hosts.length)]!;
     for (let choice = 1; choice < this.#choices; choice += 1) {
       const other = hosts[Math.floor(this.#random() * hosts.length)]!;

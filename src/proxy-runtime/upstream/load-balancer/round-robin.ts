@@ -2,26 +2,28 @@
 import type { UpstreamHost } from "../host.ts";
 import { EdfSchedule, weightOf } from "./edf-schedule.ts";
 import { haveEqualWeights, type LoadBalancer } from "./load-balancer.ts";
+import { PerHostSet } from "./per-host-set.ts";
+
+interface Turn {
+  readonly schedule: EdfSchedule | undefined;
+  next: number;
+}
 
 export class RoundRobin implements LoadBalancer {
-  readonly #random: () => number;
-  #hosts: readonly UpstreamHost[] | undefined = undefined;
-  #schedule: EdfSchedule | undefined = undefined;
-  #next = 0;
+  readonly #turns: PerHostSet<Turn>;
 
   constructor(random: () => number) {
-    this.#random = random;
+    this.#turns = new PerHostSet((hosts) => ({
+      schedule: haveEqualWeights(hosts) ? undefined : new EdfSchedule(hosts, random()),
+      next: Math.floor(random() * hosts.length),
+    }));
   }
 
   pick(hosts: readonly UpstreamHost[]): UpstreamHost | undefined {
     if (hosts.length <= 1) return hosts[0];
-    if (hosts !== this.#hosts) {
-      this.#hosts = hosts;
-      this.#schedule = haveEqualWeights(hosts) ? undefined : new EdfSchedule(hosts, this.#random());
-      this.#next = Math.floor(this.#random() * hosts.length);
-    }
-    if (this.#schedule !== undefined) return this.#schedule.next(weightOf);
-    this.#next = this.#next + 1 < hosts.length ? this.#next + 1 : 0;
-    return hosts[this.#next];
+    const turn = this.#turns.of(hosts);
+    if (turn.schedule !== undefined) return turn.schedule.next(weightOf);
+    turn.next = turn.next + 1 < hosts.length ? turn.next + 1 : 0;
+    return hosts[turn.next];
   }
 }
