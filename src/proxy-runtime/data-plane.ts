@@ -15,6 +15,7 @@ import { FlushQueue } from "./transport/flush-queue.ts";
 import { loadOriginalDst, type OriginalDst } from "./transport/original-dst.ts";
 import { Secrets } from "./transport/secrets.ts";
 import { SharedReadBuffer } from "./transport/shared-read-buffer.ts";
+import { RefusalLog } from "./telemetry/refusal-log.ts";
 import { formatAddress } from "./transport/socket-address.ts";
 import { Timers } from "./transport/timers.ts";
 import { ClusterManager } from "./upstream/cluster-manager.ts";
@@ -47,6 +48,10 @@ export class DataPlane {
     const io = { reads: new SharedReadBuffer(), queue: new FlushQueue(), blocks: new BlockPool() };
     const lookupWorkload = workloadLookup(() => this.#config.endpoints);
     const metrics = new Map<string, IstioMetrics>();
+    const refusals = new RefusalLog(
+      (message, fields) => onLog("warn", message, fields),
+      () => performance.now(),
+    );
     this.#accessLogs = new AccessLogs(stats);
     this.#clusters = new ClusterManager({ io, secrets: this.#secrets, timers, store: stats, random: Math.random });
     const services: ListenerServices = {
@@ -69,7 +74,13 @@ export class DataPlane {
         secrets: this.#secrets,
         originalDst: (socket) => this.#originalDst?.(socket),
         onRefused: (listener, remote, local, reason) =>
-          onLog("debug", "connection refused", { listener, remote: formatAddress(remote.ip, remote.port), local: formatAddress(local.ip, local.port), reason }),
+          refusals.note({
+            listener,
+            remote: formatAddress(remote.ip, remote.port),
+            remoteIp: remote.ip,
+            local: formatAddress(local.ip, local.port),
+            reason,
+          }),
       },
       stats,
     );

@@ -1,76 +1,107 @@
-// The headers of one message: flat, in order, in the sender's case. Edits happen in place; a removed entry keeps its
-// place and has the id REMOVED, so nothing is copied.
+// The headers of one message, in order, in the sender's case. What a parser found stays where it is in the head's text
+// and is cut out when somebody asks; edits only mark a line as removed or append one, so lines that nobody touched go out
+// again as the slices they came in.
 import { HEADER_NAMES, REMOVED, UNKNOWN, headerIdOf } from "./header-id.ts";
 
-export class HeaderList {
-  /** name, value, name, value, … */
-  readonly entries: string[];
-  /** One id per pair: HeaderId, UNKNOWN or REMOVED. */
-  readonly ids: number[];
+const SPACE = 32;
 
-  constructor(entries: string[] = [], ids: number[] = []) {
-    this.entries = entries;
+export class HeaderList {
+  /** One id per header: HeaderId, UNKNOWN or REMOVED; those of the text first, then the appended. */
+  readonly ids: number[];
+  readonly #text: string;
+  /** Per header of the text: start and end of its name, start and end of its value; then the end of the last line. */
+  readonly #offsets: readonly number[];
+  readonly #parsed: number;
+  /** name, value, … of appended headers. */
+  readonly #added: string[] = [];
+
+  /** @param text latin1 text that the offsets point into; each line ends in CRLF. Takes ownership of `ids`. */
+  constructor(text = "", offsets: readonly number[] = [], ids: number[] = []) {
+    this.#text = text;
+    this.#offsets = offsets;
     this.ids = ids;
+    this.#parsed = ids.length;
   }
 
-  /** For tests and replies: ids are looked up. */
+  /** From name, value, …: for replies and tests. */
   static of(entries: readonly string[]): HeaderList {
-    const ids: number[] = [];
-    for (let index = 0; index < entries.length; index += 2) ids.push(headerIdOf(entries[index]!));
-    return new HeaderList([...entries], ids);
+    const list = new HeaderList();
+    for (let index = 0; index < entries.length; index += 2) list.append(headerIdOf(entries[index]!), entries[index]!, entries[index + 1]!);
+    return list;
+  }
+
+  nameAt(index: number): string {
+    if (index >= this.#parsed) return this.#added[2 * (index - this.#parsed)]!;
+    return this.#text.slice(this.#offsets[4 * index]!, this.#offsets[4 * index + 1]!);
+  }
+
+  valueAt(index: number): string {
+    if (index >= this.#parsed) return this.#added[2 * (index - this.#parsed) + 1]!;
+    return this.#text.slice(this.#offsets[4 * index + 2]!, this.#offsets[4 * index + 3]!);
   }
 
   /** First value of a known header. */
   get(id: number): string | undefined {
     const index = this.ids.indexOf(id);
-    return index < 0 ? undefined : this.entries[2 * index + 1];
+    return index < 0 ? undefined : this.valueAt(index);
   }
 
   has(id: number): boolean {
     return this.ids.indexOf(id) >= 0;
   }
 
-  /** All values of a header by lower-case name, joined with `,` as Envoy's matchers see them; undefined when absent. */
-  getByName(name: string): string | undefined {
-    const id = headerIdOf(name);
+  /** All values of a known header, joined with `,` as Envoy's matchers see them; undefined when absent. */
+  joined(id: number): string | undefined {
+    let index = this.ids.indexOf(id);
+    if (index < 0) return undefined;
+    let value = this.valueAt(index);
+    while ((index = this.ids.indexOf(id, index + 1)) >= 0) value = `${value},${this.valueAt(index)}`;
+    return value;
+  }
+
+  /** As `joined`, by lower-case name. */
+  getByName(lowerName: string): string | undefined {
+    const id = headerIdOf(lowerName);
+    return id === UNKNOWN ? this.joinedUnknown(lowerName) : this.joined(id);
+  }
+
+  /** As `joined`, for a lower-case name that has no id. */
+  joinedUnknown(lowerName: string): string | undefined {
     let found: string | undefined;
-    for (let index = 0; index < this.ids.length; index += 1) {
-      const each = this.ids[index]!;
-      if (each !== id) continue;
-      if (id === UNKNOWN && !equalsIgnoreCase(this.entries[2 * index]!, name)) continue;
-      const value = this.entries[2 * index + 1]!;
-      found = found === undefined ? value : `${found},${value}`;
+    for (let index = this.#findUnknown(lowerName, 0); index >= 0; index = this.#findUnknown(lowerName, index + 1)) {
+      found = found === undefined ? this.valueAt(index) : `${found},${this.valueAt(index)}`;
     }
     return found;
   }
 
   append(id: number, name: string, value: string): void {
-    this.entries.push(name, value);
+    this.#added.push(name, value);
     this.ids.push(id);
   }
 
-  /** Replaces the first entry of a known header and removes the others; appends where there is none. */
+  /** Makes this the only value of a known header; the name keeps the sender's case. */
   set(id: number, value: string): void {
     const first = this.ids.indexOf(id);
-    if (first < 0) {
-      this.append(id, HEADER_NAMES[id]!, value);
-      return;
-    }
-    this.entries[2 * first + 1] = value;
-    for (let index = this.ids.indexOf(id, first + 1); index >= 0; index = this.ids.indexOf(id, index + 1)) this.ids[index] = REMOVED;
+    if (first < 0) return this.append(id, HEADER_NAMES[id]!, value);
+    const name = this.nameAt(first);
+    this.remove(id);
+    this.append(id, name, value);
   }
 
+  /** As `set`, by name. */
   setByName(name: string, value: string): void {
     const id = headerIdOf(name);
-    if (id !== UNKNOWN) return this.set(id, value);
-    let replaced = false;
-    for (let index = 0; index < this.ids.length; index += 1) {
-      if (this.ids[index] !== UNKNOWN || !equalsIgnoreCase(this.entries[2 * index]!, name)) continue;
-      if (replaced) this.ids[index] = REMOVED;
-      else this.entries[2 * index + 1] = value;
-      replaced = true;
-    }
-    if (!replaced) this.append(UNKNOWN, name, value);
+    if (id === UNKNOWN) this.setUnknown(name, name.toLowerCase(), value);
+    else this.set(id, value);
+  }
+
+  /** As `set`, for a name that has no id. */
+  setUnknown(name: string, lowerName: string, value: string): void {
+    const first = this.#findUnknown(lowerName, 0);
+    if (first < 0) return this.append(UNKNOWN, name, value);
+    const kept = this.nameAt(first);
+    this.removeUnknown(lowerName);
+    this.append(UNKNOWN, kept, value);
   }
 
   remove(id: number): void {
@@ -78,25 +109,73 @@ export class HeaderList {
   }
 
   /** By lower-case name. */
-  removeByName(name: string): void {
-    const id = headerIdOf(name);
-    if (id !== UNKNOWN) return this.remove(id);
-    for (let index = 0; index < this.ids.length; index += 1) {
-      if (this.ids[index] === UNKNOWN && equalsIgnoreCase(this.entries[2 * index]!, name)) this.ids[index] = REMOVED;
+  removeByName(lowerName: string): void {
+    const id = headerIdOf(lowerName);
+    if (id === UNKNOWN) this.removeUnknown(lowerName);
+    else this.remove(id);
+  }
+
+  removeUnknown(lowerName: string): void {
+    for (let index = this.#findUnknown(lowerName, 0); index >= 0; index = this.#findUnknown(lowerName, index + 1)) this.ids[index] = REMOVED;
+  }
+
+  /** `Name: value\r\n` for every header whose id is not marked in `skipped`. */
+  toLines(skipped: Uint8Array): string {
+    const { ids } = this;
+    const offsets = this.#offsets;
+    const parsed = this.#parsed;
+    let text = "";
+    let start = -1;
+    for (let index = 0; index < parsed; index += 1) {
+      const id = ids[index]!;
+      if (id !== REMOVED && skipped[id] === 0 && this.#isPlain(index)) {
+        if (start < 0) start = offsets[4 * index]!;
+        continue;
+      }
+      if (start >= 0) text += this.#text.slice(start, offsets[4 * index]!);
+      start = -1;
+      if (id !== REMOVED && skipped[id] === 0) text += `${this.nameAt(index)}: ${this.valueAt(index)}\r\n`;
     }
+    if (start >= 0) text += this.#text.slice(start, offsets[4 * parsed]!);
+    const added = this.#added;
+    for (let index = parsed; index < ids.length; index += 1) {
+      const id = ids[index]!;
+      if (id === REMOVED || skipped[id] !== 0) continue;
+      const at = 2 * (index - parsed);
+      text += `${added[at]!}: ${added[at + 1]!}\r\n`;
+    }
+    return text;
   }
 
   /** Pairs that are still there, flat. */
   toFlat(): string[] {
     const flat: string[] = [];
     for (let index = 0; index < this.ids.length; index += 1) {
-      if (this.ids[index] !== REMOVED) flat.push(this.entries[2 * index]!, this.entries[2 * index + 1]!);
+      if (this.ids[index] !== REMOVED) flat.push(this.nameAt(index), this.valueAt(index));
     }
     return flat;
   }
 
   clone(): HeaderList {
-    return new HeaderList(this.entries.slice(), this.ids.slice());
+    return HeaderList.of(this.toFlat());
+  }
+
+  /** The line is `Name: value` with one space: odd blanks, which others may read otherwise, go no further. */
+  #isPlain(index: number): boolean {
+    const offsets = this.#offsets;
+    const nameEnd = offsets[4 * index + 1]!;
+    return (
+      offsets[4 * index + 2] === nameEnd + 2 && offsets[4 * index + 4] === offsets[4 * index + 3]! + 2 && this.#text.charCodeAt(nameEnd + 1) === SPACE
+    );
+  }
+
+  #findUnknown(lowerName: string, from: number): number {
+    const { ids } = this;
+    for (let index = ids.indexOf(UNKNOWN, from); index >= 0; index = ids.indexOf(UNKNOWN, index + 1)) {
+      const length = index < this.#parsed ? this.#offsets[4 * index + 1]! - this.#offsets[4 * index]! : this.nameAt(index).length;
+      if (length === lowerName.length && equalsIgnoreCase(this.nameAt(index), lowerName)) return index;
+    }
+    return -1;
   }
 }
 

@@ -25,6 +25,7 @@ export function sendLocalReply(stream: DownstreamStream, request: RequestHead | 
   }
   headers.append(HeaderId["content-length"], "content-length", String(Buffer.byteLength(body)));
   headers.append(HeaderId["date"], "date", new Date().toUTCString());
+  if (cause.flag === "UO") headers.append(HeaderId["x-envoy-overloaded"], "x-envoy-overloaded", "true");
   headers.append(HeaderId["x-mesh-error"], "x-mesh-error", meshErrorValue(cause, detail));
   const head: ResponseHead = { status: isGrpc ? 200 : cause.httpStatus, reason: "", headers, contentLength: Buffer.byteLength(body), headBytes: 0 };
   stream.sendHeaders(head, body === "");

@@ -42,7 +42,7 @@ export interface ResponseHead {
 export interface RequestReceiver {
   onRequestData(chunk: Uint8Array, end: boolean): void;
   onRequestTrailers(trailers: HeaderList): void;
-  /** The client is gone or broke the protocol; the stream is dead. */
+  /** The client is gone, or broke the protocol: a cause with a status wants its reply sent through the stream. */
   onDownstreamReset(cause: Cause, detail: string): void;
   /** After a send that answered false: there is room again. */
   onDownstreamWritable(): void;

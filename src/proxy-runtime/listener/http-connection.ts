@@ -94,8 +94,7 @@ export class HttpConnection implements ServerConnectionOwner, TimerOwner {
   }
 
   #refuse(stream: DownstreamStream, head: RequestHead | undefined, info: StreamInfo, cause: Cause, detail: string): void {
-    info.cause = cause;
-    info.causeDetail = detail;
+    info.fail(cause, detail);
     info.responseStartedAt = performance.now();
     const reply = sendLocalReply(stream, head, cause, detail);
     info.responseCode = reply.status;

@@ -20,7 +20,7 @@ export function editRequest(head: RequestHead, config: HttpConnectionManagerConf
   const { headers } = head;
   for (const id of INTERNAL_ONLY) if (headers.has(id)) headers.remove(id);
   if (config.useRemoteAddress && !config.skipXffAppend) {
-    const before = headers.getByName("x-forwarded-for");
+    const before = headers.joined(HeaderId["x-forwarded-for"]);
     headers.set(HeaderId["x-forwarded-for"], before === undefined ? remoteIp : `${before},${remoteIp}`);
   }
   if (config.useRemoteAddress || !headers.has(HeaderId["x-forwarded-proto"])) {
@@ -52,7 +52,7 @@ function editClientCertificate(head: RequestHead, config: HttpConnectionManagerC
   }
   if (mode === "forward_only") return;
   const element = clientCertificateElement(config, connection);
-  const before = mode === "append_forward" ? headers.getByName("x-forwarded-client-cert") : undefined;
+  const before = mode === "append_forward" ? headers.joined(id) : undefined;
   headers.set(id, before === undefined ? element : `${before},${element}`);
 }
 

@@ -97,7 +97,7 @@ export class TcpRelay implements TimerOwner {
   constructor(connection: Connection, proxy: TcpProxy, info: ConnectionInfo, originalDst: SocketAddress | undefined, onClosed: () => void) {
     this.#proxy = proxy;
     this.#downstream = new Side(connection, this, true);
-    this.#info = new StreamInfo(info, performance.now(), Date.now());
+    this.#info = new StreamInfo(info, performance.now());
     this.#originalDst = originalDst;
     this.#onClosed = onClosed;
     this.#idleTimer = new TimerEntry(this, 0);
@@ -195,8 +195,8 @@ export class TcpRelay implements TimerOwner {
     this.#closedSides += 1;
     const other = side.other!;
     if (error !== undefined && !this.#over) {
-      if (side.isDownstream) this.#note(Causes.downstreamDisconnect, error.code ?? error.message);
-      else this.#note(Causes.upstreamClosedMidway, error.code ?? error.message);
+      if (side.isDownstream) this.#info.fail(Causes.downstreamDisconnect, error.code ?? error.message);
+      else this.#info.fail(Causes.upstreamClosedMidway, error.code ?? error.message);
     }
     // An orderly end of both halves lets the rest drain; anything else ends both sides at once.
     if (!(side.ended && error === undefined)) other.connection.destroy(error !== undefined);
@@ -207,7 +207,7 @@ export class TcpRelay implements TimerOwner {
 
   onTimer(): void {
     this.#proxy.stats.idleTimeout.inc();
-    this.#note(Causes.streamIdleMidway, `no byte for ${this.#proxy.config.idleTimeoutMs} ms`);
+    this.#info.fail(Causes.streamIdleMidway, `no byte for ${this.#proxy.config.idleTimeoutMs} ms`);
     this.destroy();
   }
 
@@ -215,22 +215,16 @@ export class TcpRelay implements TimerOwner {
     if (this.#cancelDial !== undefined) {
       this.#cancelDial();
       this.#countClosed();
-      this.#note(Causes.downstreamDisconnect, "client closed the connection before the upstream was reached");
+      this.#info.fail(Causes.downstreamDisconnect, "client closed the connection before the upstream was reached");
     }
     this.#finish();
   };
 
   #fail(cause: Cause, detail: string): void {
-    this.#note(cause, detail);
+    this.#info.fail(cause, detail);
     // The failed connection is reported, too: it was asked for.
     this.#meter ??= this.#proxy.metrics?.openTcp(this.#info, this.#cluster?.config.service);
     this.#downstream.connection.destroy(true);
-  }
-
-  #note(cause: Cause, detail: string): void {
-    if (this.#info.cause !== undefined) return;
-    this.#info.cause = cause;
-    this.#info.causeDetail = detail;
   }
 
   #touch(): void {

@@ -10,23 +10,25 @@ type Value = string | ((info: StreamInfo) => string);
 interface CompiledEdit {
   readonly id: number;
   readonly name: string;
+  readonly lowerName: string;
   readonly value: Value;
   readonly action: HeaderValueEdit["action"];
 }
 
 /** Edits in the order in which they are made; empty ones cost nothing. */
 export class CompiledHeaderEdits {
-  readonly #removals: readonly string[];
+  readonly #removals: readonly { readonly id: number; readonly lowerName: string }[];
   readonly #edits: readonly CompiledEdit[];
   readonly isEmpty: boolean;
 
   /** @param levels from the most specific (weighted cluster, route) to the most general (route configuration), as Envoy applies them. */
   constructor(levels: readonly HeaderEdits[]) {
-    this.#removals = levels.flatMap((level) => level.remove.map((name) => name.toLowerCase()));
+    this.#removals = levels.flatMap((level) => level.remove.map((name) => ({ id: headerIdOf(name), lowerName: name.toLowerCase() })));
     this.#edits = levels.flatMap((level) =>
       level.set.map((edit) => ({
         id: headerIdOf(edit.name),
         name: edit.name,
+        lowerName: edit.name.toLowerCase(),
         value: edit.value.includes("%") ? compileText(edit.value) : edit.value,
         action: edit.action,
       })),
@@ -35,15 +37,25 @@ export class CompiledHeaderEdits {
   }
 
   apply(headers: HeaderList, info: StreamInfo): void {
-    for (const name of this.#removals) headers.removeByName(name);
+    for (const { id, lowerName } of this.#removals) {
+      if (id === UNKNOWN) headers.removeUnknown(lowerName);
+      else headers.remove(id);
+    }
     for (const edit of this.#edits) {
       const value = typeof edit.value === "string" ? edit.value : edit.value(info);
-      const present = edit.action === "append_if_exists_or_add" ? false : headers.getByName(edit.name.toLowerCase()) !== undefined;
-      if (edit.action === "append_if_exists_or_add" || (edit.action === "add_if_absent" && !present)) headers.append(edit.id, edit.name, value);
-      else if (edit.action === "overwrite_if_exists_or_add" || (edit.action === "overwrite_if_exists" && present)) {
-        if (edit.id === UNKNOWN) headers.setByName(edit.name, value);
-        else headers.set(edit.id, value);
+      const { id, name, lowerName, action } = edit;
+      if (action === "append_if_exists_or_add") headers.append(id, name, value);
+      else if (action === "overwrite_if_exists_or_add") setValue(headers, edit, value);
+      else {
+        const present = id === UNKNOWN ? headers.joinedUnknown(lowerName) !== undefined : headers.has(id);
+        if (action === "add_if_absent" && !present) headers.append(id, name, value);
+        else if (action === "overwrite_if_exists" && present) setValue(headers, edit, value);
       }
     }
   }
+}
+
+function setValue(headers: HeaderList, { id, name, lowerName }: CompiledEdit, value: string): void {
+  if (id === UNKNOWN) headers.setUnknown(name, lowerName, value);
+  else headers.set(id, value);
 }

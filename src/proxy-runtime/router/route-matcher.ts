@@ -1,7 +1,7 @@
 // Does a request fit a route? Envoy's rules; path matching leaves the query out.
 import type { HeaderMatch, PathMatch, QueryMatch, RouteMatch } from "../config/route-config.ts";
 import { compileRegex } from "../config/regex.ts";
-import { HeaderId, headerIdOf } from "../http/header-id.ts";
+import { HeaderId, UNKNOWN, headerIdOf } from "../http/header-id.ts";
 import type { RequestHead } from "../http/stream.ts";
 import { compileStringMatch } from "../transport/san-match.ts";
 
@@ -75,7 +75,7 @@ function headerReader(name: string): (head: RequestHead) => string | undefined {
   }
   const lower = name.toLowerCase();
   const id = headerIdOf(lower);
-  return id === 0 ? (head) => head.headers.getByName(lower) : (head) => (head.headers.has(id) ? head.headers.getByName(lower) : undefined);
+  return id === UNKNOWN ? (head) => head.headers.joinedUnknown(lower) : (head) => head.headers.joined(id);
 }
 
 function compileQuery(matches: readonly QueryMatch[]): RequestPredicate {

@@ -8,15 +8,16 @@ import { sendLocalReply } from "../http/local-reply.ts";
 import type { DownstreamStream, RequestHead, RequestReceiver, ResponseHead } from "../http/stream.ts";
 import type { StreamInfo } from "../telemetry/stream-info.ts";
 import type { SocketAddress } from "../transport/socket-address.ts";
-import { TimerEntry, type TimerOwner, type Timers } from "../transport/timers.ts";
+import type { TimerOwner, Timers } from "../transport/timers.ts";
 import type { Cluster } from "../upstream/cluster.ts";
 import type { ClusterManager } from "../upstream/cluster-manager.ts";
 import type { UpstreamHost } from "../upstream/host.ts";
-import { redirectHead } from "./redirect.ts";
-import { ReplayBuffer } from "./replay-buffer.ts";
+import { directHead, redirectHead } from "./direct-answer.ts";
+import { RequestBody } from "./request-body.ts";
 import { RetryState } from "./retry-state.ts";
 import { rewriteRequest } from "./rewrite.ts";
 import { chooseCluster, type ClusterChoice, type CompiledRoute, type RouteTable } from "./route-table.ts";
+import { StreamTimers, Timer } from "./stream-timers.ts";
 import { UpstreamAttempt, type AttemptOwner } from "./upstream-attempt.ts";
 
 /** What the routers of one connection manager share. */
@@ -31,11 +32,6 @@ export interface RouterContext {
   onStreamEnd(info: StreamInfo, cluster: Cluster | undefined): void;
 }
 
-const ROUTE_TIMEOUT = 0;
-const IDLE_TIMEOUT = 1;
-const TRY_TIMEOUT = 2;
-const BACKOFF = 3;
-
 export class Router implements RequestReceiver, AttemptOwner, TimerOwner {
   readonly #context: RouterContext;
   readonly #downstream: DownstreamStream;
@@ -49,18 +45,16 @@ export class Router implements RequestReceiver, AttemptOwner, TimerOwner {
   #retry: RetryState | undefined = undefined;
   #policy: RetryPolicy | undefined = undefined;
   #tried: UpstreamHost[] = [];
-  #replay: ReplayBuffer | undefined = undefined;
-  #requestEnded = false;
-  #requestTrailers: HeaderList | undefined = undefined;
+  readonly #body = new RequestBody();
   #requestPaused = false;
   #responseStarted = false;
   #over = false;
+  #isTrying = false;
   #timeoutMs = 0;
   #idleTimeoutMs = 0;
-  #routeTimer: TimerEntry | undefined = undefined;
-  #idleTimer: TimerEntry | undefined = undefined;
-  #tryTimer: TimerEntry | undefined = undefined;
-  #backoffTimer: TimerEntry | undefined = undefined;
+  readonly #timers: StreamTimers;
+  /** When the present try began, ms of performance.now(). */
+  #triedAt: number;
 
   constructor(context: RouterContext, downstream: DownstreamStream, head: RequestHead, info: StreamInfo, originalDst: SocketAddress | undefined) {
     this.#context = context;
@@ -68,6 +62,8 @@ export class Router implements RequestReceiver, AttemptOwner, TimerOwner {
     this.#head = head;
     this.#info = info;
     this.#originalDst = originalDst;
+    this.#timers = new StreamTimers(context.timers, this);
+    this.#triedAt = info.startedAt;
   }
 
   /** Routes the request by the table as it is now; a later table does not touch this stream. */
@@ -91,9 +87,8 @@ export class Router implements RequestReceiver, AttemptOwner, TimerOwner {
     this.#policy = route.retry;
     this.#timeoutMs = action.timeoutMs;
     this.#idleTimeoutMs = action.idleTimeoutMs ?? this.#context.streamIdleTimeoutMs;
-    if (this.#idleTimeoutMs > 0) this.#touch();
-    if (end) this.#onRequestEnd();
-    else this.#replay = new ReplayBuffer();
+    if (this.#idleTimeoutMs > 0) this.#timers.arm(Timer.idle, this.#idleTimeoutMs, this.#triedAt);
+    if (end) this.#onRequestEnd(this.#triedAt);
     this.#try();
   }
 
@@ -110,60 +105,59 @@ export class Router implements RequestReceiver, AttemptOwner, TimerOwner {
     this.#info.upstreamHost = host.address;
     this.#info.upstreamWorkload = host.endpoint.workload;
     if (this.#route!.virtualHost.includeAttemptCount) this.#head.headers.set(HeaderId["x-envoy-attempt-count"], String(this.#info.attempts));
-    const replay = this.#replay;
-    const nothingToSend = this.#requestEnded && (replay === undefined || replay.chunks.length === 0) && this.#requestTrailers === undefined;
-    const attempt = new UpstreamAttempt(this, cluster, host, this.#head, nothingToSend, performance.now());
+    const attempt = new UpstreamAttempt(this, cluster, host, this.#head, this.#body.isEmpty, this.#triedAt);
     this.#attempt = attempt;
+    this.#isTrying = true;
     attempt.start();
+    this.#isTrying = false;
     // Until there is a connection the body stays with the client.
-    if (attempt.stream === undefined && this.#attempt === attempt && !this.#requestEnded) this.#pauseRequest();
+    if (attempt.stream === undefined && this.#attempt === attempt) this.#pauseRequest();
   }
 
   onAttemptReady(attempt: UpstreamAttempt): void {
     this.#attempt = attempt;
     const stream = attempt.stream!;
     const info = this.#info;
-    info.upstreamRequestSentAt = performance.now();
+    // Ready at once: an idle connection was there, and the clock needs no second reading.
+    info.upstreamRequestSentAt = this.#isTrying ? this.#triedAt : performance.now();
     info.upstreamProtocol = stream.protocol;
     info.upstreamPeerUri = stream.peerUri;
-    if (this.#replay !== undefined) {
-      const { chunks } = this.#replay;
-      const endWithLast = this.#requestEnded && this.#requestTrailers === undefined;
-      chunks.forEach((chunk, index) => stream.sendData(chunk, endWithLast && index === chunks.length - 1));
-      if (this.#requestTrailers !== undefined) stream.sendTrailers(this.#requestTrailers);
-    }
+    this.#body.replayTo(stream);
     const perTry = this.#policy?.perTryTimeoutMs ?? 0;
-    if (perTry > 0) this.#context.timers.arm((this.#tryTimer ??= new TimerEntry(this, TRY_TIMEOUT)), perTry);
+    if (perTry > 0) this.#timers.arm(Timer.try, perTry);
     this.#resumeRequest();
   }
 
   onRequestData(chunk: Uint8Array, end: boolean): void {
     this.#info.bytesReceived += chunk.length;
-    if (this.#idleTimeoutMs > 0) this.#touch();
-    if (end) this.#onRequestEnd();
-    if (!this.#responseStarted) this.#replay?.append(chunk);
+    if (this.#idleTimeoutMs > 0) this.#timers.arm(Timer.idle, this.#idleTimeoutMs);
+    if (end) this.#onRequestEnd(performance.now());
+    if (!this.#responseStarted) this.#body.keep(chunk);
     const stream = this.#attempt?.stream;
     if (stream === undefined) return;
     if (!stream.sendData(chunk, end)) this.#pauseRequest();
   }
 
   onRequestTrailers(trailers: HeaderList): void {
-    this.#requestTrailers = trailers;
-    this.#onRequestEnd();
+    this.#body.trailers = trailers;
+    this.#onRequestEnd(performance.now());
     this.#attempt?.stream?.sendTrailers(trailers);
   }
 
-  #onRequestEnd(): void {
-    this.#requestEnded = true;
-    this.#info.requestEndedAt = performance.now();
+  #onRequestEnd(now: number): void {
+    this.#body.ended = true;
+    this.#info.requestEndedAt = now;
     // Envoy: the route's time runs from the end of the request.
-    if (this.#timeoutMs > 0 && !this.#over) this.#context.timers.arm((this.#routeTimer ??= new TimerEntry(this, ROUTE_TIMEOUT)), this.#timeoutMs);
+    if (this.#timeoutMs > 0 && !this.#over) this.#timers.arm(Timer.route, this.#timeoutMs, now);
   }
 
   onDownstreamReset(cause: Cause, detail: string): void {
     if (this.#over) return;
     this.#attempt?.cancel();
-    this.#setCause(cause, detail);
+    this.#attempt = undefined;
+    // A broken request whose client is still there gets an answer.
+    if (cause.httpStatus > 0) return this.#fail(cause, detail);
+    this.#info.fail(cause, detail);
     this.#end();
   }
 
@@ -183,9 +177,9 @@ export class Router implements RequestReceiver, AttemptOwner, TimerOwner {
     if (this.#policy !== undefined && this.#retryStatus(attempt, head.status)) return;
     const info = this.#info;
     const cluster = attempt.cluster;
-    if (this.#tryTimer !== undefined) this.#context.timers.disarm(this.#tryTimer);
+    this.#timers.disarm(Timer.try);
     this.#responseStarted = true;
-    this.#replay = undefined;
+    this.#body.drop();
     info.upstreamResponseStartedAt = info.responseStartedAt = performance.now();
     info.viaUpstream = true;
     info.responseHeadBytes = head.headBytes;
@@ -202,7 +196,7 @@ export class Router implements RequestReceiver, AttemptOwner, TimerOwner {
     if (!edits.isEmpty) edits.apply(head.headers, info);
     this.#context.finishResponse(head, info);
     info.responseCode = head.status;
-    info.responseHeaders = head.headers.entries;
+    info.responseHeaders = head.headers;
     const grpcStatus = head.headers.get(HeaderId["grpc-status"]);
     if (grpcStatus !== undefined) info.grpcStatus = Number(grpcStatus);
     this.#downstream.sendHeaders(head, end);
@@ -210,14 +204,14 @@ export class Router implements RequestReceiver, AttemptOwner, TimerOwner {
 
   onAttemptData(chunk: Uint8Array, end: boolean): void {
     this.#info.bytesSent += chunk.length;
-    if (this.#idleTimeoutMs > 0) this.#touch();
     // Over before the last send: that send may start the next request of the same connection.
     if (end) this.#end();
+    else if (this.#idleTimeoutMs > 0) this.#timers.arm(Timer.idle, this.#idleTimeoutMs);
     if (!this.#downstream.sendData(chunk, end) && !end) this.#attempt?.stream?.pauseResponse();
   }
 
   onAttemptTrailers(trailers: HeaderList): void {
-    this.#info.responseTrailers = trailers.entries;
+    this.#info.responseTrailers = trailers;
     const grpcStatus = trailers.get(HeaderId["grpc-status"]);
     if (grpcStatus !== undefined) this.#info.grpcStatus = Number(grpcStatus);
     this.#end();
@@ -227,7 +221,7 @@ export class Router implements RequestReceiver, AttemptOwner, TimerOwner {
   onAttemptFailed(attempt: UpstreamAttempt, cause: Cause, detail: string): void {
     if (cause.flag === "UF") this.#info.upstreamTransportFailure = detail;
     if (this.#responseStarted) {
-      this.#setCause(cause, detail);
+      this.#info.fail(cause, detail);
       this.#downstream.reset(cause);
       this.#end();
       return;
@@ -235,8 +229,11 @@ export class Router implements RequestReceiver, AttemptOwner, TimerOwner {
     this.#attempt = undefined;
     this.#tried.push(attempt.host);
     const retry = (this.#retry ??= new RetryState(this.#policy, this.#head.method));
-    const canReplay = this.#replay === undefined || this.#replay.isWhole;
-    if (canReplay && attempt.reused && retry.takesStaleRetry(cause)) return this.#try();
+    const { canReplay } = this.#body;
+    if (canReplay && attempt.reused && retry.takesStaleRetry(cause)) {
+      this.#triedAt = performance.now();
+      return this.#try();
+    }
     if (canReplay && retry.takesRetryFor(cause)) return this.#retryLater(attempt.cluster, detail);
     if (retry.isExhausted) attempt.cluster.stats.rqRetryLimitExceeded.inc();
     this.#fail(cause, detail);
@@ -244,7 +241,7 @@ export class Router implements RequestReceiver, AttemptOwner, TimerOwner {
 
   #retryStatus(attempt: UpstreamAttempt, status: number): boolean {
     const retry = (this.#retry ??= new RetryState(this.#policy, this.#head.method));
-    if ((this.#replay !== undefined && !this.#replay.isWhole) || !retry.takesRetryForStatus(status)) return false;
+    if (!this.#body.canReplay || !retry.takesRetryForStatus(status)) return false;
     attempt.cluster.stats.countRetriedResponse(status);
     this.#attempt = undefined;
     this.#tried.push(attempt.host);
@@ -258,25 +255,27 @@ export class Router implements RequestReceiver, AttemptOwner, TimerOwner {
       cluster.stats.rqRetryOverflow.inc();
       return this.#fail(Causes.upstreamOverflow, `no retry left in cluster ${cluster.name} after ${detail}`);
     }
-    if (this.#tryTimer !== undefined) this.#context.timers.disarm(this.#tryTimer);
+    this.#timers.disarm(Timer.try);
     cluster.breaker.retries += 1;
     cluster.stats.rqRetry.inc();
-    this.#backoffTimer ??= new TimerEntry(this, BACKOFF);
-    this.#context.timers.arm(this.#backoffTimer, Math.round(this.#retry!.backoffMs(this.#context.random())));
+    // What comes meanwhile stays with the client: the replay buffer might not hold it.
+    this.#pauseRequest();
+    this.#timers.arm(Timer.backoff, Math.round(this.#retry!.backoffMs(this.#context.random())));
   }
 
   onTimer(kind: number): void {
     switch (kind) {
-      case BACKOFF:
+      case Timer.backoff:
         this.#cluster!.breaker.retries -= 1;
+        this.#triedAt = performance.now();
         return this.#try();
-      case ROUTE_TIMEOUT:
+      case Timer.route:
         this.#cluster!.stats.rqTimeout.inc();
         if (this.#attempt !== undefined) this.#attempt.host.rqTimeout += 1;
         return this.#abort(Causes.upstreamTimeout, Causes.upstreamTimeoutMidway, `no response within ${this.#timeoutMs} ms`);
-      case IDLE_TIMEOUT:
-        return this.#abort(this.#requestEnded ? Causes.streamIdle : Causes.downstreamIdle, Causes.streamIdleMidway, `no byte for ${this.#idleTimeoutMs} ms`);
-      case TRY_TIMEOUT:
+      case Timer.idle:
+        return this.#abort(this.#body.ended ? Causes.streamIdle : Causes.downstreamIdle, Causes.streamIdleMidway, `no byte for ${this.#idleTimeoutMs} ms`);
+      case Timer.try:
         return this.#onTryTimeout();
     }
   }
@@ -293,19 +292,23 @@ export class Router implements RequestReceiver, AttemptOwner, TimerOwner {
     this.#attempt?.cancel();
     this.#attempt = undefined;
     if (!this.#responseStarted) return this.#fail(before, detail);
-    this.#setCause(midway, detail);
+    this.#info.fail(midway, detail);
     this.#downstream.reset(midway);
     this.#end();
   }
 
   #fail(cause: Cause, detail: string): void {
     if (this.#over) return;
-    this.#setCause(cause, detail);
+    const info = this.#info;
+    info.fail(cause, detail);
+    info.responseStartedAt = performance.now();
     this.#responseStarted = true;
-    this.#info.responseStartedAt = performance.now();
     this.#resumeRequest();
     const head = sendLocalReply(this.#downstream, this.#head, cause, detail);
-    this.#noteReply(head);
+    info.responseCode = head.status;
+    info.responseHeaders = head.headers;
+    info.bytesSent = Math.max(0, head.contentLength);
+    this.#cluster?.stats.countResponse(head.status);
     this.#end();
   }
 
@@ -321,21 +324,8 @@ export class Router implements RequestReceiver, AttemptOwner, TimerOwner {
     this.#end();
   }
 
-  #noteReply(head: ResponseHead): void {
-    const info = this.#info;
-    info.responseCode = head.status;
-    info.responseHeaders = head.headers.entries;
-    info.bytesSent = Math.max(0, head.contentLength);
-    this.#cluster?.stats.countResponse(head.status);
-  }
-
-  #setCause(cause: Cause, detail: string): void {
-    this.#info.cause = cause;
-    this.#info.causeDetail = detail;
-  }
-
   #pauseRequest(): void {
-    if (this.#requestPaused || this.#requestEnded) return;
+    if (this.#requestPaused || this.#body.ended) return;
     this.#requestPaused = true;
     this.#downstream.pauseRequest();
   }
@@ -346,30 +336,13 @@ export class Router implements RequestReceiver, AttemptOwner, TimerOwner {
     this.#downstream.resumeRequest();
   }
 
-  #touch(): void {
-    this.#context.timers.arm((this.#idleTimer ??= new TimerEntry(this, IDLE_TIMEOUT)), this.#idleTimeoutMs);
-  }
-
   #end(): void {
     if (this.#over) return;
     this.#over = true;
-    const { timers } = this.#context;
-    if (this.#routeTimer !== undefined) timers.disarm(this.#routeTimer);
-    if (this.#idleTimer !== undefined) timers.disarm(this.#idleTimer);
-    if (this.#tryTimer !== undefined) timers.disarm(this.#tryTimer);
-    if (this.#backoffTimer?.isArmed === true) {
-      timers.disarm(this.#backoffTimer);
-      this.#cluster!.breaker.retries -= 1;
-    }
-    this.#info.endedAt = performance.now();
+    if (this.#timers.isArmed(Timer.backoff)) this.#cluster!.breaker.retries -= 1;
+    this.#timers.disarmAll();
+    const endedAt = this.#attempt?.endedAt ?? -1;
+    this.#info.endedAt = endedAt < 0 ? performance.now() : endedAt;
     this.#context.onStreamEnd(this.#info, this.#cluster);
   }
-}
-
-function directHead(status: number, body: string): ResponseHead {
-  const headers = new HeaderList();
-  if (body !== "") headers.append(HeaderId["content-type"], "content-type", "text/plain");
-  const length = Buffer.byteLength(body);
-  headers.append(HeaderId["content-length"], "content-length", String(length));
-  return { status, reason: "", headers, contentLength: length, headBytes: 0 };
 }

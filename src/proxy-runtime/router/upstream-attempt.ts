@@ -25,6 +25,8 @@ export class UpstreamAttempt implements PoolWaiter {
   /** The connection had carried a request before. */
   reused = false;
   responseStarted = false;
+  /** ms of performance.now(); -1 while it runs. */
+  endedAt = -1;
   readonly #owner: AttemptOwner;
   readonly #startedAt: number;
   #head: RequestHead;
@@ -113,10 +115,11 @@ export class UpstreamAttempt implements PoolWaiter {
   #finish(): void {
     if (this.#over) return;
     this.#over = true;
+    this.endedAt = performance.now();
     const { cluster, host } = this;
     cluster.breaker.requests -= 1;
     cluster.stats.rqActive.dec();
-    cluster.stats.rqTime.record(performance.now() - this.#startedAt);
+    cluster.stats.rqTime.record(this.endedAt - this.#startedAt);
     host.rqActive -= 1;
   }
 }

@@ -25,19 +25,23 @@ export interface ConnectionInfo {
   readonly serverName: string;
 }
 
+/** Header fields as the access log reads them. */
+export interface HeaderFields {
+  /** All values of a header, joined with `,`; undefined when absent. */
+  getByName(lowerName: string): string | undefined;
+}
+
 export class StreamInfo {
   readonly connection: ConnectionInfo;
   readonly startedAt: number;
-  /** Wall clock at start, ms since the epoch. */
-  readonly startedWallMs: number;
   protocol = "";
   method = "";
   path = "";
   authority = "";
-  /** Request headers as [name, value, …] while the stream lives: for the access log. */
-  requestHeaders: readonly string[] = [];
-  responseHeaders: readonly string[] = [];
-  responseTrailers: readonly string[] = [];
+  /** As they were sent on; undefined where there were none. */
+  requestHeaders: HeaderFields | undefined = undefined;
+  responseHeaders: HeaderFields | undefined = undefined;
+  responseTrailers: HeaderFields | undefined = undefined;
   requestEndedAt = -1;
   upstreamRequestSentAt = -1;
   upstreamResponseStartedAt = -1;
@@ -67,9 +71,20 @@ export class StreamInfo {
   viaUpstream = false;
   grpcStatus: number | undefined = undefined;
 
-  constructor(connection: ConnectionInfo, startedAt: number, startedWallMs: number) {
+  constructor(connection: ConnectionInfo, startedAt: number) {
     this.connection = connection;
     this.startedAt = startedAt;
-    this.startedWallMs = startedWallMs;
+  }
+
+  /** Notes why the stream failed; a later reason changes nothing. */
+  fail(cause: Cause, detail: string): void {
+    if (this.cause !== undefined) return;
+    this.cause = cause;
+    this.causeDetail = detail;
+  }
+
+  /** Wall clock at start, ms since the epoch: counted back from now, since clocks get set and monotonic time does not. */
+  get startedWallMs(): number {
+    return Date.now() - (performance.now() - this.startedAt);
   }
 }

@@ -81,12 +81,12 @@ class TimerList {
 export class Timers {
   readonly #lists = new Map<number, TimerList>();
 
-  /** Arms (again) an entry for durationMs from now. */
-  arm(entry: TimerEntry, durationMs: number): void {
+  /** Arms (again) an entry for durationMs from `now`, a reading of performance.now() that the caller may have at hand. */
+  arm(entry: TimerEntry, durationMs: number, now: number = performance.now()): void {
     entry.list?.remove(entry);
     let list = this.#lists.get(durationMs);
     if (list === undefined) this.#lists.set(durationMs, (list = new TimerList(durationMs)));
-    list.push(entry, performance.now());
+    list.push(entry, now);
   }
 
   disarm(entry: TimerEntry): void {

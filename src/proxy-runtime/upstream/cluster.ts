@@ -13,6 +13,7 @@ import type { LoadBalancer } from "./load-balancer/load-balancer.ts";
 import { RandomChoice } from "./load-balancer/random.ts";
 import { RoundRobin } from "./load-balancer/round-robin.ts";
 import { Http1Pool, type PoolContext } from "./pool/http1-pool.ts";
+import type { Pool } from "./pool/pool.ts";
 
 export type ClusterDependencies = Pick<PoolContext, "io" | "secrets" | "timers"> & { readonly store: StatsStore; readonly random: () => number };
 
@@ -105,7 +106,7 @@ export class Cluster {
     }
   }
 
-  poolOf(host: UpstreamHost): Http1Pool {
+  poolOf(host: UpstreamHost): Pool {
     return (host.pool ??= new Http1Pool(host, this.#pools));
   }
 

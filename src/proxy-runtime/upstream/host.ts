@@ -3,7 +3,7 @@ import type { UpstreamTlsConfig } from "../config/tls-config.ts";
 import type { ClusterConfig } from "../config/cluster-config.ts";
 import type { EndpointConfig } from "../config/endpoint-config.ts";
 import { formatAddress } from "../transport/socket-address.ts";
-import type { Http1Pool } from "./pool/http1-pool.ts";
+import type { Pool } from "./pool/pool.ts";
 
 export interface Locality {
   readonly region: string;
@@ -23,7 +23,7 @@ export class UpstreamHost {
   readonly tls: UpstreamTlsConfig | undefined;
   /** Replaced when EDS changes weight or health; the host and its pool stay. */
   endpoint: EndpointConfig;
-  pool: Http1Pool | undefined = undefined;
+  pool: Pool | undefined = undefined;
   cxActive = 0;
   cxTotal = 0;
   cxConnectFail = 0;

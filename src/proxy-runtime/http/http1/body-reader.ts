@@ -1,12 +1,13 @@
 // Reads one HTTP/1 message body of any framing, from bytes cut anywhere. Chunk sizes, extensions and line ends are
 // checked to the letter (RFC 9112 §7.1): a lenient reader here is how requests are smuggled.
+import type { HeaderList } from "../header-list.ts";
 import { INCOMPLETE, REFUSED, type Framing, type HeadParser } from "./head-parser.ts";
 
 export interface BodySink {
   /** A piece of body, a view valid during the call. Answers false to stop reading; the rest stays with the caller. */
   onBody(piece: Uint8Array, end: boolean): boolean;
   /** The body ended with trailers. */
-  onBodyTrailers(entries: string[], ids: number[]): void;
+  onBodyTrailers(trailers: HeaderList): void;
 }
 
 const STATES = { done: 0, length: 1, untilClose: 2, size: 3, extension: 4, sizeLf: 5, data: 6, dataCr: 7, dataLf: 8, trailers: 9 } as const;
@@ -135,7 +136,7 @@ export class BodyReader {
           if (next === INCOMPLETE) return at;
           if (next === REFUSED) return this.#refuse(this.#parser.errorDetail);
           this.#state = DONE;
-          if (this.#parser.ids.length > 0) sink.onBodyTrailers(this.#parser.entries, this.#parser.ids);
+          if (this.#parser.headers.ids.length > 0) sink.onBodyTrailers(this.#parser.headers);
           else sink.onBody(EMPTY, true);
           return next;
         }

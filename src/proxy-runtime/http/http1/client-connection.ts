@@ -1,17 +1,22 @@
 // The client side of an HTTP/1 connection: one request at a time, and what is left of it for the next.
 import { Causes, type Cause } from "../../failure/causes.ts";
 import type { Connection, ConnectionReceiver } from "../../transport/connection.ts";
+import type { TimerEntry } from "../../transport/timers.ts";
 import { Carry } from "../carry.ts";
 import { HeaderId } from "../header-id.ts";
-import { HeaderList } from "../header-list.ts";
-import type { RequestHead, ResponseHead, ResponseReceiver, UpstreamStream } from "../stream.ts";
+import type { HeaderList } from "../header-list.ts";
+import type { ResponseHead, ResponseReceiver } from "../stream.ts";
 import { BodyReader, type BodySink } from "./body-reader.ts";
 import { HeadParser, INCOMPLETE, REFUSED, framingOf, isFramingError, type HeadLimits } from "./head-parser.ts";
-import { fieldLines, isBodiless, lastChunk, sanitizeTrailers } from "./serialize.ts";
+import { Http1ClientStream, type ClientStreamOwner } from "./client-stream.ts";
+import { isBodiless, sanitizeTrailers } from "./serialize.ts";
 
 const CONNECTION = HeaderId["connection"];
 // What a host may answer at most; Envoy's default for responses is the same as for requests.
 const RESPONSE_LIMITS: HeadLimits = { maxBytes: 61440, maxHeaders: 200 };
+
+// A host that names these in Connection would take away what delimits its own response.
+const FRAMING_TOKENS = new Set(["", "content-length", "transfer-encoding", "upgrade", "te"]);
 
 /** The pool that owns the connection. */
 export interface ClientConnectionOwner {
@@ -21,10 +26,12 @@ export interface ClientConnectionOwner {
   onUnusable(client: Http1ClientConnection): void;
 }
 
-export class Http1ClientConnection implements ConnectionReceiver, BodySink {
+export class Http1ClientConnection implements ConnectionReceiver, BodySink, ClientStreamOwner {
   readonly connection: Connection;
   readonly remoteAddress: string;
   readonly peerUri: string;
+  /** The pool's. */
+  idleTimer: TimerEntry | undefined = undefined;
   /** Requests begun on this connection. */
   requests = 0;
   readonly #owner: ClientConnectionOwner;
@@ -37,6 +44,7 @@ export class Http1ClientConnection implements ConnectionReceiver, BodySink {
   #responseKeepAlive = true;
   #paused = false;
   #parsing = false;
+  #endedWhilePaused = false;
 
   constructor(connection: Connection, remoteAddress: string, peerUri: string, owner: ClientConnectionOwner) {
     this.connection = connection;
@@ -117,17 +125,17 @@ export class Http1ClientConnection implements ConnectionReceiver, BodySink {
       if (status === 101) this.#fail(Causes.upstreamProtocolError, "101 without an upgrade request");
       // 100 was answered already, when the client asked for it.
       else if (status !== 100) {
-        exchange.receiver.onInformational({ status, reason: parser.reason, headers: new HeaderList(parser.entries, parser.ids), contentLength: -1, headBytes: parser.bytes });
+        exchange.receiver.onInformational({ status, reason: parser.reason, headers: parser.headers, contentLength: -1, headBytes: parser.bytes });
       }
       return next;
     }
     const bodiless = isBodiless(exchange.method, status);
-    const framing = framingOf(parser.entries, parser.ids, minor, true, false);
+    const framing = framingOf(parser.headers, minor, true, false);
     if (isFramingError(framing)) {
       this.#fail(Causes.upstreamProtocolError, framing.detail);
       return end;
     }
-    const headers = new HeaderList(parser.entries, parser.ids);
+    const { headers } = parser;
     this.#readPersistence(headers, minor);
     this.#responseStarted = true;
     this.#body.start(bodiless ? { kind: "none" } : framing);
@@ -144,11 +152,16 @@ export class Http1ClientConnection implements ConnectionReceiver, BodySink {
     let keepAlive = minor === 1;
     for (let index = 0; index < headers.ids.length; index += 1) {
       if (headers.ids[index] !== CONNECTION) continue;
-      for (const token of headers.entries[2 * index + 1]!.toLowerCase().split(",")) {
+      const value = headers.valueAt(index);
+      if (value === "keep-alive") {
+        keepAlive = keepAlive || minor === 0;
+        continue;
+      }
+      for (const token of value.toLowerCase().split(",")) {
         const name = token.trim();
         if (name === "close") keepAlive = false;
         else if (name === "keep-alive") keepAlive = keepAlive || minor === 0;
-        else if (name !== "" && name !== "upgrade" && name !== "te") headers.removeByName(name);
+        else if (!FRAMING_TOKENS.has(name)) headers.removeByName(name);
       }
     }
     if (!keepAlive) this.#responseKeepAlive = false;
@@ -170,8 +183,8 @@ export class Http1ClientConnection implements ConnectionReceiver, BodySink {
     return !this.#paused && this.#exchange !== undefined;
   }
 
-  onBodyTrailers(entries: string[], ids: number[]): void {
-    this.#exchange?.receiver.onResponseTrailers(sanitizeTrailers(new HeaderList(entries, ids)));
+  onBodyTrailers(trailers: HeaderList): void {
+    this.#exchange?.receiver.onResponseTrailers(sanitizeTrailers(trailers));
   }
 
   #responseDone(): void {
@@ -195,7 +208,6 @@ export class Http1ClientConnection implements ConnectionReceiver, BodySink {
     exchange.receiver.onUpstreamReset(cause, detail);
   }
 
-  /** The stream gave up: what is on the wire can no longer be told apart. */
   abandon(stream: Http1ClientStream): void {
     if (this.#exchange !== stream) return;
     this.#exchange = undefined;
@@ -212,6 +224,7 @@ export class Http1ClientConnection implements ConnectionReceiver, BodySink {
     this.#paused = false;
     this.#readCarry();
     this.#adjustReading();
+    if (this.#endedWhilePaused && !this.#paused) this.onEnd();
   }
 
   #adjustReading(): void {
@@ -233,6 +246,11 @@ export class Http1ClientConnection implements ConnectionReceiver, BodySink {
 
   onEnd(): void {
     const exchange = this.#exchange;
+    // A TLS socket delivers what it had decrypted, and the end, past a pause: the rest of the response is in the carry.
+    if (this.#paused && exchange !== undefined) {
+      this.#endedWhilePaused = true;
+      return;
+    }
     if (exchange !== undefined && this.#body.endsWithConnection && this.#responseStarted) {
       this.#body.stop();
       exchange.receiver.onResponseData(EMPTY, true);
@@ -262,81 +280,3 @@ export class Http1ClientConnection implements ConnectionReceiver, BodySink {
 }
 
 const EMPTY = Buffer.alloc(0);
-
-export class Http1ClientStream implements UpstreamStream {
-  readonly receiver: ResponseReceiver;
-  readonly protocol = "HTTP/1.1";
-  method = "";
-  requestEnded = false;
-  /** Set when the connection has nothing more to do with this stream. */
-  closed = false;
-  readonly #client: Http1ClientConnection;
-  #chunked = false;
-
-  constructor(client: Http1ClientConnection, receiver: ResponseReceiver) {
-    this.#client = client;
-    this.receiver = receiver;
-  }
-
-  get remoteAddress(): string {
-    return this.#client.remoteAddress;
-  }
-
-  get localAddress(): string {
-    const { localAddress, localPort } = this.#client.connection.socket;
-    return localAddress === undefined ? "" : localAddress.includes(":") ? `[${localAddress}]:${localPort}` : `${localAddress}:${localPort}`;
-  }
-
-  get peerUri(): string {
-    return this.#client.peerUri;
-  }
-
-  sendHeaders(head: RequestHead, end: boolean): void {
-    this.method = head.method;
-    let text = `${head.method} ${head.path} HTTP/1.1\r\n`;
-    if (head.contentLength >= 0) text += fieldLines(head.headers, "keep");
-    else {
-      text += fieldLines(head.headers, "drop");
-      if (!end) {
-        this.#chunked = true;
-        text += "transfer-encoding: chunked\r\n";
-      }
-    }
-    this.#client.connection.writer.writeText(text + "\r\n");
-    this.requestEnded = end;
-  }
-
-  sendData(chunk: Uint8Array, end: boolean): boolean {
-    if (this.closed) return true;
-    const writer = this.#client.connection.writer;
-    if (this.#chunked) {
-      if (chunk.length > 0) {
-        writer.writeText(`${chunk.length.toString(16)}\r\n`);
-        writer.writeBytes(chunk);
-        writer.writeText(end ? "\r\n0\r\n\r\n" : "\r\n");
-      } else if (end) writer.writeText("0\r\n\r\n");
-    } else writer.writeBytes(chunk);
-    if (end) this.requestEnded = true;
-    return !writer.isBlocked;
-  }
-
-  sendTrailers(trailers: HeaderList): void {
-    if (this.closed) return;
-    if (this.#chunked) this.#client.connection.writer.writeText(lastChunk(trailers));
-    this.requestEnded = true;
-  }
-
-  reset(): void {
-    if (this.closed) return;
-    this.closed = true;
-    this.#client.abandon(this);
-  }
-
-  pauseResponse(): void {
-    if (!this.closed) this.#client.pauseResponse();
-  }
-
-  resumeResponse(): void {
-    if (!this.closed) this.#client.resumeResponse();
-  }
-}

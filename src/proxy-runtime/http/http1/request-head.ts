@@ -1,7 +1,7 @@
 // What a parsed HTTP/1 request head means: target forms, Host, connection persistence, Expect, Upgrade.
 import { Causes, type Cause } from "../../failure/causes.ts";
 import { HeaderId, REMOVED } from "../header-id.ts";
-import { HeaderList } from "../header-list.ts";
+import type { HeaderList } from "../header-list.ts";
 import type { RequestHead } from "../stream.ts";
 import type { Framing, HeadParser } from "./head-parser.ts";
 
@@ -33,7 +33,8 @@ const TE = HeaderId["te"];
 
 /** Everything about the request but its body. The parser's lists become the request's. */
 export function readRequestHead(parser: HeadParser, framing: Framing, options: Http1Options): RequestFacts | RequestHeadError {
-  const { method, target, minor, entries, ids } = parser;
+  const { method, target, minor, headers } = parser;
+  const { ids } = headers;
   const http10 = minor === 0;
   if (http10 && !options.acceptHttp10) return refused(Causes.httpVersionNotSupported, "HTTP/1.0 is not accepted here");
   if (method === "CONNECT") return refused(Causes.connectRefused, "CONNECT is not allowed here");
@@ -47,19 +48,18 @@ export function readRequestHead(parser: HeadParser, framing: Framing, options: H
     const id = ids[index]!;
     if (id === HOST) {
       if (host !== undefined) return refused(Causes.badRequest, "more than one host header");
-      host = entries[2 * index + 1]!;
+      host = headers.valueAt(index);
     } else if (id === CONNECTION) {
       hasConnection = true;
     } else if (id === EXPECT) {
-      if (entries[2 * index + 1]!.toLowerCase() === "100-continue") expectsContinue = !http10;
+      if (headers.valueAt(index).toLowerCase() === "100-continue") expectsContinue = !http10;
       ids[index] = REMOVED;
     } else if (id === UPGRADE) {
-      upgrade = entries[2 * index + 1]!.toLowerCase();
+      upgrade = headers.valueAt(index).toLowerCase();
     } else if (id === CONTENT_LENGTH && framing.kind === "chunked") {
       ids[index] = REMOVED;
     }
   }
-  const headers = new HeaderList(entries, ids);
   if (hasConnection) {
     const tokens = connectionTokens(headers);
     if (tokens.includes("close")) keepAlive = false;
@@ -76,8 +76,8 @@ export function readRequestHead(parser: HeadParser, framing: Framing, options: H
     } else {
       const absolute = parseAbsoluteForm(target);
       if (absolute === undefined) return refused(Causes.badRequest, "invalid request target");
-      // RFC 9112 §3.2.2: the target's authority counts, whatever Host says.
-      if (host === undefined) headers.append(HOST, "host", absolute.authority);
+      // RFC 9112 §3.2.2: the target's authority counts, whatever Host says; the next hop must not see another one.
+      headers.set(HOST, absolute.authority);
       host = absolute.authority;
       path = absolute.path;
       scheme = absolute.scheme;
@@ -107,7 +107,7 @@ function connectionTokens(headers: HeaderList): string[] {
   const tokens: string[] = [];
   for (let index = 0; index < headers.ids.length; index += 1) {
     if (headers.ids[index] !== CONNECTION) continue;
-    for (const token of headers.entries[2 * index + 1]!.split(",")) {
+    for (const token of headers.valueAt(index).split(",")) {
       const trimmed = token.trim().toLowerCase();
       if (trimmed !== "") tokens.push(trimmed);
     }
@@ -132,8 +132,8 @@ function parseAbsoluteForm(target: string): { scheme: string; authority: string;
   return { scheme: match[1]!.toLowerCase(), authority: match[2]!, path };
 }
 
-// reg-name, IPv4 or bracketed IPv6 with an optional port; no user info (RFC 9110 §4.2.4).
-const HOST_TEXT = /^(?:\[[0-9a-fA-F:.%]+\]|[A-Za-z0-9\-._~!$&'()*+,;=%]*)(?::[0-9]{0,5})?$/;
+// reg-name, IPv4 or bracketed IPv6 with an optional port; not empty, no user info (RFC 9110 §4.2.1, §4.2.4).
+const HOST_TEXT = /^(?:\[[0-9a-fA-F:.%]+\]|[A-Za-z0-9\-._~!$&'()*+,;=%]+)(?::[0-9]{0,5})?$/;
 
 /** Whether text may stand in Host; plain names are told by a short scan. */
 export function isHost(text: string): boolean {

@@ -3,26 +3,23 @@
 import { HeaderId, REMOVED } from "../header-id.ts";
 import type { HeaderList } from "../header-list.ts";
 
-const SKIPPED = new Uint8Array(64);
-for (const name of ["connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade", "te"] as const) SKIPPED[HeaderId[name]] = 1;
+const CONNECTION_ONLY = ["connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade"] as const;
 const TE = HeaderId["te"];
-const CONTENT_LENGTH = HeaderId["content-length"];
+
+// By id: 1 for what is left out.
+const SKIPPED = new Uint8Array(64);
+for (const name of CONNECTION_ONLY) SKIPPED[HeaderId[name]] = 1;
+const SKIPPED_WITH_LENGTH = SKIPPED.slice();
+SKIPPED_WITH_LENGTH[HeaderId["content-length"]] = 1;
 
 /** What a head's Content-Length is to become: as it stands, or left out because the body is chunked or has none. */
 export type ContentLength = "keep" | "drop";
 
 /** `Name: value\r\n` for every header that may pass on. */
 export function fieldLines(headers: HeaderList, contentLength: ContentLength): string {
-  const { entries, ids } = headers;
-  let text = "";
-  for (let index = 0; index < ids.length; index += 1) {
-    const id = ids[index]!;
-    if (id === REMOVED) continue;
-    if (SKIPPED[id] === 1 && !(id === TE && entries[2 * index + 1]!.toLowerCase() === "trailers")) continue;
-    if (id === CONTENT_LENGTH && contentLength === "drop") continue;
-    text += entries[2 * index]! + ": " + entries[2 * index + 1]! + "\r\n";
-  }
-  return text;
+  // RFC 9110 §10.1.4: only `trailers` means the same to the next hop.
+  if (headers.has(TE) && headers.joined(TE)!.toLowerCase() !== "trailers") headers.remove(TE);
+  return headers.toLines(contentLength === "keep" ? SKIPPED : SKIPPED_WITH_LENGTH);
 }
 
 // Fields that would change framing, routing or trust after the fact (RFC 9110 §6.5.1).
@@ -43,12 +40,10 @@ export function sanitizeTrailers(trailers: HeaderList): HeaderList {
 /** The last chunk with its trailer section. */
 export function lastChunk(trailers: HeaderList | undefined): string {
   if (trailers === undefined) return "0\r\n\r\n";
-  let text = "0\r\n";
-  for (let index = 0; index < trailers.ids.length; index += 1) {
-    if (trailers.ids[index] !== REMOVED) text += trailers.entries[2 * index]! + ": " + trailers.entries[2 * index + 1]! + "\r\n";
-  }
-  return text + "\r\n";
+  return `0\r\n${trailers.toLines(NOTHING_SKIPPED)}\r\n`;
 }
+
+const NOTHING_SKIPPED = new Uint8Array(64);
 
 // prettier-ignore
 const REASONS: Readonly<Record<number, string>> = {

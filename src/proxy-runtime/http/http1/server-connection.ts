@@ -3,13 +3,13 @@ import { Causes, type Cause } from "../../failure/causes.ts";
 import type { Connection, ConnectionReceiver } from "../../transport/connection.ts";
 import { TimerEntry, type Timers } from "../../transport/timers.ts";
 import { Carry } from "../carry.ts";
-import { HeaderList } from "../header-list.ts";
+import type { HeaderList } from "../header-list.ts";
 import type { DownstreamStream, RequestHead } from "../stream.ts";
 import { BodyReader, type BodySink } from "./body-reader.ts";
 import { HeadParser, INCOMPLETE, REFUSED, framingOf, isFramingError, type Framing, type HeadLimits } from "./head-parser.ts";
 import { readRequestHead, type Http1Options, type RequestFacts } from "./request-head.ts";
 import { sanitizeTrailers } from "./serialize.ts";
-import { Http1ServerStream } from "./server-stream.ts";
+import { Http1ServerStream, type ServerStreamOwner } from "./server-stream.ts";
 
 export interface Http1ServerOptions extends Http1Options {
   readonly limits: HeadLimits;
@@ -28,7 +28,7 @@ export interface ServerConnectionOwner {
   onConnectionClosed(error: NodeJS.ErrnoException | undefined): void;
 }
 
-export class Http1ServerConnection implements ConnectionReceiver, BodySink {
+export class Http1ServerConnection implements ConnectionReceiver, BodySink, ServerStreamOwner {
   readonly connection: Connection;
   readonly #options: Http1ServerOptions;
   readonly #owner: ServerConnectionOwner;
@@ -40,6 +40,7 @@ export class Http1ServerConnection implements ConnectionReceiver, BodySink {
   #stream: Http1ServerStream | undefined = undefined;
   #requestPaused = false;
   #lingering = false;
+  #unsentBytes = 0;
   #parsing = false;
   #draining = false;
 
@@ -50,7 +51,7 @@ export class Http1ServerConnection implements ConnectionReceiver, BodySink {
     this.#timers = timers;
     this.#parser = new HeadParser(options.limits);
     this.#body = new BodyReader(this.#parser);
-    this.#lingerTimer = new TimerEntry({ onTimer: () => connection.destroy() }, 0);
+    this.#lingerTimer = new TimerEntry({ onTimer: () => this.#onLingerTimeout() }, 0);
   }
 
   /** No further request is read; an idle connection closes at once, a busy one says `connection: close`. */
@@ -61,6 +62,11 @@ export class Http1ServerConnection implements ConnectionReceiver, BodySink {
 
   get isDraining(): boolean {
     return this.#draining;
+  }
+
+  /** False while a part of the request's body has not been read. */
+  get isRequestWhole(): boolean {
+    return this.#body.isDone;
   }
 
   get isIdle(): boolean {
@@ -120,7 +126,7 @@ export class Http1ServerConnection implements ConnectionReceiver, BodySink {
     const next = parser.parseRequest(bytes, at, end);
     if (next === INCOMPLETE) return at;
     if (next === REFUSED) return this.#refuse(parser.error, parser.errorDetail, end);
-    const framing = framingOf(parser.entries, parser.ids, parser.minor, false, this.#options.allowChunkedLength);
+    const framing = framingOf(parser.headers, parser.minor, false, this.#options.allowChunkedLength);
     if (isFramingError(framing)) return this.#refuse(framing.cause, framing.detail, end);
     const facts = readRequestHead(parser, framing, this.#options);
     if ("cause" in facts) return this.#refuse(facts.cause, facts.detail, end);
@@ -144,12 +150,9 @@ export class Http1ServerConnection implements ConnectionReceiver, BodySink {
     const stream = this.#stream!;
     this.#body.stop();
     stream.closeAfterResponse();
-    if (stream.responseStarted) {
-      this.connection.destroy();
-    } else {
-      stream.receiver?.onDownstreamReset(Causes.badRequest, this.#body.errorDetail);
-      this.#owner.onBadRequest(stream, Causes.badRequest, this.#body.errorDetail);
-    }
+    // Once a response has begun, closing the connection tells everybody; before that the receiver answers.
+    if (stream.responseStarted) this.connection.destroy();
+    else stream.receiver?.onDownstreamReset(Causes.badRequest, this.#body.errorDetail);
     return end;
   }
 
@@ -166,11 +169,10 @@ export class Http1ServerConnection implements ConnectionReceiver, BodySink {
     return !this.#requestPaused && this.#stream !== undefined;
   }
 
-  onBodyTrailers(entries: string[], ids: number[]): void {
-    this.#stream?.receiver?.onRequestTrailers(sanitizeTrailers(new HeaderList(entries, ids)));
+  onBodyTrailers(trailers: HeaderList): void {
+    this.#stream?.receiver?.onRequestTrailers(sanitizeTrailers(trailers));
   }
 
-  /** Called by the stream when the response's last byte was handed over. */
   responseDone(stream: Http1ServerStream, keepAlive: boolean): void {
     if (this.#stream !== stream) return;
     const whole = this.#body.isDone;
@@ -185,7 +187,6 @@ export class Http1ServerConnection implements ConnectionReceiver, BodySink {
     this.#adjustReading();
   }
 
-  /** Called by the stream when the response cannot be finished: the client must not take it for whole. */
   abort(stream: Http1ServerStream): void {
     if (this.#stream !== stream) return;
     this.#stream = undefined;
@@ -222,6 +223,17 @@ export class Http1ServerConnection implements ConnectionReceiver, BodySink {
     this.connection.end();
     this.connection.resume();
     if (this.connection.isEnded) return;
+    this.#timers.arm(this.#lingerTimer, this.#options.delayedCloseTimeoutMs);
+  }
+
+  // Time counts from the last byte that went out, or a slow reader would lose the end of its response.
+  #onLingerTimeout(): void {
+    const { unsentBytes } = this.connection;
+    if (unsentBytes === 0 || unsentBytes === this.#unsentBytes) {
+      this.connection.destroy();
+      return;
+    }
+    this.#unsentBytes = unsentBytes;
     this.#timers.arm(this.#lingerTimer, this.#options.delayedCloseTimeoutMs);
   }
 

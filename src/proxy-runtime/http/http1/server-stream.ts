@@ -1,22 +1,39 @@
 // One request of an HTTP/1 server connection and the writing of its response.
 import type { Cause } from "../../failure/causes.ts";
+import { HeaderId } from "../header-id.ts";
+import type { Connection } from "../../transport/connection.ts";
 import type { HeaderList } from "../header-list.ts";
 import type { DownstreamStream, RequestReceiver, ResponseHead } from "../stream.ts";
 import { fieldLines, isBodiless, lastChunk, statusLine } from "./serialize.ts";
-import type { Http1ServerConnection } from "./server-connection.ts";
+
+const CONTENT_LENGTH = HeaderId["content-length"];
+
+/** The connection, as its stream sees it. */
+export interface ServerStreamOwner {
+  readonly connection: Connection;
+  readonly isDraining: boolean;
+  /** The request's last byte has been read. */
+  readonly isRequestWhole: boolean;
+  /** The response's last byte was handed over. */
+  responseDone(stream: Http1ServerStream, keepAlive: boolean): void;
+  /** The response can't be finished: the client must not take it for whole. */
+  abort(stream: Http1ServerStream): void;
+  pauseRequest(): void;
+  resumeRequest(): void;
+}
 
 export class Http1ServerStream implements DownstreamStream {
   receiver: RequestReceiver | undefined = undefined;
   responseStarted = false;
   responseEnded = false;
-  readonly #server: Http1ServerConnection;
+  readonly #server: ServerStreamOwner;
   readonly #method: string;
   readonly #http10: boolean;
   #keepAlive: boolean;
   #chunked = false;
   #bodiless = false;
 
-  constructor(server: Http1ServerConnection, method: string, http10: boolean, keepAlive: boolean) {
+  constructor(server: ServerStreamOwner, method: string, http10: boolean, keepAlive: boolean) {
     this.#server = server;
     this.#method = method;
     this.#http10 = http10;
@@ -36,13 +53,16 @@ export class Http1ServerStream implements DownstreamStream {
 
   sendHeaders(head: ResponseHead, end: boolean): void {
     this.responseStarted = true;
-    if (this.#server.isDraining) this.#keepAlive = false;
+    // A reply of our own that does not wait for the rest of the request is the last on its connection.
+    if (this.#server.isDraining || (head.headBytes === 0 && !this.#server.isRequestWhole)) this.#keepAlive = false;
     this.#bodiless = isBodiless(this.#method, head.status);
     let text = statusLine(head.status, head.reason);
     if (this.#bodiless) {
       text += fieldLines(head.headers, head.status === 204 ? "drop" : "keep");
     } else if (head.contentLength >= 0) {
       text += fieldLines(head.headers, "keep");
+      // Route configuration may have removed it; the body is delimited by it all the same.
+      if (!head.headers.has(CONTENT_LENGTH)) text += `content-length: ${head.contentLength}\r\n`;
     } else {
       text += fieldLines(head.headers, "drop");
       if (end) text += "content-length: 0\r\n";

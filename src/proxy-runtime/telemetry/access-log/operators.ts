@@ -3,7 +3,7 @@
 import { hostname } from "node:os";
 import { compileTimeFormat, isoTime } from "../../config/time-format.ts";
 import type { StreamInfo } from "../stream-info.ts";
-import { headerValue, requestValue, responseValue, trailerValue } from "./header-values.ts";
+import { requestValue, responseValue, trailerValue } from "./header-values.ts";
 import { grpcStatusText, longResponseFlag } from "./status-names.ts";
 
 /** A number stays one in JSON formats; undefined is `-` in text and null in JSON. */
@@ -71,14 +71,14 @@ function timeOperator(moment: (info: StreamInfo) => number): Operator {
 const pathOperator: Operator = (argument) => {
   const [query, which] = argument.split(":");
   return (info) => {
-    const original = headerValue(info.requestHeaders, "x-envoy-original-path");
+    const original = info.requestHeaders?.getByName("x-envoy-original-path");
     const path = which === "PATH" ? info.path : which === "ORIG" ? original : (original ?? info.path);
     return query === "NQ" ? withoutQuery(path) : text(path ?? "");
   };
 };
 
 function queryOf(info: StreamInfo): string {
-  const path = headerValue(info.requestHeaders, "x-envoy-original-path") ?? info.path;
+  const path = info.requestHeaders?.getByName("x-envoy-original-path") ?? info.path;
   const at = path.indexOf("?");
   return at < 0 ? "" : path.slice(at + 1);
 }

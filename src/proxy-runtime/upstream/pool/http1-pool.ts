@@ -31,7 +31,6 @@ export class Http1Pool implements Pool, ClientConnectionOwner {
   readonly #host: UpstreamHost;
   readonly #context: PoolContext;
   readonly #idle: Http1ClientConnection[] = [];
-  readonly #idleTimers = new Map<Http1ClientConnection, TimerEntry>();
   readonly #all = new Set<Http1ClientConnection>();
   #waiters: PoolWaiter[] = [];
   #dialing = 0;
@@ -90,8 +89,7 @@ export class Http1Pool implements Pool, ClientConnectionOwner {
   }
 
   #hand(client: Http1ClientConnection, waiter: PoolWaiter): void {
-    const timer = this.#idleTimers.get(client);
-    if (timer !== undefined) this.#context.timers.disarm(timer);
+    if (client.idleTimer !== undefined) this.#context.timers.disarm(client.idleTimer);
     const reused = client.requests > 0;
     waiter.onPoolReady(client.newStream(waiter), reused);
   }
@@ -168,12 +166,8 @@ export class Http1Pool implements Pool, ClientConnectionOwner {
     this.#idle.push(client);
     const { idleTimeoutMs } = this.#context.config();
     if (idleTimeoutMs === 0) return;
-    let timer = this.#idleTimers.get(client);
-    if (timer === undefined) {
-      timer = new TimerEntry({ onTimer: () => this.#onIdleTimeout(client) }, 0);
-      this.#idleTimers.set(client, timer);
-    }
-    this.#context.timers.arm(timer, idleTimeoutMs);
+    client.idleTimer ??= new TimerEntry({ onTimer: () => this.#onIdleTimeout(client) }, 0);
+    this.#context.timers.arm(client.idleTimer, idleTimeoutMs);
   }
 
   #onIdleTimeout(client: Http1ClientConnection): void {
@@ -195,11 +189,7 @@ export class Http1Pool implements Pool, ClientConnectionOwner {
     if (!this.#all.delete(client)) return;
     const index = this.#idle.indexOf(client);
     if (index >= 0) this.#idle.splice(index, 1);
-    const timer = this.#idleTimers.get(client);
-    if (timer !== undefined) {
-      this.#context.timers.disarm(timer);
-      this.#idleTimers.delete(client);
-    }
+    if (client.idleTimer !== undefined) this.#context.timers.disarm(client.idleTimer);
     this.#forgetConnection();
     if (this.#waiters.length <= this.#dialing) return;
     if (this.#context.breaker.admitsConnection() || this.activeConnections === 0) this.#dial();

@@ -27,7 +27,7 @@ function connection(fields: Partial<ConnectionInfo> = {}): ConnectionInfo {
 }
 
 function stream(fields: Partial<StreamInfo> = {}, from: ConnectionInfo = connection()): StreamInfo {
-  const info = new StreamInfo(from, 1000, 0);
+  const info = new StreamInfo(from, 1000);
   return Object.assign(info, { endedAt: 1007, responseCode: 200, clusterName: "outbound|80||checkout.shop.svc.cluster.local", ...fields });
 }
 

@@ -1,3 +1,4 @@
+import { HeaderList } from "../../../../../src/proxy-runtime/http/header-list.ts";
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, renameSync, rmSync } from "node:fs";
@@ -14,7 +15,7 @@ import { eventually } from "../../../../support/eventually.ts";
 const CONNECTION = { id: 1, remoteAddress: "", localAddress: "", tlsVersion: "", peer: undefined, localUri: "", serverName: "" };
 
 function stream(path: string): StreamInfo {
-  return Object.assign(new StreamInfo(CONNECTION, 0, 0), { path });
+  return Object.assign(new StreamInfo(CONNECTION, 0), { path });
 }
 
 function scratch(t: { after(fn: () => void): void }): string {
@@ -93,7 +94,7 @@ test("standard output is written to whatever it is: a pipe that is read late los
     import { StatsStore } from "${module}stats-store.ts";
     const logs = new AccessLogs(new StatsStore());
     const log = logs.logger({ path: "/dev/stdout", format: { kind: "text", text: "%REQ(:PATH)%\\n" } });
-    for (let n = 0; n < 50000; n++) log({ path: "/" + n, requestHeaders: [] });
+    for (let n = 0; n < 50000; n++) log({ path: "/" + n, requestHeaders: HeaderList.of([]) });
     await logs.close();
     process.exit(0);`;
   const child = spawn(process.execPath, ["--input-type=module-typescript", "-e", program], { stdio: ["ignore", "pipe", "inherit"] });

@@ -1,3 +1,4 @@
+import { HeaderList } from "../../../../../src/proxy-runtime/http/header-list.ts";
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Causes } from "../../../../../src/proxy-runtime/failure/causes.ts";
@@ -24,13 +25,13 @@ function finished(fields: Partial<StreamInfo> = {}): StreamInfo {
     localUri: "spiffe://cluster.local/ns/shop/sa/checkout",
     serverName: "sni.example",
   };
-  return Object.assign(new StreamInfo(connection, 1000, Date.UTC(2016, 3, 15, 20, 17, 0, 310)), {
+  return Object.assign(startedAt(new StreamInfo(connection, 1000), Date.UTC(2016, 3, 15, 20, 17, 0, 310)), {
     protocol: "HTTP/1.1",
     method: "POST",
     path: "/api/v1/locations?x=1&y=%20z",
     authority: "locations.example",
-    requestHeaders: ["User-Agent", "curl/8", "X-Request-Id", "cc21d9b0"],
-    responseHeaders: ["X-Envoy-Upstream-Service-Time", "226"],
+    requestHeaders: HeaderList.of(["User-Agent", "curl/8", "X-Request-Id", "cc21d9b0"]),
+    responseHeaders: HeaderList.of(["X-Envoy-Upstream-Service-Time", "226"]),
     requestEndedAt: 1010,
     upstreamRequestSentAt: 1011,
     upstreamResponseStartedAt: 1200,
@@ -60,7 +61,7 @@ test("prints Istio's default format for a failure", () => {
     responseCode: 503,
     cause: Causes.connectFailure,
     viaUpstream: false,
-    responseHeaders: [],
+    responseHeaders: HeaderList.of([]),
     upstreamTransportFailure: "refused",
   });
   assert.equal(
@@ -100,7 +101,7 @@ test("a JSON format keeps structure and types, and escapes what clients send", (
     mixed: "%RESPONSE_CODE% %REQ(X-NOPE)%",
     nested: { list: ["%DURATION%", 7, true, null] },
     agent: "%REQ(USER-AGENT)%",
-  })(finished({ requestHeaders: ["User-Agent", 'a"\\\u0007\n'] }));
+  })(finished({ requestHeaders: HeaderList.of(["User-Agent", 'a"\\\u0007\n']) }));
   assert.ok(line.endsWith("}\n") && line.indexOf("\n") === line.length - 1);
   assert.deepEqual(JSON.parse(line), {
     method: "POST",
@@ -134,3 +135,8 @@ test("a format that can't be rendered is a problem that names the operator", () 
   assert.match(error("%GRPC_STATUS(X)%"), /%GRPC_STATUS% takes one of CAMEL_STRING, SNAKE_STRING, NUMBER/);
   assert.throws(() => compileText("%NOPE%"), /access log format: .*%NOPE%/);
 });
+
+/** A stream whose wall clock is known. */
+function startedAt(info: StreamInfo, wallMs: number): StreamInfo {
+  return Object.defineProperty(info, "startedWallMs", { value: wallMs });
+}

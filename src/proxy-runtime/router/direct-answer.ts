@@ -1,4 +1,4 @@
-// The answer of a route that redirects (Envoy's RedirectAction).
+// Answers that a route gives by itself: redirects and direct responses (Envoy's RedirectAction, DirectResponseAction).
 import type { PathMatch, RouteAction } from "../config/route-config.ts";
 import { HeaderId, UNKNOWN } from "../http/header-id.ts";
 import { HeaderList } from "../http/header-list.ts";
@@ -28,4 +28,13 @@ function authority(action: Redirect, request: RequestHead, scheme: string): stri
   const port = colon < 0 ? "" : request.authority.slice(colon + 1);
   const isDefault = port === "" || (scheme === "https" ? port === "80" || port === "443" : port === "80" || port === "443");
   return action.host === undefined && !isDefault ? `${host}:${port}` : host;
+}
+
+/** The head of a direct response; the body follows. */
+export function directHead(status: number, body: string): ResponseHead {
+  const headers = new HeaderList();
+  if (body !== "") headers.append(HeaderId["content-type"], "content-type", "text/plain");
+  const length = Buffer.byteLength(body);
+  headers.append(HeaderId["content-length"], "content-length", String(length));
+  return { status, reason: "", headers, contentLength: length, headBytes: 0 };
 }
