@@ -18,8 +18,13 @@ export interface ProgressOptions {
   readonly quiet?: boolean;
 }
 
+/** A terminal that text can be redrawn on. One without a width (`script`, some CI) makes ora count lines without end. */
+export function isLive(stream: Stream): boolean {
+  return stream.isTTY === true && ((stream as Partial<NodeJS.WriteStream>).columns ?? 0) > 0;
+}
+
 export async function startProgress(stream: Stream, text: string, options: ProgressOptions = {}): Promise<Progress> {
-  if (stream.isTTY !== true) return plainProgress(stream, text, options.quiet === true);
+  if (!isLive(stream)) return plainProgress(stream, text, options.quiet === true);
   const { default: ora } = await import("ora");
   // Ctrl-C belongs to the command: ora would otherwise take the terminal's input.
   const spinner = ora({ text, stream, discardStdin: false, hideCursor: true }).start();

@@ -3,7 +3,7 @@ import { spawn } from "node:child_process";
 import { existsSync, openSync, readFileSync, statSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import type { CommandContext } from "../../cli/command.ts";
-import { startProgress } from "../../cli/progress.ts";
+import { isLive, startProgress } from "../../cli/progress.ts";
 import { UserError } from "../../common/user-error.ts";
 import { VERSION } from "../../common/version.ts";
 import { desiredState } from "../../local/cluster/desired-pods.ts";
@@ -111,7 +111,7 @@ async function waitUntilReady(context: CommandContext, options: UpOptions, isInt
         throw new UserError(`mesh ${options.name} ended while it was starting`, tailOfSupervisor(mesh));
       if (mesh.phase === "ready") return mesh;
       if (isHopeless(mesh) || performance.now() > deadline) throw explainFailure(mesh, options.timeout);
-      if (context.stderr.isTTY === true) progress.update(describeProgress(mesh));
+      if (isLive(context.stderr)) progress.update(describeProgress(mesh));
       await new Promise((resolve) => setTimeout(resolve, POLL_MS));
     }
   } finally {
