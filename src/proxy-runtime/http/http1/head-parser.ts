@@ -34,6 +34,9 @@ export const INCOMPLETE = -1;
 /** What parse answers when the head is refused; `error` and `errorDetail` say why. */
 export const REFUSED = -2;
 
+// Below this, parsing again is cheaper than asking whether to.
+const SMALL_HEAD_BYTES = 1024;
+
 const HTTP_1 = [72, 84, 84, 80, 47, 49, 46]; // "HTTP/1."
 
 /** Parses heads of requests, of responses and trailer sections. One per connection, reused; results are valid until the next call. */
@@ -55,6 +58,9 @@ export class HeadParser {
   // Per field: start and end of name, start and end of value, id.
   readonly #offsets: Int32Array;
   #fields = 0;
+  // Of a head that is not whole: how much of it was parsed, and how much was searched for the end of a line since.
+  #parsedBytes = 0;
+  #searchedBytes = 0;
 
   constructor(limits: HeadLimits) {
     this.#maxBytes = limits.maxBytes;
@@ -64,6 +70,7 @@ export class HeadParser {
 
   /** Parses a request head at bytes[start, end). Returns the offset behind it, INCOMPLETE or REFUSED. */
   parseRequest(bytes: Buffer, start: number, end: number): number {
+    if (this.#parsedBytes !== 0 && this.#canWait(bytes, start, end)) return INCOMPLETE;
     let at = start;
     while (at < end && TOKEN_LOWER[bytes[at]!] !== 0) at += 1;
     if (at === end) return this.#unfinished(start, end);
@@ -98,6 +105,7 @@ export class HeadParser {
 
   /** Parses a response head at bytes[start, end). Returns as parseRequest. */
   parseResponse(bytes: Buffer, start: number, end: number): number {
+    if (this.#parsedBytes !== 0 && this.#canWait(bytes, start, end)) return INCOMPLETE;
     if (end - start < 13) {
       for (let index = 0; index < end - start && index < 7; index += 1) {
         if (bytes[start + index] !== HTTP_1[index]) return this.#refuse(Causes.upstreamProtocolError, "invalid status line");
@@ -136,6 +144,7 @@ export class HeadParser {
 
   /** Parses a trailer section (field lines and the empty line). Returns as parseRequest. */
   parseTrailers(bytes: Buffer, start: number, end: number): number {
+    if (this.#parsedBytes !== 0 && this.#canWait(bytes, start, end)) return INCOMPLETE;
     const next = this.#fieldLines(bytes, start, start, end);
     if (next < 0) return next;
     this.#slice(bytes.latin1Slice(start, next), start);
@@ -189,7 +198,19 @@ export class HeadParser {
     return at;
   }
 
+  // A head is parsed from its beginning each time. One that comes in tiny pieces would cost the square of its length, so
+  // it is parsed again only when a line has ended (there are at most maxHeaders) or it has doubled.
+  #canWait(bytes: Buffer, start: number, end: number): boolean {
+    const length = end - start;
+    const parsed = this.#parsedBytes;
+    if (parsed < SMALL_HEAD_BYTES || length >= 2 * parsed || length > this.#maxBytes) return false;
+    if (bytes.subarray(start + this.#searchedBytes, end).includes(LF)) return false;
+    this.#searchedBytes = length;
+    return true;
+  }
+
   #slice(text: string, start: number): void {
+    this.#parsedBytes = 0;
     const scratch = this.#offsets;
     const offsets: number[] = [];
     const ids: number[] = [];
@@ -204,6 +225,7 @@ export class HeadParser {
 
   #unfinished(start: number, end: number): number {
     if (end - start > this.#maxBytes) return this.#refuse(Causes.headersTooLarge, `head larger than ${this.#maxBytes} bytes`);
+    this.#parsedBytes = this.#searchedBytes = end - start;
     return INCOMPLETE;
   }
 
@@ -212,6 +234,7 @@ export class HeadParser {
   }
 
   #refuse(cause: Cause, detail: string): number {
+    this.#parsedBytes = 0;
     this.error = cause;
     this.errorDetail = detail;
     return REFUSED;

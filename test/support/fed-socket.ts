@@ -1,0 +1,55 @@
+// A socket without a network: a test feeds the connection by hand and sees what was written.
+import { Duplex } from "node:stream";
+import type { Socket } from "node:net";
+import { BlockPool } from "../../src/proxy-runtime/transport/block-pool.ts";
+import { Connection, type IoContext } from "../../src/proxy-runtime/transport/connection.ts";
+import { FlushQueue } from "../../src/proxy-runtime/transport/flush-queue.ts";
+import { SharedReadBuffer } from "../../src/proxy-runtime/transport/shared-read-buffer.ts";
+
+class SilentSocket extends Duplex {
+  written = "";
+
+  override _read(): void {}
+
+  override _write(chunk: Buffer, _encoding: string, done: () => void): void {
+    this.written += chunk.latin1Slice(0, chunk.length);
+    done();
+  }
+
+  resetAndDestroy(): void {
+    this.destroy();
+  }
+}
+
+export const TEST_IO: IoContext = { reads: new SharedReadBuffer(), queue: new FlushQueue(), blocks: new BlockPool() };
+// One read buffer for all, reused at once: what a codec keeps without copying is garbled.
+const SHARED = Buffer.alloc(65536);
+
+export class FedSocket {
+  readonly connection: Connection;
+  readonly #socket = new SilentSocket({ allowHalfOpen: true });
+
+  constructor() {
+    this.connection = new Connection(this.#socket as unknown as Socket, TEST_IO);
+  }
+
+  /** Everything written so far. */
+  get written(): string {
+    return this.#socket.written;
+  }
+
+  get isDestroyed(): boolean {
+    return this.#socket.destroyed;
+  }
+
+  /** Delivers bytes as a read would, in pieces of at most the read buffer's size. Call after connection.start. */
+  feed(bytes: Uint8Array | string): void {
+    const all = typeof bytes === "string" ? Buffer.from(bytes, "latin1") : bytes;
+    for (let at = 0; at < all.length; at += SHARED.length) {
+      const piece = all.subarray(at, at + SHARED.length);
+      SHARED.set(piece);
+      this.connection.onBytes(SHARED, piece.length);
+      SHARED.fill(0x58, 0, piece.length);
+    }
+  }
+}
