@@ -79,6 +79,11 @@ export const Causes = {
   ),
 
   // The upstream was reached and then failed.
+  // TLS 1.3: the client's handshake is over before the server has looked at its certificate.
+  ownCertificateExpired: cause(
+    "ownCertificateExpired", 503, UNAVAILABLE, "UC", "upstream_reset_before_response_started{connection_termination|TLS_error:_own_certificate_expired}",
+    "client-sidecar", `${CONNECT}connection termination, transport failure reason: TLS_error: own certificate expired`,
+  ),
   upstreamClosed: cause(
     "upstreamClosed", 503, UNAVAILABLE, "UC", "upstream_reset_before_response_started{connection_termination}", "server",
     `${CONNECT}connection termination`,

@@ -91,6 +91,7 @@ export class TcpRelay implements TimerOwner {
   #upstream: Side | undefined = undefined;
   #meter: TcpMeter | undefined = undefined;
   #cancelDial: (() => void) | undefined = undefined;
+  #ownExpiryMs: number | undefined = undefined;
   #over = false;
   #closedSides = 0;
 
@@ -155,7 +156,10 @@ export class TcpRelay implements TimerOwner {
           this.#countClosed();
           this.#info.upstreamTransportFailure = outcome.detail;
           this.#fail(outcome.cause, outcome.detail);
-        } else this.#join(outcome.connection, outcome.peerUri);
+        } else {
+          this.#ownExpiryMs = outcome.ownExpiryMs;
+          this.#join(outcome.connection, outcome.peerUri);
+        }
       },
     );
   }
@@ -198,8 +202,13 @@ export class TcpRelay implements TimerOwner {
       if (side.isDownstream) this.#info.fail(Causes.downstreamDisconnect, error.code ?? error.message);
       else this.#info.fail(Causes.upstreamClosedMidway, error.code ?? error.message);
     }
+    const ownExpiryMs = side.isDownstream || this.#info.bytesSent > 0 || this.#over ? undefined : this.#ownExpiryMs;
+    if (ownExpiryMs !== undefined) {
+      this.#info.fail(Causes.ownCertificateExpired, `own certificate expired at ${new Date(ownExpiryMs).toISOString()}`);
+      other.connection.destroy(true);
+    }
     // An orderly end of both halves lets the rest drain; anything else ends both sides at once.
-    if (!(side.ended && error === undefined)) other.connection.destroy(error !== undefined);
+    else if (!(side.ended && error === undefined)) other.connection.destroy(error !== undefined);
     else other.connection.end();
     if (!side.isDownstream) this.#countClosed();
     if (this.#closedSides === 2) this.#finish();

@@ -21,7 +21,13 @@ export interface DialTarget {
 }
 
 export type DialOutcome =
-  | { readonly connection: Connection; readonly alpn: string; readonly peerUri: string }
+  | {
+      readonly connection: Connection;
+      readonly alpn: string;
+      readonly peerUri: string;
+      /** Our own certificate had expired then, ms since 1970: the peer will close as soon as it has seen it. */
+      readonly ownExpiryMs: number | undefined;
+    }
   | { readonly cause: Cause; readonly detail: string };
 
 const SAN_MISMATCH = "ERR_MESH_SAN_MISMATCH";
@@ -64,7 +70,9 @@ export function dial(target: DialTarget, io: IoContext, secrets: Secrets, timers
   socket.once(target.tls === undefined ? "connect" : "secureConnect", () => {
     const tlsSocket = target.tls === undefined ? undefined : (socket as TLSSocket);
     const names = tlsSocket === undefined || target.tls!.validationSecret === undefined ? undefined : parseSubjectAltNames(tlsSocket.getPeerX509Certificate()?.subjectAltName);
-    finish({ connection: connection!, alpn: typeof tlsSocket?.alpnProtocol === "string" ? tlsSocket.alpnProtocol : "", peerUri: names?.uris[0] ?? "" });
+    const expiryMs = target.tls === undefined ? Infinity : secrets.expiryMsOf(target.tls);
+    const ownExpiryMs = expiryMs < Date.now() ? expiryMs : undefined;
+    finish({ ownExpiryMs, connection: connection!, alpn: typeof tlsSocket?.alpnProtocol === "string" ? tlsSocket.alpnProtocol : "", peerUri: names?.uris[0] ?? "" });
   });
   socket.once("error", (error: NodeJS.ErrnoException) => finish(failureOf(error, address)));
   socket.once("close", () => finish({ cause: Causes.connectFailure, detail: `${address} closed the connection during the handshake` }));

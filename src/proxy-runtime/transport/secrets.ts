@@ -1,7 +1,7 @@
 // The current secrets and the TLS contexts made of them. A replaced secret reaches every handshake that starts after
 // it; connections that exist keep what they have.
 import { createSecureContext, type SecureContext, type SecureContextOptions } from "node:tls";
-import { constants } from "node:crypto";
+import { constants, X509Certificate } from "node:crypto";
 import type { SanMatch, SecretConfig, TlsContextConfig } from "../config/tls-config.ts";
 
 /** Why a context can't be made: a secret that is named but not there yet. */
@@ -12,6 +12,7 @@ export interface MissingSecret {
 export class Secrets {
   #secrets: ReadonlyMap<string, SecretConfig> = new Map();
   #contexts = new Map<string, SecureContext>();
+  readonly #expiriesMs = new Map<string, number>();
   #generation = 0;
 
   /** Takes the secrets of a new snapshot. Contexts are made anew only where something changed. */
@@ -19,6 +20,7 @@ export class Secrets {
     if (sameSecrets(this.#secrets, secrets)) return;
     this.#secrets = secrets;
     this.#contexts = new Map();
+    this.#expiriesMs.clear();
     this.#generation += 1;
   }
 
@@ -35,6 +37,18 @@ export class Secrets {
   sanMatchesOf(config: TlsContextConfig): readonly SanMatch[] {
     const secret = config.validationSecret === undefined ? undefined : this.#secrets.get(config.validationSecret);
     return secret?.kind === "validation" ? secret.sanMatches : [];
+  }
+
+  /** End of our own certificate's life, ms since 1970; Infinity where the configuration shows none. */
+  expiryMsOf({ certificateSecret: name }: TlsContextConfig): number {
+    if (name === undefined) return Infinity;
+    let expiryMs = this.#expiriesMs.get(name);
+    if (expiryMs === undefined) {
+      const secret = this.#secrets.get(name);
+      expiryMs = secret?.kind === "certificate" ? new X509Certificate(secret.chainPem).validToDate.getTime() : Infinity;
+      this.#expiriesMs.set(name, expiryMs);
+    }
+    return expiryMs;
   }
 
   /**

@@ -32,6 +32,8 @@ export class Http1ClientConnection implements ConnectionReceiver, BodySink, Clie
   readonly peerUri: string;
   /** The pool's. */
   idleTimer: TimerEntry | undefined = undefined;
+  /** When our own certificate had expired, if it had when the connection was opened; ms since 1970. */
+  ownExpiryMs: number | undefined = undefined;
   /** Requests begun on this connection. */
   requests = 0;
   readonly #owner: ClientConnectionOwner;
@@ -274,8 +276,12 @@ export class Http1ClientConnection implements ConnectionReceiver, BodySink, Clie
     }
     if (exchange === undefined) return;
     exchange.closed = true;
-    const cause = this.#responseStarted ? Causes.upstreamClosedMidway : error?.code === "ECONNRESET" ? Causes.upstreamReset : Causes.upstreamClosed;
-    exchange.receiver.onUpstreamReset(cause, error?.code ?? "connection closed");
+    const detail = `${this.remoteAddress}: ${error?.code ?? "connection closed"}`;
+    if (this.#responseStarted) exchange.receiver.onUpstreamReset(Causes.upstreamClosedMidway, detail);
+    else if (this.ownExpiryMs !== undefined && this.requests === 1) {
+      const since = new Date(this.ownExpiryMs).toISOString();
+      exchange.receiver.onUpstreamReset(Causes.ownCertificateExpired, `own certificate expired at ${since}; ${detail}`);
+    } else exchange.receiver.onUpstreamReset(Causes.upstreamClosed, detail);
   }
 }
 

@@ -122,6 +122,7 @@ export class Http1Pool implements Pool, ClientConnectionOwner {
   #onDialed(outcome: Extract<DialOutcome, { connection: unknown }>): void {
     if (this.#host.tls !== undefined) this.#context.stats.sslHandshake.inc();
     const client = new Http1ClientConnection(outcome.connection, this.#host.address, outcome.peerUri, this);
+    client.ownExpiryMs = outcome.ownExpiryMs;
     this.#all.add(client);
     outcome.connection.start(client, true);
     this.#offer(client);
