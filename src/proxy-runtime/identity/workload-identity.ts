@@ -99,7 +99,11 @@ export class WorkloadIdentity {
     if (nowMs >= Math.max(this.#held?.renewAtMs ?? 0, this.#retryAtMs)) await this.#renew();
     this.#warnWhenShort();
     if (this.#isStopped) return;
-    const dueMs = Math.max(this.#held?.renewAtMs ?? 0, this.#retryAtMs) - this.#options.clock.now();
+    const afterMs = this.#options.clock.now();
+    const expiryMs = this.#held?.notAfterMs ?? 0;
+    // The expiry is told when it comes, not with the next try.
+    const nextMs = Math.max(this.#held?.renewAtMs ?? 0, this.#retryAtMs);
+    const dueMs = (expiryMs > afterMs ? Math.min(nextMs, expiryMs) : nextMs) - afterMs;
     this.#cancelTimer = this.#options.clock.after(Math.min(Math.max(dueMs, 0), MAX_WAIT_MS), () => void this.#check());
   }
 

@@ -1,11 +1,11 @@
 // What the connection manager does to a request before it is routed: the headers that say where it came from, its
 // request id, and a path that means one thing only. Envoy's rules; see its `http_connection_manager` headers page.
-import { randomUUID } from "node:crypto";
 import type { HttpConnectionManagerConfig } from "../config/listener-config.ts";
 import { HeaderId } from "../http/header-id.ts";
 import type { RequestHead } from "../http/stream.ts";
 import type { ConnectionInfo } from "../telemetry/stream-info.ts";
 import { normalizePath } from "./path-normalization.ts";
+import { newRequestId } from "./request-id.ts";
 
 // Set by proxies for proxies; from outside they would steer us.
 const INTERNAL_ONLY = [
@@ -28,7 +28,7 @@ export function editRequest(head: RequestHead, config: HttpConnectionManagerConf
     headers.set(HeaderId["x-forwarded-proto"], connection.tlsVersion === "" ? "http" : "https");
   }
   if (config.generateRequestId && (!headers.has(HeaderId["x-request-id"]) || (config.useRemoteAddress && !config.preserveExternalRequestId))) {
-    headers.set(HeaderId["x-request-id"], randomUUID());
+    headers.set(HeaderId["x-request-id"], newRequestId());
   }
   editClientCertificate(head, config, connection);
   if (config.normalizePath || config.mergeSlashes || config.escapedSlashes !== "keep") {

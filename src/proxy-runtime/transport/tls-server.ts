@@ -59,7 +59,10 @@ export class TlsServer {
       return;
     }
     this.#pending.set(socket, done);
-    socket.once("close", () => this.#finish(socket, { failure: "closed", detail: "connection closed during the TLS handshake" }));
+    // Later than 'tlsClientError' of the same close, which may know why.
+    socket.once("close", () =>
+      setImmediate(() => this.#finish(socket, { failure: "closed", detail: "connection closed during the TLS handshake" })),
+    );
     this.#server.emit("connection", socket);
   }
 
@@ -110,6 +113,9 @@ export class TlsServer {
       : code.startsWith("ERR_SSL") || code === "ECONNRESET" ? "handshake_failed"
       : "verify_failed";
     tlsSocket.destroy();
+    // Node destroys the socket of a client that it does not trust, sends no alert, and reports a reset (Node 26.10).
+    const untrusted = tlsSocket.authorizationError as unknown as string | null | undefined;
+    if (untrusted) return this.#finish(raw, { failure: "verify_failed", detail: untrusted });
     this.#finish(raw, { failure, detail: code === "" ? error.message : code });
   };
 

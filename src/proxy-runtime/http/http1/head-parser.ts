@@ -212,14 +212,20 @@ export class HeadParser {
   #slice(text: string, start: number): void {
     this.#parsedBytes = 0;
     const scratch = this.#offsets;
-    const offsets: number[] = [];
+    const fields = this.#fields;
+    const offsets = new Array<number>(4 * fields + 1);
     const ids: number[] = [];
-    for (let base = 0; base < this.#fields * 5; base += 5) {
-      offsets.push(scratch[base]! - start, scratch[base + 1]! - start, scratch[base + 2]! - start, scratch[base + 3]! - start);
-      ids.push(scratch[base + 4]!);
+    for (let field = 0; field < fields; field += 1) {
+      const from = 5 * field;
+      const to = 4 * field;
+      offsets[to] = scratch[from]! - start;
+      offsets[to + 1] = scratch[from + 1]! - start;
+      offsets[to + 2] = scratch[from + 2]! - start;
+      offsets[to + 3] = scratch[from + 3]! - start;
+      ids.push(scratch[from + 4]!);
     }
     // The last line ends where the empty line begins.
-    offsets.push(text.length - 2);
+    offsets[4 * fields] = text.length - 2;
     this.headers = new HeaderList(text, offsets, ids);
   }
 

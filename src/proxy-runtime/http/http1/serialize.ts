@@ -61,9 +61,14 @@ const REASONS: Readonly<Record<number, string>> = {
   511: "Network Authentication Required",
 };
 
+// Made once for each status that was met with its usual reason.
+const STATUS_LINES: (string | undefined)[] = [];
+
 /** `HTTP/1.1 200 OK\r\n`; an empty reason becomes the usual one. */
 export function statusLine(status: number, reason: string): string {
-  return `HTTP/1.1 ${status} ${reason === "" ? (REASONS[status] ?? "Unknown") : reason}\r\n`;
+  const usual = REASONS[status] ?? "Unknown";
+  if (reason !== "" && reason !== usual) return `HTTP/1.1 ${status} ${reason}\r\n`;
+  return (STATUS_LINES[status] ??= `HTTP/1.1 ${status} ${usual}\r\n`);
 }
 
 /** A response to which no body belongs (RFC 9112 §6.3), whatever its headers say. */

@@ -1,4 +1,3 @@
-import { HeaderList } from "../../../../../src/proxy-runtime/http/header-list.ts";
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, renameSync, rmSync } from "node:fs";
@@ -94,7 +93,7 @@ test("standard output is written to whatever it is: a pipe that is read late los
     import { StatsStore } from "${module}stats-store.ts";
     const logs = new AccessLogs(new StatsStore());
     const log = logs.logger({ path: "/dev/stdout", format: { kind: "text", text: "%REQ(:PATH)%\\n" } });
-    for (let n = 0; n < 50000; n++) log({ path: "/" + n, requestHeaders: HeaderList.of([]) });
+    for (let n = 0; n < 50000; n++) log({ path: "/" + n, requestHeaders: undefined });
     await logs.close();
     process.exit(0);`;
   const child = spawn(process.execPath, ["--input-type=module-typescript", "-e", program], { stdio: ["ignore", "pipe", "inherit"] });
