@@ -4,7 +4,7 @@ import { NO_LOCALITY, UpstreamHost } from "../../src/proxy-runtime/upstream/host
 
 let lastPort = 1000;
 
-export function makeHost({ weight = 1, health = "healthy" as HealthStatus, priority = 0 } = {}): UpstreamHost {
+export function makeHost({ weight = 1, health = "healthy", priority = 0 } = {}): UpstreamHost {
   lastPort += 1;
   const endpoint = { address: "127.0.0.1", port: lastPort, hostname: "", weight, health, transportSocketMatch: {}, workload: undefined };
   return new UpstreamHost(endpoint, NO_LOCALITY, priority, undefined);
