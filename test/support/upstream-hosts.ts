@@ -4,7 +4,13 @@ import { NO_LOCALITY, UpstreamHost } from "../../src/proxy-runtime/upstream/host
 
 let lastPort = 1000;
 
-export function makeHost({ weight = 1, health = "healthy", priority = 0 } = {}): UpstreamHost {
+interface HostOptions {
+  readonly weight?: number;
+  readonly health?: HealthStatus;
+  readonly priority?: number;
+}
+
+export function makeHost({ weight = 1, health = "healthy", priority = 0 }: HostOptions = {}): UpstreamHost {
   lastPort += 1;
   const endpoint = { address: "127.0.0.1", port: lastPort, hostname: "", weight, health, transportSocketMatch: {}, workload: undefined };
   return new UpstreamHost(endpoint, NO_LOCALITY, priority, undefined);

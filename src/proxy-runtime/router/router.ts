@@ -170,7 +170,10 @@ export class Router implements RequestReceiver, AttemptOwner, TimerOwner {
   }
 
   onAttemptInformational(head: ResponseHead): void {
-    if (!this.#responseStarted) this.#downstream.sendInformational(head);
+    if (this.#responseStarted) return;
+    // Whose fault a failure was is said with the final response only.
+    head.headers.remove(HeaderId["x-mesh-error"]);
+    this.#downstream.sendInformational(head);
   }
 
   onAttemptHeaders(attempt: UpstreamAttempt, head: ResponseHead, end: boolean): void {
