@@ -65,6 +65,7 @@ export function recordRequests(options: Partial<Http1ServerOptions> = {}): Recor
         log.push(`${cause.httpStatus} ${detail}`);
         sendLocalReply(stream, undefined, cause, detail);
       },
+      onHeadBegun: () => undefined,
       onStreamDone: () => undefined,
       onConnectionClosed: () => undefined,
     },

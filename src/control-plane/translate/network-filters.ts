@@ -44,7 +44,6 @@ export function httpManager(
         streamIdleTimeout: toDuration(0),
         // The application's own `server` header reaches its client as it is.
         serverHeaderTransformation: HttpConnectionManager_ServerHeaderTransformation.PASS_THROUGH,
-        upgradeConfigs: [{ upgradeType: "websocket" }],
         accessLog: accessLogs(settings),
         ...(side === "inbound"
           ? {

@@ -6,7 +6,6 @@ import {
   HttpConnectionManager_PathWithEscapedSlashesAction as EscapedSlashes,
   HttpConnectionManager_ServerHeaderTransformation as ServerHeader,
   HttpConnectionManager_SetCurrentClientCertDetailsSchema,
-  HttpConnectionManager_UpgradeConfigSchema,
   HttpConnectionManagerSchema,
 } from "../../xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts";
 import { decodeAccessLogs } from "./decode-access-log.ts";
@@ -35,17 +34,14 @@ const MANAGER = fieldRules(
     "stream_idle_timeout",
     "request_timeout",
     "request_headers_timeout",
-    "drain_timeout",
     "delayed_close_timeout",
     "access_log",
     "use_remote_address",
-    "xff_num_trusted_hops",
     "skip_xff_append",
     "generate_request_id",
     "preserve_external_request_id",
     "forward_client_cert_details",
     "set_current_client_cert_details",
-    "upgrade_configs",
     "normalize_path",
     "merge_slashes",
     "path_with_escaped_slashes_action",
@@ -55,12 +51,12 @@ const MANAGER = fieldRules(
   {
     http2_protocol_options: "windows and limits of HTTP/2, which no connection here speaks",
     http3_protocol_options: "limits of HTTP/3, which no connection here speaks",
+    drain_timeout: "the time between the two GOAWAYs of HTTP/2",
     append_local_overload: "the proxy has no overload manager that could refuse a request",
     add_proxy_protocol_connection_state: "for the PROXY protocol, which no listener here speaks",
   },
 );
 const CERT_DETAILS = fieldRules(HttpConnectionManager_SetCurrentClientCertDetailsSchema, ["subject", "uri", "dns"]);
-const UPGRADE = fieldRules(HttpConnectionManager_UpgradeConfigSchema, ["upgrade_type", "enabled"]);
 
 // By the numbers of the enums.
 const FORWARD: readonly ForwardClientCert[] = ["sanitize", "forward_only", "append_forward", "sanitize_set", "always_forward_only"];
@@ -68,7 +64,8 @@ const ESCAPED: Readonly<Record<EscapedSlashes, HttpConnectionManagerConfig["esca
   [EscapedSlashes.IMPLEMENTATION_SPECIFIC_DEFAULT]: "keep",
   [EscapedSlashes.KEEP_UNCHANGED]: "keep",
   [EscapedSlashes.REJECT_REQUEST]: "reject",
-  [EscapedSlashes.UNESCAPE_AND_REDIRECT]: "unescape_and_redirect",
+  // Refused before it is looked up.
+  [EscapedSlashes.UNESCAPE_AND_REDIRECT]: "reject",
   [EscapedSlashes.UNESCAPE_AND_FORWARD]: "unescape_and_forward",
 };
 const SERVER_HEADER: Readonly<Record<ServerHeader, HttpConnectionManagerConfig["serverHeader"]>> = {
@@ -102,10 +99,8 @@ export function decodeHttpConnectionManager(
     routes: decodeRoutes(decoding, manager, path),
     filters: [],
     http1: decodeHttp1(decoding, manager.httpProtocolOptions, join(path, "http_protocol_options")),
-    upgrades: decodeUpgrades(decoding, manager, path),
     useRemoteAddress: manager.useRemoteAddress ?? false,
     skipXffAppend: manager.skipXffAppend,
-    xffTrustedHops: manager.xffNumTrustedHops,
     generateRequestId: manager.generateRequestId ?? true,
     preserveExternalRequestId: manager.preserveExternalRequestId,
     normalizePath: manager.normalizePath ?? false,
@@ -123,14 +118,13 @@ export function decodeHttpConnectionManager(
   };
 }
 
-type Timeouts = "streamIdleTimeoutMs" | "requestTimeoutMs" | "requestHeadersTimeoutMs" | "drainTimeoutMs" | "delayedCloseTimeoutMs";
+type Timeouts = "streamIdleTimeoutMs" | "requestTimeoutMs" | "requestHeadersTimeoutMs" | "delayedCloseTimeoutMs";
 
 function decodeTimeouts(decoding: Decoding, manager: HttpConnectionManager, path: string): Pick<HttpConnectionManagerConfig, Timeouts> {
   return {
     streamIdleTimeoutMs: durationMs(decoding, manager.streamIdleTimeout, join(path, "stream_idle_timeout"), 300_000),
     requestTimeoutMs: durationMs(decoding, manager.requestTimeout, join(path, "request_timeout"), 0),
     requestHeadersTimeoutMs: durationMs(decoding, manager.requestHeadersTimeout, join(path, "request_headers_timeout"), 0),
-    drainTimeoutMs: durationMs(decoding, manager.drainTimeout, join(path, "drain_timeout"), 5000),
     delayedCloseTimeoutMs: durationMs(decoding, manager.delayedCloseTimeout, join(path, "delayed_close_timeout"), 1000),
   };
 }
@@ -151,17 +145,6 @@ function decodeRoutes(decoding: Decoding, manager: HttpConnectionManager, path: 
       if (specifier.case === undefined) decoding.problem(path, "needs rds or route_config");
       return { kind: "rds", name: "" };
   }
-}
-
-function decodeUpgrades(decoding: Decoding, manager: HttpConnectionManager, path: string): readonly string[] {
-  return manager.upgradeConfigs.flatMap((upgrade, index) => {
-    const inner = `${join(path, "upgrade_configs")}[${index}]`;
-    decoding.check(UPGRADE, upgrade, inner);
-    const token = upgrade.upgradeType.toLowerCase();
-    if (token === "") decoding.problem(join(inner, "upgrade_type"), "missing");
-    if (token === "connect" || token === "connect-udp") decoding.unsupported(join(inner, "upgrade_type"), upgrade.upgradeType);
-    return (upgrade.enabled ?? true) ? [token] : [];
-  });
 }
 
 function decodeCertDetails(

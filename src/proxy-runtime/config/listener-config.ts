@@ -41,16 +41,13 @@ export interface HttpConnectionManagerConfig {
   /** HTTP filters before the router, in order; the router itself is implied last. */
   readonly filters: readonly HttpFilterConfig[];
   readonly http1: Http1Config;
-  /** Upgrade tokens that are let through, lower case, such as `websocket`. */
-  readonly upgrades: readonly string[];
   readonly useRemoteAddress: boolean;
   readonly skipXffAppend: boolean;
-  readonly xffTrustedHops: number;
   readonly generateRequestId: boolean;
   readonly preserveExternalRequestId: boolean;
   readonly normalizePath: boolean;
   readonly mergeSlashes: boolean;
-  readonly escapedSlashes: "keep" | "reject" | "unescape_and_redirect" | "unescape_and_forward";
+  readonly escapedSlashes: "keep" | "reject" | "unescape_and_forward";
   /** Text of the `server` response header; default envoy. */
   readonly serverName: string;
   readonly serverHeader: "overwrite" | "append_if_absent" | "pass_through";
@@ -65,7 +62,6 @@ export interface HttpConnectionManagerConfig {
   readonly requestTimeoutMs: number;
   readonly requestHeadersTimeoutMs: number;
   readonly maxRequestsPerConnection: number;
-  readonly drainTimeoutMs: number;
   readonly delayedCloseTimeoutMs: number;
   readonly accessLogs: readonly AccessLogConfig[];
   /** Which side's istio_* metrics are written; undefined: none. */

@@ -46,6 +46,8 @@ export const Causes = {
   upgradeRefused: cause("upgradeRefused", 403, UNIMPLEMENTED, "-", "upgrade_failed", "client", ""),
   pathNormalizationFailed: cause("pathNormalizationFailed", 400, INVALID_ARGUMENT, "-", "path_normalization_failed", "client", ""),
   requestTimeout: cause("requestTimeout", 408, DEADLINE_EXCEEDED, "-", "request_overall_timeout", "client", "request timeout"),
+  requestTimeoutMidway: cause("requestTimeoutMidway", 0, DEADLINE_EXCEEDED, "-", "request_overall_timeout", "client", ""),
+  headersTimeout: cause("headersTimeout", 408, DEADLINE_EXCEEDED, "-", "request_header_timeout", "client", "request header timeout"),
   downstreamIdle: cause("downstreamIdle", 408, DEADLINE_EXCEEDED, "SI", "stream_idle_timeout", "client", "stream timeout"),
   downstreamDisconnect: cause("downstreamDisconnect", 0, UNAVAILABLE, "DC", "downstream_remote_disconnect", "client", ""),
 

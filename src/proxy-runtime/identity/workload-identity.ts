@@ -55,6 +55,7 @@ export class WorkloadIdentity {
   #warned: "no" | "short" | "expired" = "no";
   #retryAtMs = 0;
   #cancelTimer: () => void = () => {};
+  #cancelExpiry: () => void = () => {};
   #isStopped = false;
 
   constructor(options: WorkloadIdentityOptions) {
@@ -76,6 +77,7 @@ export class WorkloadIdentity {
   stop(): void {
     this.#isStopped = true;
     this.#cancelTimer();
+    this.#cancelExpiry();
   }
 
   /** The pod's root file changed. */
@@ -99,11 +101,7 @@ export class WorkloadIdentity {
     if (nowMs >= Math.max(this.#held?.renewAtMs ?? 0, this.#retryAtMs)) await this.#renew();
     this.#warnWhenShort();
     if (this.#isStopped) return;
-    const afterMs = this.#options.clock.now();
-    const expiryMs = this.#held?.notAfterMs ?? 0;
-    // The expiry is told when it comes, not with the next try.
-    const nextMs = Math.max(this.#held?.renewAtMs ?? 0, this.#retryAtMs);
-    const dueMs = (expiryMs > afterMs ? Math.min(nextMs, expiryMs) : nextMs) - afterMs;
+    const dueMs = Math.max(this.#held?.renewAtMs ?? 0, this.#retryAtMs) - this.#options.clock.now();
     this.#cancelTimer = this.#options.clock.after(Math.min(Math.max(dueMs, 0), MAX_WAIT_MS), () => void this.#check());
   }
 
@@ -145,10 +143,19 @@ export class WorkloadIdentity {
     this.#learntRootsPem = rootsPem;
     const renewAtMs = Math.max(notAfterMs - lifetimeMs * grace, nowMs + MIN_RENEWAL_MS);
     this.#held = { chainPem, keyPem, notAfterMs, lifetimeMs, renewAtMs };
+    this.#cancelExpiry();
+    this.#watchExpiry();
   }
 
   #publish(): void {
     this.#options.onSecrets(this.secrets);
+  }
+
+  /** Apart from the tries to renew: one of those may take its time. */
+  #watchExpiry(): void {
+    const leftMs = this.#held!.notAfterMs - this.#options.clock.now();
+    if (leftMs <= 0) return this.#warnWhenShort();
+    this.#cancelExpiry = this.#options.clock.after(Math.min(leftMs, MAX_WAIT_MS), () => this.#watchExpiry());
   }
 
   /** Once per certificate for each of the two states. */

@@ -6,7 +6,7 @@ import type { Http1ServerOptions } from "../http/http1/server-connection.ts";
 import { HeaderId } from "../http/header-id.ts";
 import type { ResponseHead } from "../http/stream.ts";
 import { Causes } from "../failure/causes.ts";
-import type { RouterContext } from "../router/router.ts";
+import type { RouterContext } from "../router/router-context.ts";
 import type { RouteTable } from "../router/route-table.ts";
 import type { AccessLogger } from "../telemetry/access-log/access-logs.ts";
 import type { IstioMetrics } from "../telemetry/istio-metrics.ts";
@@ -35,6 +35,7 @@ export class ConnectionManager implements RouterContext {
   readonly timers: Timers;
   readonly random: () => number;
   readonly streamIdleTimeoutMs: number;
+  readonly requestTimeoutMs: number;
   readonly stats: HttpStats;
   readonly codecOptions: Http1ServerOptions;
   readonly #services: ListenerServices;
@@ -49,6 +50,7 @@ export class ConnectionManager implements RouterContext {
     this.timers = services.timers;
     this.random = services.random;
     this.streamIdleTimeoutMs = config.streamIdleTimeoutMs;
+    this.requestTimeoutMs = config.requestTimeoutMs;
     this.stats = new HttpStats(services.stats, config.statPrefix);
     this.#services = services;
     this.#inlineTable = inlineTable;

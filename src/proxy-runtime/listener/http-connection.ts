@@ -12,6 +12,7 @@ import type { ConnectionManager } from "./connection-manager.ts";
 import { editRequest } from "./request-edits.ts";
 
 const IDLE = 0;
+const HEADERS = 1;
 
 export interface HttpConnectionOptions {
   readonly info: ConnectionInfo;
@@ -28,6 +29,7 @@ export class HttpConnection implements ServerConnectionOwner, TimerOwner {
   readonly #codec: Http1ServerConnection;
   readonly #startedAt = performance.now();
   readonly #idleTimer: TimerEntry;
+  #headersTimer: TimerEntry | undefined = undefined;
   #requests = 0;
 
   constructor(connection: Connection, manager: ConnectionManager, options: HttpConnectionOptions) {
@@ -58,6 +60,7 @@ export class HttpConnection implements ServerConnectionOwner, TimerOwner {
   onRequest(stream: DownstreamStream, head: RequestHead, end: boolean): void {
     const manager = this.#manager;
     manager.timers.disarm(this.#idleTimer);
+    if (this.#headersTimer !== undefined) manager.timers.disarm(this.#headersTimer);
     this.#requests += 1;
     const limit = manager.config.maxRequestsPerConnection;
     if (manager.isDraining || (limit > 0 && this.#requests >= limit)) this.#codec.drain();
@@ -85,6 +88,7 @@ export class HttpConnection implements ServerConnectionOwner, TimerOwner {
   onBadRequest(stream: DownstreamStream, cause: Cause, detail: string): void {
     const { stats, timers } = this.#manager;
     timers.disarm(this.#idleTimer);
+    if (this.#headersTimer !== undefined) timers.disarm(this.#headersTimer);
     stats.cxProtocolError.inc();
     stats.rqTotal.inc();
     stats.rqActive.inc();
@@ -104,6 +108,11 @@ export class HttpConnection implements ServerConnectionOwner, TimerOwner {
     this.#manager.onStreamEnd(info, undefined);
   }
 
+  onHeadBegun(): void {
+    const { requestHeadersTimeoutMs } = this.#manager.config;
+    if (requestHeadersTimeoutMs > 0) this.#manager.timers.arm((this.#headersTimer ??= new TimerEntry(this, HEADERS)), requestHeadersTimeoutMs);
+  }
+
   onStreamDone(_stream: DownstreamStream): void {
     this.#armIdle();
   }
@@ -111,13 +120,18 @@ export class HttpConnection implements ServerConnectionOwner, TimerOwner {
   onConnectionClosed(_error: NodeJS.ErrnoException | undefined): void {
     const { stats, timers } = this.#manager;
     timers.disarm(this.#idleTimer);
+    if (this.#headersTimer !== undefined) timers.disarm(this.#headersTimer);
     stats.cxActive.dec();
     stats.cxDestroy.inc();
     stats.cxLengthMs.record(performance.now() - this.#startedAt);
     this.#options.onClosed();
   }
 
-  onTimer(_kind: number): void {
+  onTimer(kind: number): void {
+    if (kind === HEADERS) {
+      this.#manager.stats.rqTimeout.inc();
+      return this.#codec.refuseHead(Causes.headersTimeout, `head not whole within ${this.#manager.config.requestHeadersTimeoutMs} ms`);
+    }
     this.#manager.stats.cxIdleTimeout.inc();
     this.#codec.drain();
     // Half a head counts as idle, too: nobody may hold a connection with it for ever.

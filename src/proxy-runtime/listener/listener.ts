@@ -1,7 +1,7 @@
 // A listener at run time: its sockets, its filter chains and the connections that came through them. Chains that do not
 // change in an update keep their connections; connections of chains that are gone are drained.
 import { createServer, type Server, type Socket } from "node:net";
-import type { FilterChainConfig, ListenerConfig } from "../config/listener-config.ts";
+import type { FilterChainConfig, ListenerAddress, ListenerConfig } from "../config/listener-config.ts";
 import type { IoContext } from "../transport/connection.ts";
 import type { OriginalDst } from "../transport/original-dst.ts";
 import type { Secrets } from "../transport/secrets.ts";
@@ -93,17 +93,17 @@ export class Listener {
   async bind(): Promise<void> {
     if (!this.config.bindToPort) return;
     try {
-      for (const address of [this.config.address, ...this.config.additionalAddresses]) await this.#bindOne(address.host, address.port);
+      for (const address of [this.config.address, ...this.config.additionalAddresses]) await this.#bindOne(address);
     } catch (error) {
       this.closeSockets();
       throw error;
     }
   }
 
-  async #bindOne(host: string, port: number): Promise<void> {
+  async #bindOne({ host, port, ipv4Compat }: ListenerAddress): Promise<void> {
     const server = createServer({ pauseOnConnect: true, noDelay: true, allowHalfOpen: true }, (socket) => this.#onConnection(socket));
     // Both families may be bound apart from each other on the same port.
-    const options = { host, port, ipv6Only: host.includes(":"), backlog: 4096 };
+    const options = { host, port, ipv6Only: host.includes(":") && ipv4Compat !== true, backlog: 4096 };
     await new Promise<void>((resolve, reject) => {
       server.once("error", reject);
       server.listen(options, () => {

@@ -8,29 +8,17 @@ import { sendLocalReply } from "../http/local-reply.ts";
 import type { DownstreamStream, RequestHead, RequestReceiver, ResponseHead } from "../http/stream.ts";
 import type { StreamInfo } from "../telemetry/stream-info.ts";
 import type { SocketAddress } from "../transport/socket-address.ts";
-import type { TimerOwner, Timers } from "../transport/timers.ts";
+import type { TimerOwner } from "../transport/timers.ts";
 import type { Cluster } from "../upstream/cluster.ts";
-import type { ClusterManager } from "../upstream/cluster-manager.ts";
 import type { UpstreamHost } from "../upstream/host.ts";
 import { directHead, redirectHead } from "./direct-answer.ts";
+import type { RouterContext } from "./router-context.ts";
 import { RequestBody } from "./request-body.ts";
 import { RetryState } from "./retry-state.ts";
 import { rewriteRequest } from "./rewrite.ts";
 import { chooseCluster, type ClusterChoice, type CompiledRoute, type RouteTable } from "./route-table.ts";
 import { StreamTimers, Timer } from "./stream-timers.ts";
 import { UpstreamAttempt, type AttemptOwner } from "./upstream-attempt.ts";
-
-/** What the routers of one connection manager share. */
-export interface RouterContext {
-  readonly clusters: ClusterManager;
-  readonly timers: Timers;
-  readonly random: () => number;
-  readonly streamIdleTimeoutMs: number;
-  /** Last edits of a response head before it goes out: server, hop headers, x-mesh-error of applications. */
-  finishResponse(head: ResponseHead, info: StreamInfo): void;
-  /** The stream is over: log and metrics. Called once. */
-  onStreamEnd(info: StreamInfo, cluster: Cluster | undefined): void;
-}
 
 export class Router implements RequestReceiver, AttemptOwner, TimerOwner {
   readonly #context: RouterContext;
@@ -89,6 +77,7 @@ export class Router implements RequestReceiver, AttemptOwner, TimerOwner {
     this.#idleTimeoutMs = action.idleTimeoutMs ?? this.#context.streamIdleTimeoutMs;
     if (this.#idleTimeoutMs > 0) this.#timers.arm(Timer.idle, this.#idleTimeoutMs, this.#triedAt);
     if (end) this.#onRequestEnd(this.#triedAt);
+    else if (this.#context.requestTimeoutMs > 0) this.#timers.arm(Timer.request, this.#context.requestTimeoutMs, this.#triedAt);
     this.#try();
   }
 
@@ -147,6 +136,7 @@ export class Router implements RequestReceiver, AttemptOwner, TimerOwner {
   #onRequestEnd(now: number): void {
     this.#body.ended = true;
     this.#info.requestEndedAt = now;
+    this.#timers.disarm(Timer.request);
     // Envoy: the route's time runs from the end of the request.
     if (this.#timeoutMs > 0 && !this.#over) this.#timers.arm(Timer.route, this.#timeoutMs, now);
   }
@@ -280,6 +270,8 @@ export class Router implements RequestReceiver, AttemptOwner, TimerOwner {
         return this.#abort(this.#body.ended ? Causes.streamIdle : Causes.downstreamIdle, Causes.streamIdleMidway, `no byte for ${this.#idleTimeoutMs} ms`);
       case Timer.try:
         return this.#onTryTimeout();
+      case Timer.request:
+        return this.#abort(Causes.requestTimeout, Causes.requestTimeoutMidway, `request not whole within ${this.#context.requestTimeoutMs} ms`);
     }
   }
 

@@ -1,4 +1,4 @@
-// The four times that a router keeps for one request. Entries are made when first needed: most requests need none.
+// The times that a router keeps for one request. Entries are made when first needed: most requests need none.
 import { TimerEntry, type TimerOwner, type Timers } from "../transport/timers.ts";
 
 /** Kinds that the owner's onTimer is called with. */
@@ -11,13 +11,15 @@ export const Timer = {
   try: 2,
   /** Before the next try. */
   backoff: 3,
+  /** From the request's head to its last byte. */
+  request: 4,
 } as const;
 export type Timer = (typeof Timer)[keyof typeof Timer];
 
 export class StreamTimers {
   readonly #timers: Timers;
   readonly #owner: TimerOwner;
-  readonly #entries: (TimerEntry | undefined)[] = [undefined, undefined, undefined, undefined];
+  readonly #entries: (TimerEntry | undefined)[] = [undefined, undefined, undefined, undefined, undefined];
 
   constructor(timers: Timers, owner: TimerOwner) {
     this.#timers = timers;

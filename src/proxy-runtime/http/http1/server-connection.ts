@@ -23,6 +23,8 @@ export interface ServerConnectionOwner {
   onRequest(stream: DownstreamStream, head: RequestHead, end: boolean): void;
   /** The bytes are no acceptable request; the owner answers through the stream with the cause's reply, or resets it. */
   onBadRequest(stream: DownstreamStream, cause: Cause, detail: string): void;
+  /** The first bytes of a head have come, but not all of it. */
+  onHeadBegun(): void;
   /** A request and its response are over. `reusable` says whether another one may follow. */
   onStreamDone(stream: DownstreamStream): void;
   onConnectionClosed(error: NodeJS.ErrnoException | undefined): void;
@@ -42,6 +44,7 @@ export class Http1ServerConnection implements ConnectionReceiver, BodySink, Serv
   #lingering = false;
   #unsentBytes = 0;
   #parsing = false;
+  #headBegun = false;
   #draining = false;
 
   constructor(connection: Connection, options: Http1ServerOptions, owner: ServerConnectionOwner, timers: Timers) {
@@ -124,7 +127,12 @@ export class Http1ServerConnection implements ConnectionReceiver, BodySink, Serv
     }
     const parser = this.#parser;
     const next = parser.parseRequest(bytes, at, end);
-    if (next === INCOMPLETE) return at;
+    if (next === INCOMPLETE) {
+      if (!this.#headBegun) this.#owner.onHeadBegun();
+      this.#headBegun = true;
+      return at;
+    }
+    this.#headBegun = false;
     if (next === REFUSED) return this.#refuse(parser.error, parser.errorDetail, end);
     const framing = framingOf(parser.headers, parser.minor, false, this.#options.allowChunkedLength);
     if (isFramingError(framing)) return this.#refuse(framing.cause, framing.detail, end);
@@ -162,6 +170,13 @@ export class Http1ServerConnection implements ConnectionReceiver, BodySink, Serv
     this.#body.stop();
     this.#owner.onBadRequest(stream, cause, detail);
     return end;
+  }
+
+  /** The owner does not wait for the rest of a head. */
+  refuseHead(cause: Cause, detail: string): void {
+    if (this.#stream !== undefined || this.#lingering) return;
+    this.#carry.consume(this.#carry.end);
+    this.#refuse(cause, detail, 0);
   }
 
   onBody(piece: Uint8Array, end: boolean): boolean {
