@@ -139,6 +139,18 @@ test("warns once when a tenth of the life is left, and once when it is over", as
   assert.match(warnings()[1]!, /^error certificate expired at/);
 });
 
+test("tells the end of its certificate when it comes, even while the CA keeps it waiting", async (t) => {
+  const { clock, identity, logs, state, idle } = await rig(t, { ttlS: 10 });
+  identity.start();
+  await identity.ready;
+  await idle();
+  state.request = () => new Promise(() => {});
+  await clock.advance(6000);
+  await eventually(() => assert.equal(state.busy, 1), { withinMs: 3000 });
+  await clock.advance(5000);
+  assert.match(logs.at(-1)!, /^error certificate expired at/);
+});
+
 test("tries until the CA answers for the first time", async (t) => {
   const { identity, pushes, logs, state, advance } = await rig(t);
   state.failure = new Error("connect ECONNREFUSED");
