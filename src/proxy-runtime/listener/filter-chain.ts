@@ -26,6 +26,8 @@ export interface Accepted {
   readonly local: SocketAddress;
   readonly originalDst: SocketAddress | undefined;
   readonly serverName: string;
+  /** Of the ClientHello, where it was looked at. */
+  readonly alpn: readonly string[];
   readonly id: number;
 }
 
@@ -60,7 +62,7 @@ export class FilterChain {
       this.#start(accepted.socket, accepted, undefined, events);
       return;
     }
-    this.#tls.accept(accepted.socket, (outcome) => {
+    this.#tls.accept(accepted.socket, accepted.alpn, (outcome) => {
       if ("failure" in outcome) events.onTlsFailure(outcome.failure, outcome.detail);
       else {
         events.onTlsHandshake();

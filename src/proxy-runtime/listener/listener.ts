@@ -163,7 +163,7 @@ export class Listener {
     const restored = asked !== undefined && (asked.port !== bound.port || asked.ip !== bound.ip) ? asked : undefined;
     const local = restored ?? bound;
     const target = (this.config.useOriginalDst && restored !== undefined ? listenerFor(restored) : undefined) ?? this;
-    target.#take({ socket, remote, local, originalDst: restored, serverName: "", id: nextConnectionId() });
+    target.#take({ socket, remote, local, originalDst: restored, serverName: "", alpn: [], id: nextConnectionId() });
   }
 
   #take(accepted: Accepted): void {
@@ -182,7 +182,7 @@ export class Listener {
         this.stats.preCxTimeout.inc();
         if (!continueOnListenerFiltersTimeout) return void accepted.socket.destroy();
       }
-      this.#dispatch({ ...accepted, serverName: sniffed.serverName }, sniffed);
+      this.#dispatch({ ...accepted, serverName: sniffed.serverName, alpn: sniffed.transport === "tls" ? sniffed.applicationProtocols : [] }, sniffed);
     });
   }
 

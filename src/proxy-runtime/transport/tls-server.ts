@@ -29,7 +29,9 @@ export type TlsDone = (outcome: { socket: TLSSocket; peer: TlsPeer } | { failure
 export class TlsServer {
   readonly #config: DownstreamTlsConfig;
   readonly #secrets: Secrets;
+  readonly #handshakeTimeoutMs: number;
   readonly #server: Server;
+  #serverWithoutAlpn: Server | undefined = undefined;
   readonly #pending = new Map<Socket, TlsDone>();
   #namesAccepted: (names: SubjectAltNames) => boolean = () => true;
   #generation = -1;
@@ -38,22 +40,32 @@ export class TlsServer {
   constructor(config: DownstreamTlsConfig, secrets: Secrets, handshakeTimeoutMs: number) {
     this.#config = config;
     this.#secrets = secrets;
-    const verify = config.validationSecret !== undefined;
-    this.#server = createServer({
-      requestCert: verify || config.requireClientCertificate,
-      rejectUnauthorized: config.requireClientCertificate && verify,
-      handshakeTimeout: handshakeTimeoutMs > 0 ? handshakeTimeoutMs : 120000,
-      minVersion: config.minVersion,
-      maxVersion: config.maxVersion,
-      // Without a common protocol the handshake goes on without one, as Envoy's does.
-      ...(config.alpn.length > 0 ? { ALPNCallback: ({ protocols }: { protocols: string[] }) => config.alpn.find((each) => protocols.includes(each)) } : {}),
-    });
-    this.#server.on("secureConnection", this.#onSecure);
-    this.#server.on("tlsClientError", this.#onError);
+    this.#handshakeTimeoutMs = handshakeTimeoutMs > 0 ? handshakeTimeoutMs : 120000;
+    this.#server = this.#makeServer(config.alpn);
   }
 
-  /** Shakes hands on an accepted socket whose first bytes have been put back. */
-  accept(socket: Socket, done: TlsDone): void {
+  #makeServer(alpn: readonly string[]): Server {
+    const config = this.#config;
+    const verify = config.validationSecret !== undefined;
+    const server = createServer({
+      requestCert: verify || config.requireClientCertificate,
+      rejectUnauthorized: config.requireClientCertificate && verify,
+      handshakeTimeout: this.#handshakeTimeoutMs,
+      minVersion: config.minVersion,
+      maxVersion: config.maxVersion,
+      ...(alpn.length > 0 ? { ALPNCallback: ({ protocols }: { protocols: string[] }) => alpn.find((each) => protocols.includes(each)) } : {}),
+    });
+    server.on("secureConnection", this.#onSecure);
+    server.on("tlsClientError", this.#onError);
+    return server;
+  }
+
+  /**
+   * Shakes hands on an accepted socket whose first bytes have been put back.
+   * @param offered the client's ALPN, as far as the listener has looked.
+   */
+  accept(socket: Socket, offered: readonly string[], done: TlsDone): void {
+    const server = this.#serverFor(offered);
     if (!this.#refresh(done)) {
       socket.destroy();
       return;
@@ -63,7 +75,19 @@ export class TlsServer {
     socket.once("close", () =>
       setImmediate(() => this.#finish(socket, { failure: "closed", detail: "connection closed during the TLS handshake" })),
     );
-    this.#server.emit("connection", socket);
+    server.emit("connection", socket);
+  }
+
+  // Without a common protocol Envoy goes on without one. Node's server can't: no choice is a fatal alert (Node 26), so
+  // such clients get a server that has no ALPN at all.
+  #serverFor(offered: readonly string[]): Server {
+    const { alpn } = this.#config;
+    if (alpn.length === 0 || offered.length === 0 || offered.some((each) => alpn.includes(each))) return this.#server;
+    if (this.#serverWithoutAlpn === undefined) {
+      this.#serverWithoutAlpn = this.#makeServer([]);
+      this.#generation = -1;
+    }
+    return this.#serverWithoutAlpn;
   }
 
   #refresh(done: TlsDone): boolean {
@@ -75,6 +99,7 @@ export class TlsServer {
         return false;
       }
       this.#server.setSecureContext(options);
+      this.#serverWithoutAlpn?.setSecureContext(options);
     } catch (error) {
       done({ failure: "missing_secret", detail: `secret is not usable: ${(error as Error).message}` });
       return false;

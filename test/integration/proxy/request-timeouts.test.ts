@@ -1,6 +1,7 @@
 // How long a client may take to send its request.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { eventually } from "../../support/eventually.ts";
 import { plainHop, startPlane, type TestPlane } from "../../support/proxy-plane.ts";
 import { connectRaw, startRawServer, type RawServer } from "../../support/raw-peer.ts";
 
@@ -20,7 +21,10 @@ test("half a head is answered 408 after request_headers_timeout, and the connect
   const client = await connectRaw(proxy.port());
   client.write("GET / HTTP/1.1\r\nHost: a\r\n");
   await client.receives("request header timeout");
-  assert.match(client.text, /^HTTP\/1\.1 408 .*\r\n[^]*x-mesh-error: -; by=client; detail="head not whole within 150 ms"\r\n[^]*connection: close\r\n/);
+  assert.match(
+    client.text,
+    /^HTTP\/1\.1 408 .*\r\n[^]*x-mesh-error: -; by=client; detail="head not whole within 150 ms"\r\n[^]*connection: close\r\n/,
+  );
   client.destroy();
 });
 
@@ -38,7 +42,10 @@ test("an idle connection that has begun no head is left alone by both", async ()
   other.write("GET / HTTP/1.1\r\n");
   await other.receives("408");
   client.write("GET /late HTTP/1.1\r\nHost: a\r\n\r\n");
-  await server.peers.at(-1)?.receives("/late").catch(() => undefined);
+  await server.peers
+    .at(-1)
+    ?.receives("/late")
+    .catch(() => undefined);
   assert.equal(client.text, "");
   client.destroy();
   other.destroy();
