@@ -55,7 +55,7 @@ export function recordRequests(options: Partial<Http1ServerOptions> = {}): Recor
           },
           onDownstreamReset(cause, detail) {
             log.push(`${cause.httpStatus} ${detail}`);
-            if (cause.httpStatus > 0) sendLocalReply(stream, head, cause, detail);
+            if (cause.httpStatus > 0) sendLocalReply(stream, head, cause, "to-anything", detail);
           },
           onDownstreamWritable: () => undefined,
         };
@@ -63,7 +63,7 @@ export function recordRequests(options: Partial<Http1ServerOptions> = {}): Recor
       },
       onBadRequest(stream, cause, detail) {
         log.push(`${cause.httpStatus} ${detail}`);
-        sendLocalReply(stream, undefined, cause, detail);
+        sendLocalReply(stream, undefined, cause, "to-anything", detail);
       },
       onHeadBegun: () => undefined,
       onStreamDone: () => undefined,

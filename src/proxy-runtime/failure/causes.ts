@@ -15,13 +15,34 @@ export interface Cause {
   /** Envoy's %RESPONSE_CODE_DETAILS% without spaces. */
   readonly details: string;
   readonly blame: Blame;
+  /** Where the upstream is another sidecar of the mesh, if somebody else is to blame then. */
+  readonly blameInMesh: Blame | undefined;
+  /** Where the failing sidecar is the server's own and its upstream the application. */
+  readonly blameInbound: Blame | undefined;
   /** Body of the local reply: Envoy's text where it has one. */
   readonly body: string;
 }
 
-function cause(name: string, httpStatus: number, grpcStatus: number, flag: string, details: string, blame: Blame, body: string): Cause {
-  return { name, httpStatus, grpcStatus, flag, details, blame, body };
+/** Where a failure was seen: by the client's sidecar on the way to another sidecar or to anything else, or by the server's. */
+export type Vantage = "to-mesh" | "to-anything" | "inbound";
+
+/** Who failed, seen from there. */
+export function blameOf(failure: Cause, vantage: Vantage): Blame {
+  if (vantage === "inbound") return failure.blameInbound ?? failure.blame;
+  return vantage === "to-mesh" ? (failure.blameInMesh ?? failure.blame) : failure.blame;
 }
+
+type Elsewhere = { readonly inMesh?: Blame; readonly inbound?: Blame };
+
+function cause(
+  name: string, httpStatus: number, grpcStatus: number, flag: string, details: string, blame: Blame, body: string, elsewhere: Elsewhere = {},
+): Cause {
+  return { name, httpStatus, grpcStatus, flag, details, blame, blameInMesh: elsewhere.inMesh, blameInbound: elsewhere.inbound, body };
+}
+
+// A peer that is a sidecar answers for what happens between us and it; what its application does, it says itself.
+const PEER: Elsewhere = { inMesh: "server-sidecar" };
+const OURS: Elsewhere = { inbound: "server-sidecar" };
 
 const INVALID_ARGUMENT = 3;
 const DEADLINE_EXCEEDED = 4;
@@ -61,16 +82,13 @@ export const Causes = {
   // The upstream could not be reached.
   connectFailure: cause(
     "connectFailure", 503, UNAVAILABLE, "UF", "upstream_reset_before_response_started{remote_connection_failure}", "server",
-    `${CONNECT}remote connection failure`,
-  ),
+    `${CONNECT}remote connection failure`, PEER),
   connectTimeout: cause(
     "connectTimeout", 503, UNAVAILABLE, "UF", "upstream_reset_before_response_started{connection_timeout}", "network",
-    `${CONNECT}connection timeout`,
-  ),
+    `${CONNECT}connection timeout`, { inbound: "server" }),
   tlsFailure: cause(
     "tlsFailure", 503, UNAVAILABLE, "UF", "upstream_reset_before_response_started{remote_connection_failure|TLS_error}", "server-sidecar",
-    `${CONNECT}remote connection failure, transport failure reason: TLS_error`,
-  ),
+    `${CONNECT}remote connection failure, transport failure reason: TLS_error`, PEER),
   tlsPeerIdentity: cause(
     "tlsPeerIdentity", 503, UNAVAILABLE, "UF", "upstream_reset_before_response_started{remote_connection_failure|TLS_error:_SAN_mismatch}",
     "policy", `${CONNECT}remote connection failure, transport failure reason: TLS_error: SAN matcher did not match`,
@@ -88,19 +106,15 @@ export const Causes = {
   ),
   upstreamClosed: cause(
     "upstreamClosed", 503, UNAVAILABLE, "UC", "upstream_reset_before_response_started{connection_termination}", "server",
-    `${CONNECT}connection termination`,
-  ),
+    `${CONNECT}connection termination`, PEER),
   upstreamClosedMidway: cause(
-    "upstreamClosedMidway", 0, UNAVAILABLE, "UC", "upstream_reset_after_response_started{connection_termination}", "server", "",
-  ),
-  upstreamReset: cause("upstreamReset", 503, UNAVAILABLE, "UR", "upstream_reset_before_response_started{remote_reset}", "server", `${CONNECT}remote reset`),
+    "upstreamClosedMidway", 0, UNAVAILABLE, "UC", "upstream_reset_after_response_started{connection_termination}", "server", "", PEER),
+  upstreamReset: cause("upstreamReset", 503, UNAVAILABLE, "UR", "upstream_reset_before_response_started{remote_reset}", "server", `${CONNECT}remote reset`, PEER),
   upstreamProtocolError: cause(
     "upstreamProtocolError", 502, UNAVAILABLE, "UPE", "upstream_reset_before_response_started{protocol_error}", "server",
-    `${CONNECT}protocol error`,
-  ),
+    `${CONNECT}protocol error`, PEER),
   upstreamProtocolErrorMidway: cause(
-    "upstreamProtocolErrorMidway", 0, UNAVAILABLE, "UPE", "upstream_reset_after_response_started{protocol_error}", "server", "",
-  ),
+    "upstreamProtocolErrorMidway", 0, UNAVAILABLE, "UPE", "upstream_reset_after_response_started{protocol_error}", "server", "", PEER),
   upstreamTimeout: cause("upstreamTimeout", 504, DEADLINE_EXCEEDED, "UT", "response_timeout", "server", "upstream request timeout"),
   upstreamTimeoutMidway: cause("upstreamTimeoutMidway", 0, DEADLINE_EXCEEDED, "UT", "response_timeout", "server", ""),
   perTryTimeout: cause("perTryTimeout", 504, DEADLINE_EXCEEDED, "UT", "upstream_per_try_timeout", "server", "upstream request timeout"),
@@ -108,6 +122,6 @@ export const Causes = {
   streamIdleMidway: cause("streamIdleMidway", 0, DEADLINE_EXCEEDED, "SI", "stream_idle_timeout", "server", ""),
 
   // This sidecar itself.
-  draining: cause("draining", 503, UNAVAILABLE, "LR", "drain_time_completed", "client-sidecar", "connection draining"),
-  internalError: cause("internalError", 500, INTERNAL, "LR", "internal_error", "client-sidecar", "internal error"),
+  draining: cause("draining", 503, UNAVAILABLE, "LR", "drain_time_completed", "client-sidecar", "connection draining", OURS),
+  internalError: cause("internalError", 500, INTERNAL, "LR", "internal_error", "client-sidecar", "internal error", OURS),
 } as const satisfies Record<string, Cause>;

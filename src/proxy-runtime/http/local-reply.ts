@@ -1,18 +1,24 @@
 // The proxy's own answer in place of an upstream's: rendered from a row of the failure table, for plain HTTP and gRPC,
 // and always saying who failed and why in `x-mesh-error`.
-import type { Cause } from "../failure/causes.ts";
+import { blameOf, type Cause, type Vantage } from "../failure/causes.ts";
 import { HeaderId } from "./header-id.ts";
 import { HeaderList } from "./header-list.ts";
 import type { DownstreamStream, RequestHead, ResponseHead } from "./stream.ts";
 
 /** `UF; by=server; detail="…"`: flag, who is to blame, and what exactly happened. */
-export function meshErrorValue(cause: Cause, detail: string): string {
+export function meshErrorValue(cause: Cause, vantage: Vantage, detail: string): string {
   const text = detail === "" ? cause.details : detail;
-  return `${cause.flag}; by=${cause.blame}; detail="${text.replace(/["\\\r\n]/g, "'").replace(/[^\x20-\x7e]/g, "?")}"`;
+  return `${cause.flag}; by=${blameOf(cause, vantage)}; detail="${text.replace(/["\\\r\n]/g, "'").replace(/[^\x20-\x7e]/g, "?")}"`;
 }
 
 /** Sends a reply with the cause's status and body. Nothing of a response may have been sent before. */
-export function sendLocalReply(stream: DownstreamStream, request: RequestHead | undefined, cause: Cause, detail: string): ResponseHead {
+export function sendLocalReply(
+  stream: DownstreamStream,
+  request: RequestHead | undefined,
+  cause: Cause,
+  vantage: Vantage,
+  detail: string,
+): ResponseHead {
   const isGrpc = request?.headers.get(HeaderId["content-type"])?.startsWith("application/grpc") === true;
   const body = isGrpc ? "" : cause.body;
   const headers = new HeaderList();
@@ -26,7 +32,7 @@ export function sendLocalReply(stream: DownstreamStream, request: RequestHead | 
   headers.append(HeaderId["content-length"], "content-length", String(Buffer.byteLength(body)));
   headers.append(HeaderId["date"], "date", new Date().toUTCString());
   if (cause.flag === "UO") headers.append(HeaderId["x-envoy-overloaded"], "x-envoy-overloaded", "true");
-  headers.append(HeaderId["x-mesh-error"], "x-mesh-error", meshErrorValue(cause, detail));
+  headers.append(HeaderId["x-mesh-error"], "x-mesh-error", meshErrorValue(cause, vantage, detail));
   const head: ResponseHead = { status: isGrpc ? 200 : cause.httpStatus, reason: "", headers, contentLength: Buffer.byteLength(body), headBytes: 0 };
   stream.sendHeaders(head, body === "");
   if (body !== "") stream.sendData(Buffer.from(body), true);

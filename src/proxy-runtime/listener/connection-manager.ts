@@ -36,6 +36,7 @@ export class ConnectionManager implements RouterContext {
   readonly random: () => number;
   readonly streamIdleTimeoutMs: number;
   readonly requestTimeoutMs: number;
+  readonly isInbound: boolean;
   readonly stats: HttpStats;
   readonly codecOptions: Http1ServerOptions;
   readonly #services: ListenerServices;
@@ -51,6 +52,7 @@ export class ConnectionManager implements RouterContext {
     this.random = services.random;
     this.streamIdleTimeoutMs = config.streamIdleTimeoutMs;
     this.requestTimeoutMs = config.requestTimeoutMs;
+    this.isInbound = config.reporter === "destination";
     this.stats = new HttpStats(services.stats, config.statPrefix);
     this.#services = services;
     this.#inlineTable = inlineTable;

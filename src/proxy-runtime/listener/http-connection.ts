@@ -100,7 +100,7 @@ export class HttpConnection implements ServerConnectionOwner, TimerOwner {
   #refuse(stream: DownstreamStream, head: RequestHead | undefined, info: StreamInfo, cause: Cause, detail: string): void {
     info.fail(cause, detail);
     info.responseStartedAt = performance.now();
-    const reply = sendLocalReply(stream, head, cause, detail);
+    const reply = sendLocalReply(stream, head, cause, this.#manager.isInbound ? "inbound" : "to-anything", detail);
     info.responseCode = reply.status;
     info.responseHeaders = reply.headers;
     info.bytesSent = reply.contentLength;

@@ -10,6 +10,8 @@ export interface RouterContext {
   readonly clusters: ClusterManager;
   readonly timers: Timers;
   readonly random: () => number;
+  /** The upstream is this sidecar's own application. */
+  readonly isInbound: boolean;
   readonly streamIdleTimeoutMs: number;
   /** For the whole request to arrive; 0 none. */
   readonly requestTimeoutMs: number;

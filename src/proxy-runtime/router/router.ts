@@ -1,7 +1,7 @@
 // The router: takes one request from its downstream stream to an upstream host and the response back; chooses route,
 // cluster and host, retries, keeps time, and turns every failure into the one reply that the table gives it.
 import type { RetryPolicy } from "../config/route-config.ts";
-import { Causes, type Cause } from "../failure/causes.ts";
+import { Causes, type Cause, type Vantage } from "../failure/causes.ts";
 import { HeaderId } from "../http/header-id.ts";
 import { HeaderList } from "../http/header-list.ts";
 import { sendLocalReply } from "../http/local-reply.ts";
@@ -33,6 +33,7 @@ export class Router implements RequestReceiver, AttemptOwner, TimerOwner {
   #retry: RetryState | undefined = undefined;
   #policy: RetryPolicy | undefined = undefined;
   #tried: UpstreamHost[] = [];
+  #lastHost: UpstreamHost | undefined = undefined;
   readonly #body = new RequestBody();
   #requestPaused = false;
   #responseStarted = false;
@@ -90,6 +91,7 @@ export class Router implements RequestReceiver, AttemptOwner, TimerOwner {
       cluster.stats.rqPendingOverflow.inc();
       return this.#fail(Causes.upstreamOverflow, `cluster ${cluster.name} has its most requests`);
     }
+    this.#lastHost = host;
     this.#info.attempts += 1;
     this.#info.upstreamHost = host.address;
     this.#info.upstreamWorkload = host.endpoint.workload;
@@ -299,12 +301,17 @@ export class Router implements RequestReceiver, AttemptOwner, TimerOwner {
     info.responseStartedAt = performance.now();
     this.#responseStarted = true;
     this.#resumeRequest();
-    const head = sendLocalReply(this.#downstream, this.#head, cause, detail);
+    const head = sendLocalReply(this.#downstream, this.#head, cause, this.#vantage(), detail);
     info.responseCode = head.status;
     info.responseHeaders = head.headers;
     info.bytesSent = Math.max(0, head.contentLength);
     this.#cluster?.stats.countResponse(head.status);
     this.#end();
+  }
+
+  #vantage(): Vantage {
+    if (this.#context.isInbound) return "inbound";
+    return this.#lastHost?.isMeshPeer === true ? "to-mesh" : "to-anything";
   }
 
   #answer(head: ResponseHead, body: string | undefined): void {

@@ -3,6 +3,7 @@ import type { UpstreamTlsConfig } from "../config/tls-config.ts";
 import type { ClusterConfig } from "../config/cluster-config.ts";
 import type { EndpointConfig } from "../config/endpoint-config.ts";
 import { formatAddress } from "../transport/socket-address.ts";
+import { Alpn } from "../../xds/names.ts";
 import type { Pool } from "./pool/pool.ts";
 
 export interface Locality {
@@ -41,6 +42,11 @@ export class UpstreamHost {
     this.locality = locality;
     this.priority = priority;
     this.tls = tls;
+  }
+
+  /** Its TLS context speaks the mesh's protocols: there is a sidecar. */
+  get isMeshPeer(): boolean {
+    return this.tls !== undefined && this.tls.alpn.includes(Alpn.meshTcp);
   }
 
   get isHealthy(): boolean {
