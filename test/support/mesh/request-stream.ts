@@ -1,8 +1,8 @@
 // A steady stream of requests beside a test: an even rate, a few at a time, every outcome kept.
 
 export interface Outcome {
-  /** Time of the answer, by performance.now(). */
-  readonly at: number;
+  /** When it was sent, by performance.now(). */
+  readonly sentAt: number;
   readonly ok: boolean;
   /** What the answer said, or what went wrong. */
   readonly what: string;
@@ -29,7 +29,8 @@ export class RequestStream {
 
   #send(): void {
     if (this.#pending.size >= (this.#options.concurrency ?? 8)) return;
-    const note = (ok: boolean, what: string): void => void this.outcomes.push({ at: performance.now(), ok, what });
+    const sentAt = performance.now();
+    const note = (ok: boolean, what: string): void => void this.outcomes.push({ sentAt, ok, what });
     const request = this.#options
       .send()
       .then(
@@ -44,9 +45,9 @@ export class RequestStream {
     return this.outcomes.filter((each) => !each.ok);
   }
 
-  /** Answers since that time, by performance.now(). */
-  since(at: number): Outcome[] {
-    return this.outcomes.filter((each) => each.at >= at);
+  /** Answers to what was sent since then, by performance.now(). */
+  since(time: number): Outcome[] {
+    return this.outcomes.filter((each) => each.sentAt >= time);
   }
 
   /** Resolves when the last answer is there. */
