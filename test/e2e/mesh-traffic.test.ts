@@ -120,7 +120,7 @@ describe("a steady stream of requests through the shop", NEEDS, () => {
       const [from, to] = v1 === 0 ? ["v1", "v2"] : ["v2", "v1"];
       const editedAt = performance.now();
       write(meshYaml, withWeights(v1, v2));
-      await untilAllFrom(to!, editedAt, 5000);
+      await untilAllFrom(to, editedAt, 5000);
       const late = stream.since(editedAt + SHIFT_MS).filter(({ what }) => what.startsWith(`payments-${from}-`));
       assert.deepEqual(late, [], "some went the old way a second after the edit");
     }
