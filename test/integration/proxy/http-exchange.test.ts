@@ -15,8 +15,8 @@ before(async () => {
 });
 after(async () => {
   for (const each of clients) each.destroy();
-  await proxy.stop();
   await server.stop();
+  await proxy.stop();
 });
 
 async function client(): Promise<RawPeer> {

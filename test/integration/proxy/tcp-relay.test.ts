@@ -8,7 +8,7 @@ import { connectRaw, startRawServer, type RawPeer, type RawServer } from "../../
 interface Relay {
   readonly proxy: TestPlane;
   readonly server: RawServer;
-  connect(): Promise<RawPeer>;
+  readonly connect: () => Promise<RawPeer>;
 }
 
 async function startRelay(

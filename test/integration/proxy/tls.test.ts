@@ -112,9 +112,9 @@ before(async () => {
   proxy = await startPlane(bootstrap(own));
 });
 after(async () => {
-  await proxy.stop();
   await http.stop();
   await echo.stop();
+  await proxy.stop();
 });
 
 const GET = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
@@ -432,7 +432,7 @@ describe("replaced secrets", () => {
     const others = await createIdentities();
     const now = bootstrap(own) as { static_resources: { secrets: Json[] } };
     now.static_resources.secrets = [certificateSecret("own", own), rootsSecret("roots", others.rootsPem)];
-    await proxy.apply(now as unknown as Json);
+    await proxy.apply(now);
     assert.equal(await isServed("strict", friend), false);
     assert.equal(await isServed("strict", await others.issue("friend")), true);
     await proxy.apply(bootstrap(own));
