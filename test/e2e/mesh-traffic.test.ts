@@ -44,7 +44,7 @@ describe("a steady stream of requests through the shop", NEEDS, () => {
     );
     assert.notDeepEqual(edited, documents);
     writeFileSync(path, edited.join("\n---\n"));
-    // What an app in front of which the sidecar lives on answers with is a 503 of the server's side: not retried unasked.
+    // A request that is under way in an app when it is killed ends in a 503 of the server's side: not retried unasked.
     const retries = "retries: { attempts: 2, retryOn: 'connect-failure,refused-stream,unavailable,cancelled,503' }";
     const routes = readFileSync(meshYaml, "utf8");
     writeFileSync(meshYaml, routes.replace("    - route:\n", `    - ${retries}\n      route:\n`));

@@ -34,10 +34,15 @@ export class RetryState {
     return this.#take();
   }
 
-  /** After a response of this status; takes one of the retries. */
-  takesRetryForStatus(status: number): boolean {
+  /**
+   * After a response; takes one of the retries.
+   * @param meshError `x-mesh-error` of a server's sidecar: `UF` says that it could not reach its application, which is as
+   *   good as a refused connection; nobody has seen the request.
+   */
+  takesRetryForResponse(status: number, meshError: string | undefined): boolean {
     const policy = this.#policy;
     if (policy === undefined) return false;
+    if (meshError?.startsWith("UF;") === true && this.#wants(Causes.connectFailure)) return this.#take();
     const wanted = policy.retryOn.some(
       (word) =>
         (word === "5xx" && status >= 500) ||

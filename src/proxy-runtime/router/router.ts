@@ -3,7 +3,7 @@
 import type { RetryPolicy } from "../config/route-config.ts";
 import { Causes, type Cause, type Vantage } from "../failure/causes.ts";
 import { HeaderId } from "../http/header-id.ts";
-import { HeaderList } from "../http/header-list.ts";
+import type { HeaderList } from "../http/header-list.ts";
 import { sendLocalReply } from "../http/local-reply.ts";
 import type { DownstreamStream, RequestHead, RequestReceiver, ResponseHead } from "../http/stream.ts";
 import type { StreamInfo } from "../telemetry/stream-info.ts";
@@ -124,9 +124,7 @@ export class Router implements RequestReceiver, AttemptOwner, TimerOwner {
     if (this.#idleTimeoutMs > 0) this.#timers.arm(Timer.idle, this.#idleTimeoutMs);
     if (end) this.#onRequestEnd(performance.now());
     if (!this.#responseStarted) this.#body.keep(chunk);
-    const stream = this.#attempt?.stream;
-    if (stream === undefined) return;
-    if (!stream.sendData(chunk, end)) this.#pauseRequest();
+    if (this.#attempt?.stream?.sendData(chunk, end) === false) this.#pauseRequest();
   }
 
   onRequestTrailers(trailers: HeaderList): void {
@@ -169,7 +167,7 @@ export class Router implements RequestReceiver, AttemptOwner, TimerOwner {
   }
 
   onAttemptHeaders(attempt: UpstreamAttempt, head: ResponseHead, end: boolean): void {
-    if (this.#policy !== undefined && this.#retryStatus(attempt, head.status)) return;
+    if (this.#policy !== undefined && this.#retryResponse(attempt, head)) return;
     const info = this.#info;
     const cluster = attempt.cluster;
     this.#timers.disarm(Timer.try);
@@ -234,14 +232,15 @@ export class Router implements RequestReceiver, AttemptOwner, TimerOwner {
     this.#fail(cause, detail);
   }
 
-  #retryStatus(attempt: UpstreamAttempt, status: number): boolean {
+  #retryResponse(attempt: UpstreamAttempt, head: ResponseHead): boolean {
     const retry = (this.#retry ??= new RetryState(this.#policy, this.#head.method));
-    if (!this.#body.canReplay || !retry.takesRetryForStatus(status)) return false;
-    attempt.cluster.stats.countRetriedResponse(status);
+    const meshError = attempt.stream?.peerUri === "" ? undefined : head.headers.get(HeaderId["x-mesh-error"]);
+    if (!this.#body.canReplay || !retry.takesRetryForResponse(head.status, meshError)) return false;
+    attempt.cluster.stats.countRetriedResponse(head.status);
     this.#attempt = undefined;
     this.#tried.push(attempt.host);
     attempt.cancel();
-    this.#retryLater(attempt.cluster, `status ${status}`);
+    this.#retryLater(attempt.cluster, `status ${head.status}`);
     return true;
   }
 

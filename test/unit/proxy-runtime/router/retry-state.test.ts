@@ -49,7 +49,7 @@ describe("a failed attempt is tried again", () => {
   test("not without a policy", () => {
     const none = new RetryState(undefined, "GET");
     assert.ok(!none.takesRetryFor(Causes.connectFailure));
-    assert.ok(!none.takesRetryForStatus(503));
+    assert.ok(!none.takesRetryForResponse(503, undefined));
     assert.equal(none.isExhausted, false);
   });
 
@@ -57,9 +57,9 @@ describe("a failed attempt is tried again", () => {
     const two = state(["5xx"], { numRetries: 2 });
     assert.ok(two.takesRetryFor(Causes.connectFailure));
     assert.equal(two.isExhausted, false);
-    assert.ok(two.takesRetryForStatus(500));
+    assert.ok(two.takesRetryForResponse(500, undefined));
     assert.equal(two.isExhausted, true);
-    assert.ok(!two.takesRetryForStatus(500));
+    assert.ok(!two.takesRetryForResponse(500, undefined));
     assert.ok(!two.takesRetryFor(Causes.connectFailure));
   });
 });
@@ -75,10 +75,18 @@ describe("a response is tried again", () => {
   ];
   for (const [words, retried, not] of cases) {
     test(`for ${words.join()}: ${retried.join() || "never"}`, () => {
-      for (const status of retried) assert.ok(state(words, { retriableStatusCodes: [418] }).takesRetryForStatus(status), String(status));
-      for (const status of not) assert.ok(!state(words, { retriableStatusCodes: [418] }).takesRetryForStatus(status), String(status));
+      for (const status of retried) assert.ok(state(words, { retriableStatusCodes: [418] }).takesRetryForResponse(status, undefined), String(status));
+      for (const status of not) assert.ok(!state(words, { retriableStatusCodes: [418] }).takesRetryForResponse(status, undefined), String(status));
     });
   }
+});
+
+test("a sidecar that could not reach its application counts as a refused connection, what it says otherwise does not", () => {
+  const unreached = 'UF; by=server; detail="127.0.0.1:8080: ECONNREFUSED"';
+  assert.ok(state(["connect-failure"]).takesRetryForResponse(503, unreached));
+  assert.ok(!state(["connect-failure"]).takesRetryForResponse(503, 'UC; by=server; detail="connection closed"'));
+  assert.ok(!state(["connect-failure"]).takesRetryForResponse(503, undefined));
+  assert.ok(!state(["retriable-4xx"]).takesRetryForResponse(503, unreached));
 });
 
 describe("a request on a connection that died while idle", () => {
