@@ -32,12 +32,12 @@ export class HeaderList {
 
   nameAt(index: number): string {
     if (index >= this.#parsed) return this.#added[2 * (index - this.#parsed)]!;
-    return this.#text.slice(this.#offsets[4 * index]!, this.#offsets[4 * index + 1]!);
+    return this.#text.slice(this.#offsets[4 * index], this.#offsets[4 * index + 1]);
   }
 
   valueAt(index: number): string {
     if (index >= this.#parsed) return this.#added[2 * (index - this.#parsed) + 1]!;
-    return this.#text.slice(this.#offsets[4 * index + 2]!, this.#offsets[4 * index + 3]!);
+    return this.#text.slice(this.#offsets[4 * index + 2], this.#offsets[4 * index + 3]);
   }
 
   /** First value of a known header. */
@@ -132,11 +132,11 @@ export class HeaderList {
         if (start < 0) start = offsets[4 * index]!;
         continue;
       }
-      if (start >= 0) text += this.#text.slice(start, offsets[4 * index]!);
+      if (start >= 0) text += this.#text.slice(start, offsets[4 * index]);
       start = -1;
       if (id !== REMOVED && skipped[id] === 0) text += `${this.nameAt(index)}: ${this.valueAt(index)}\r\n`;
     }
-    if (start >= 0) text += this.#text.slice(start, offsets[4 * parsed]!);
+    if (start >= 0) text += this.#text.slice(start, offsets[4 * parsed]);
     const added = this.#added;
     for (let index = parsed; index < ids.length; index += 1) {
       const id = ids[index]!;

@@ -20,8 +20,8 @@ export interface ListenerDependencies {
   /** undefined where no listener asks for original destinations. */
   readonly originalDst: OriginalDst | undefined;
   /** The listener that a connection to this address belongs to (use_original_dst). */
-  listenerFor(destination: SocketAddress): Listener | undefined;
-  nextConnectionId(): number;
+  readonly listenerFor: (destination: SocketAddress) => Listener | undefined;
+  readonly nextConnectionId: () => number;
   /** A connection was turned away: for the log. */
   onRefused(listener: string, remote: SocketAddress, local: SocketAddress, reason: string): void;
 }

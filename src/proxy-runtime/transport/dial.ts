@@ -38,7 +38,7 @@ const SAN_MISMATCH = "ERR_MESH_SAN_MISMATCH";
  */
 export function dial(target: DialTarget, io: IoContext, secrets: Secrets, timers: Timers, done: (outcome: DialOutcome) => void): () => void {
   // The read callback must exist before the connection that it feeds.
-  let connection: Connection | undefined;
+  let connection: Connection | undefined = undefined;
   const onread = io.reads.onread((buffer, length) => connection!.onBytes(buffer, length));
   let socket: Socket | TLSSocket;
   if (target.tls === undefined) {
@@ -72,7 +72,7 @@ export function dial(target: DialTarget, io: IoContext, secrets: Secrets, timers
     const names = tlsSocket === undefined || target.tls!.validationSecret === undefined ? undefined : parseSubjectAltNames(tlsSocket.getPeerX509Certificate()?.subjectAltName);
     const expiryMs = target.tls === undefined ? Infinity : secrets.expiryMsOf(target.tls);
     const ownExpiryMs = expiryMs < Date.now() ? expiryMs : undefined;
-    finish({ ownExpiryMs, connection: connection!, alpn: typeof tlsSocket?.alpnProtocol === "string" ? tlsSocket.alpnProtocol : "", peerUri: names?.uris[0] ?? "" });
+    finish({ ownExpiryMs, connection, alpn: typeof tlsSocket?.alpnProtocol === "string" ? tlsSocket.alpnProtocol : "", peerUri: names?.uris[0] ?? "" });
   });
   socket.once("error", (error: NodeJS.ErrnoException) => finish(failureOf(error, address)));
   socket.once("close", () => finish({ cause: Causes.connectFailure, detail: `${address} closed the connection during the handshake` }));

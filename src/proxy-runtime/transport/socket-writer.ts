@@ -68,7 +68,7 @@ export class SocketWriter implements Flushable {
         continue;
       }
       const piece = view.length - offset <= room ? view.subarray(offset) : view.subarray(offset, offset + room);
-      this.#block!.bytes.set(piece, this.#used);
+      this.#block.bytes.set(piece, this.#used);
       this.#used += piece.length;
       offset += piece.length;
     }
