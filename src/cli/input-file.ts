@@ -1,6 +1,7 @@
 // -f FILE, where `-` is standard input.
 import { readFile } from "node:fs/promises";
 import { text } from "node:stream/consumers";
+import { describeFileError } from "../common/file-error.ts";
 import { UserError } from "../common/user-error.ts";
 
 /** @throws UserError that names the file and why it can't be read. */
@@ -9,9 +10,6 @@ export async function readInput(path: string): Promise<string> {
   try {
     return await readFile(path, "utf8");
   } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code;
-    const reason =
-      code === "ENOENT" ? "no such file" : code === "EISDIR" ? "it is a folder" : code === "EACCES" ? "permission denied" : String(code);
-    throw new UserError(`cannot read ${path}: ${reason}`, "give a file, or - for standard input");
+    throw new UserError(`can't read ${path}: ${describeFileError(error)}`, "give a file, or - for standard input");
   }
 }

@@ -4,6 +4,7 @@ import { createCertificateClient } from "../ca/client/create-certificate-client.
 import { formatSpiffeId } from "../ca/client/spiffe-id.ts";
 import { parseHostPort, type HostPort } from "../common/address.ts";
 import type { Clock } from "../common/clock.ts";
+import { describeFileError } from "../common/file-error.ts";
 import { UserError } from "../common/user-error.ts";
 import { connectGrpc } from "../xds/grpc-channel.ts";
 import { DEFAULT_TRUST_DOMAIN, Env, NodeMetadata, Port } from "../xds/names.ts";
@@ -46,7 +47,7 @@ export function makeSidecarParts(options: SidecarOptions): SidecarParts {
   try {
     rootsPem = readRoots();
   } catch (error) {
-    throw new UserError(`can't read the mesh's root certificate ${rootsFile}: ${(error as NodeJS.ErrnoException).code}`, "the injector mounts it; see meshctl local status");
+    throw new UserError(`can't read the mesh's root certificate ${rootsFile}: ${describeFileError(error)}`, "the injector mounts it; see meshctl local status");
   }
   const namespace = env[Env.podNamespace]!;
   return {

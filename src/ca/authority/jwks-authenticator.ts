@@ -2,6 +2,7 @@
 import { readFileSync, statSync } from "node:fs";
 import { createLocalJWKSet, errors, jwtVerify } from "jose";
 import type { JSONWebKeySet, JWTPayload, JWTVerifyGetKey } from "jose";
+import { describeFileError } from "../../common/file-error.ts";
 import { UserError } from "../../common/user-error.ts";
 import { TOKEN_AUDIENCE } from "../../xds/names.ts";
 import type { Authentication, Authenticator } from "./authenticator.ts";
@@ -86,11 +87,16 @@ function readKeys(file: string): JWTVerifyGetKey {
   try {
     text = readFileSync(file, "utf8");
   } catch (error) {
-    throw new UserError(`can't read the token issuer's keys from ${file}: ${(error as NodeJS.ErrnoException).code}`, hint);
+    throw new UserError(`can't read the token issuer's keys from ${file}: ${describeFileError(error)}`, hint);
   }
+  let keys: JSONWebKeySet;
+  let findKey: JWTVerifyGetKey;
   try {
-    return createLocalJWKSet(JSON.parse(text) as JSONWebKeySet);
+    keys = JSON.parse(text) as JSONWebKeySet;
+    findKey = createLocalJWKSet(keys);
   } catch {
     throw new UserError(`${file} holds no JSON Web Key Set`, hint);
   }
+  if (keys.keys.length === 0) throw new UserError(`${file} holds no key, so that no token could ever be believed`, hint);
+  return findKey;
 }

@@ -1,6 +1,7 @@
 // Where the CA's own certificate and key come from: files in Istio's "cacerts" layout, or a new root that is kept there.
 import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { describeFileError } from "../../common/file-error.ts";
 import { UserError } from "../../common/user-error.ts";
 import { createRootCertificate } from "./root-certificate.ts";
 import { toSigningAuthority } from "./signing-authority.ts";
@@ -52,9 +53,8 @@ function readPart(folder: string, name: string, layout: Layout): NamedPem {
   try {
     return { name: path, pem: readFileSync(path, "utf8") };
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
     throw new UserError(
-      code === "ENOENT" ? `${path} is missing` : `can't read ${path}: ${code}`,
+      `can't read ${path}: ${describeFileError(error)}`,
       `the CA's folder must hold ${layout.certificate}, ${layout.key} and ${layout.roots}, or nothing at all to have a new root made`,
     );
   }

@@ -3,6 +3,7 @@
 import { readFileSync } from "node:fs";
 import type { JsonValue } from "@bufbuild/protobuf";
 import type { Problem } from "../../common/result.ts";
+import { describeFileError } from "../../common/file-error.ts";
 import { UserError } from "../../common/user-error.ts";
 import type { FieldPath, YamlDocument } from "../../common/yaml.ts";
 import type { BootstrapConfig } from "./bootstrap-config.ts";
@@ -13,7 +14,7 @@ export async function loadBootstrap(file: string): Promise<BootstrapConfig> {
   try {
     text = readFileSync(file, "utf8");
   } catch (error) {
-    throw new UserError(`can't read bootstrap ${file}: ${readFailure(error)}`, "give the path of an Envoy v3 bootstrap in YAML or JSON");
+    throw new UserError(`can't read bootstrap ${file}: ${describeFileError(error)}`, "give the path of an Envoy v3 bootstrap in YAML or JSON");
   }
   return parseBootstrap(text, file);
 }
@@ -55,15 +56,4 @@ function toFieldPath(path: string): FieldPath {
   return [...path.matchAll(/\[(\d+)\]|\[("(?:[^"\\]|\\.)*")\]|([^.[\]]+)/g)].map(([, index, quoted, name]) =>
     index !== undefined ? Number(index) : quoted !== undefined ? (JSON.parse(quoted) as string) : name!,
   );
-}
-
-function readFailure(error: unknown): string {
-  const code = (error as NodeJS.ErrnoException).code;
-  return code === "ENOENT"
-    ? "no such file"
-    : code === "EISDIR"
-      ? "it is a directory"
-      : code === "EACCES"
-        ? "permission denied"
-        : String(error);
 }

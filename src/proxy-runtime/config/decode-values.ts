@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { isIP } from "node:net";
 import type { Duration } from "@bufbuild/protobuf/wkt";
 import type { JsonObject } from "@bufbuild/protobuf";
+import { describeFileError } from "../../common/file-error.ts";
 import type { Address, CidrRange } from "../../xds/gen/envoy/config/core/v3/address_pb.ts";
 import { SocketAddress_Protocol } from "../../xds/gen/envoy/config/core/v3/address_pb.ts";
 import type { DataSource, Metadata } from "../../xds/gen/envoy/config/core/v3/base_pb.ts";
@@ -112,8 +113,7 @@ export function dataSource(decoding: Decoding, source: DataSource | undefined, p
       try {
         return readFileSync(source.specifier.value, "utf8");
       } catch (error) {
-        const code = (error as NodeJS.ErrnoException).code;
-        decoding.problem(join(path, "filename"), `can't read ${source.specifier.value}: ${code ?? String(error)}`);
+        decoding.problem(join(path, "filename"), `can't read ${source.specifier.value}: ${describeFileError(error)}`);
         return undefined;
       }
     }

@@ -3,6 +3,7 @@ import { createPrivateKey, X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { splitCertificates } from "../../ca/client/trust-bundle.ts";
 import type { Clock } from "../../common/clock.ts";
+import { describeFileError } from "../../common/file-error.ts";
 import { UserError } from "../../common/user-error.ts";
 import type { SecretConfig } from "../config/tls-config.ts";
 import { watchFiles } from "./file-watch.ts";
@@ -61,7 +62,7 @@ function readText(file: string): string {
   try {
     return readFileSync(file, "utf8");
   } catch (error) {
-    throw new UserError(`can't read ${file}: ${(error as NodeJS.ErrnoException).code}`, "check the path and its permissions");
+    throw new UserError(`can't read ${file}: ${describeFileError(error)}`, "check the path and its permissions");
   }
 }
 

@@ -89,7 +89,7 @@ describe("proxy-config refuses", { concurrency: 2 }, () => {
   const WRONG: readonly (readonly [title: string, args: readonly string[], code: number, message: RegExp])[] = [
     ["no workload and no file", ["pc", "c"], 64, /no workload is given/],
     ["both a workload and a file", ["pc", "c", "web", "-f", DUMP], 64, /both a workload \(web\) and a file/],
-    ["a file that isn't there", ["pc", "c", "-f", "/nonexistent.json"], 1, /cannot read \/nonexistent\.json: no such file/],
+    ["a file that isn't there", ["pc", "c", "-f", "/nonexistent.json"], 1, /can't read \/nonexistent\.json: no such file/],
     ["a folder", ["pc", "c", "-f", golden], 1, /it is a folder/],
     ["an empty file", ["pc", "c", "-f", "/dev/null"], 1, /\/dev\/null is empty/],
     ["a file that is no JSON", ["pc", "c", "-f", join(golden, "cluster.txt")], 1, /is not JSON/],

@@ -39,7 +39,7 @@ describe("meshctl controller", () => {
     [
       "a key file that isn't there",
       ["--source", folder, ...QUIET, "--token-issuer-keys", join(folder, "none.json")],
-      /^meshctl: can't read the token issuer's keys from .*none\.json: ENOENT\n/,
+      /^meshctl: can't read the token issuer's keys from .*none\.json: no such file\n/,
     ],
   ] as const) {
     test(`ends with one message about ${what}`, async () => {

@@ -102,7 +102,7 @@ test("names the file that can't be used at the start", (t) => {
   );
   assert.throws(
     () => createJwksAuthenticator({ file: `${broken}.not`, issuer: "x" }),
-    (error: unknown) => error instanceof UserError && /ENOENT/.test(error.message),
+    (error: unknown) => error instanceof UserError && /no such file/.test(error.message),
   );
 });
 

@@ -61,7 +61,7 @@ describe("secrets", () => {
 
   test("refuse what is missing or can't be read", () => {
     assert.deepEqual(problems(certificate({ filename: "/nowhere/chain.pem" }, { environment_variable: "MESHCTL_NOT_SET" })), [
-      "tls_certificate.certificate_chain.filename: can't read /nowhere/chain.pem: ENOENT",
+      "tls_certificate.certificate_chain.filename: can't read /nowhere/chain.pem: no such file",
       "tls_certificate.private_key.environment_variable: MESHCTL_NOT_SET is not set",
     ]);
     assert.deepEqual(problems({ tls_certificate: {} }), [
