@@ -8,7 +8,7 @@ import { UserError } from "../../common/user-error.ts";
 import { VERSION } from "../../common/version.ts";
 import { desiredState } from "../../local/cluster/desired-pods.ts";
 import { LOCAL_INJECTION } from "../../local/cluster/local-injection.ts";
-import { readManifestsStrictly } from "../../local/cluster/manifest-set.ts";
+import { readManifestsStrictly, requirePods } from "../../local/cluster/manifest-set.ts";
 import { claimRunFolder, endMesh } from "../../local/mesh-lifetime.ts";
 import { checkPrerequisites } from "../../local/prerequisites.ts";
 import { identifyProcess } from "../../local/process-identity.ts";
@@ -84,7 +84,7 @@ export async function run(context: CommandContext): Promise<number> {
 function findSources(files: readonly string[] | undefined, packageRoot: string): string[] {
   const sources = (files ?? [join(packageRoot, "samples/shop")]).map((file) => resolve(file));
   for (const source of sources) {
-    if (!existsSync(source)) throw new UserError(`-f ${source}: no such file or folder`);
+    if (!existsSync(source)) throw new UserError(`-f ${source}: no such file or folder`, "correct the path; without -f the sample shop is run");
   }
   return [...new Set(sources)];
 }
@@ -95,6 +95,7 @@ async function checkInput(sources: readonly string[], publish: readonly string[]
   const set = readManifestsStrictly(sources);
   const problems = [...desiredState(set, LOCAL_INJECTION).problems, ...findConfigProblems(sources)];
   if (problems.length > 0) throw new UserError(problems.join("\n  "), "mend the YAML and start again; nothing was started");
+  requirePods(set, sources);
   const services = set.services.map(({ object }) => object);
   return chooseHostPorts(requests.map((request) => ({ ...resolvePublish(request, services), hostPort: request.hostPort })));
 }

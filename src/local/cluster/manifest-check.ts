@@ -2,6 +2,7 @@
 import type { FieldPath } from "../../common/yaml.ts";
 import type { Container, PodSpec, PodTemplate } from "../../manifests/kube-objects.ts";
 import { commandOf } from "../pod/container-spec.ts";
+import { findUnknownField } from "./known-fields.ts";
 
 export interface ObjectProblem {
   readonly path: FieldPath;
@@ -27,13 +28,23 @@ export function checkObject(value: unknown): ObjectProblem | undefined {
   if (!isRecord(metadata) || typeof metadata["name"] !== "string")
     return { path: ["metadata"], message: `${value["kind"] as string}: metadata.name is required` };
   if (!NAME.test(metadata["name"])) return { path: ["metadata", "name"], message: `"${metadata["name"]}" is not a Kubernetes name` };
+  return checkKind(value, metadata["name"]) ?? checkFields(value, metadata["name"]);
+}
+
+function checkFields(value: Fields, name: string): ObjectProblem | undefined {
+  const kind = value["kind"] as string;
+  const unknown = findUnknownField(value, kind);
+  return unknown === undefined ? undefined : { path: unknown.path, message: `${kind} ${name}: ${unknown.message}` };
+}
+
+function checkKind(value: Fields, name: string): ObjectProblem | undefined {
   switch (value["kind"]) {
     case "Deployment":
       return checkDeployment(value);
     case "Pod":
-      return checkPodSpec(value["spec"], ["spec"], `Pod ${metadata["name"]}`);
+      return checkPodSpec(value["spec"], ["spec"], `Pod ${name}`);
     case "Service":
-      return checkService(value, metadata["name"]);
+      return checkService(value, name);
     case "ConfigMap":
       return checkStringMap(value["data"], ["data"]);
     default:

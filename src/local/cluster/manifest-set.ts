@@ -152,8 +152,14 @@ export function readManifestsStrictly(sources: readonly string[]): ManifestSet {
   if (set.problems.length > 0) {
     throw new UserError(set.problems.join("\n  "), "mend the YAML and start again; nothing was started");
   }
-  if (set.deployments.length + set.pods.length === 0) {
-    throw new UserError(`${sources.join(", ")}: no Deployment and no Pod, so there is nothing to run`);
-  }
   return set;
+}
+
+/** @throws UserError where the YAML starts no pod. */
+export function requirePods({ deployments, pods }: ManifestSet, sources: readonly string[]): void {
+  if (deployments.length + pods.length > 0) return;
+  throw new UserError(
+    `${sources.join(", ")}: no Deployment and no Pod, so there is nothing to run`,
+    "give the file that has them as well: -f may be repeated",
+  );
 }

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, test } from "node:test";
 import { desiredState } from "../../../src/local/cluster/desired-pods.ts";
 import { LOCAL_INJECTION } from "../../../src/local/cluster/local-injection.ts";
 import { unsupportedFields } from "../../../src/local/cluster/manifest-check.ts";
-import { ManifestReader, readManifestsStrictly } from "../../../src/local/cluster/manifest-set.ts";
+import { ManifestReader, readManifestsStrictly, requirePods } from "../../../src/local/cluster/manifest-set.ts";
 
 const DEPLOYMENT = `apiVersion: apps/v1
 kind: Deployment
@@ -68,13 +68,21 @@ describe("the user's YAML", () => {
     ["an object without a kind", "metadata: { name: x }\n", /apiVersion is required/],
     ["the same object twice", `${DEPLOYMENT}---\n${DEPLOYMENT}`, /Deployment\/shop\/web is already defined at .*web\.yaml:1/],
     ["a kind that is not run here", DEPLOYMENT.replace("kind: Deployment", "kind: StatefulSet"), /does not run a StatefulSet/],
-    ["nothing to run", "apiVersion: v1\nkind: ConfigMap\nmetadata: { name: m }\n", /no Deployment and no Pod/],
+    ["a field of a Deployment that Kubernetes doesn't know", DEPLOYMENT.replace("spec:\n", "spec:\n  replicaz: 2\n"), /web\.yaml:5: Deployment web: spec\.replicaz: unknown field; did you mean "replicas"\?/],
+    ["a field of a container that Kubernetes doesn't know", `${DEPLOYMENT}          comand: [x]\n`, /web\.yaml:11: Deployment web: spec\.template\.spec\.containers\[0\]\.comand: unknown field; did you mean "command"\?/],
+    ["a field of a Service that Kubernetes doesn't know", "apiVersion: v1\nkind: Service\nmetadata: { name: s }\nspec: { ports: [{ port: 80, targetport: 8080 }] }\n", /Service s: spec\.ports\[0\]\.targetport: unknown field; did you mean "targetPort"\?/],
   ] as const) {
     test(`is refused with ${what}`, () => {
       write("web.yaml", text);
       assert.throws(() => readManifestsStrictly([folder]), { message });
     });
   }
+
+  test("is refused where nothing is to be run", () => {
+    write("web.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: { name: m }\n");
+    const set = readManifestsStrictly([folder]);
+    assert.throws(() => requirePods(set, [folder]), { message: /no Deployment and no Pod/ });
+  });
 
   test("makes injected pods, with a hash that changes with the template", () => {
     write("web.yaml", DEPLOYMENT);
