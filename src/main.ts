@@ -1,6 +1,7 @@
 // argv → command → exit code. The one place where an error becomes a message for a person.
 import { Command as Program, CommanderError, Option } from "commander";
 import type { Command, Flag } from "./cli/command.ts";
+import { HELP_LAYOUT, usageErrorText } from "./cli/help-text.ts";
 import { COMMANDS } from "./commands/index.ts";
 import { UserError } from "./common/user-error.ts";
 import { VERSION } from "./common/version.ts";
@@ -9,7 +10,7 @@ const USAGE_ERROR = 64;
 
 function toOption(flag: Flag): Option {
   const option = new Option(flag.flags, flag.description);
-  if (flag.default !== undefined) option.default(flag.default);
+  if (flag.default !== undefined) option.default(flag.default, flag.defaultText);
   if (flag.choices !== undefined) option.choices(flag.choices);
   if (flag.env !== undefined) option.env(flag.env);
   if (flag.parse !== undefined) option.argParser(flag.parse);
@@ -18,9 +19,16 @@ function toOption(flag: Flag): Option {
   return option;
 }
 
+/** commander hands none of this down to programs that it has not made. */
+function prepare(program: Program): void {
+  program.exitOverride().showSuggestionAfterError().helpOption("-h, --help", "show this help").configureHelp(HELP_LAYOUT);
+  program.configureOutput({ outputError: (text, write) => write(usageErrorText(text, program)) });
+}
+
 function toProgram(command: Command, setExitCode: (code: number) => void): Program {
   const program = new Program(command.name);
-  program.summary(command.summary).description(command.description ?? command.summary).exitOverride().showSuggestionAfterError();
+  prepare(program);
+  program.summary(command.summary).description(command.description ?? command.summary);
   if (command.aliases !== undefined) program.aliases(command.aliases);
   // commander asks for this before a subcommand that passes options through is added.
   if (command.subcommands !== undefined) program.enablePositionalOptions();
@@ -46,12 +54,11 @@ function toProgram(command: Command, setExitCode: (code: number) => void): Progr
 export async function main(argv: readonly string[]): Promise<number> {
   let exitCode = 0;
   const program = new Program("meshctl")
-    .description("A service mesh in one program: mutual TLS, traffic control and insight for your services,\non Kubernetes or on this machine.")
+    .description("A service mesh in one program: mutual TLS, traffic control and insight for your services.")
     .version(VERSION, "--version", "print the version")
-    .helpCommand(false)
     .enablePositionalOptions()
-    .exitOverride()
-    .showSuggestionAfterError();
+    .addHelpText("after", "\nmeshctl <command> --help has the flags and examples of a command.");
+  prepare(program);
   for (const group of COMMANDS) {
     program.commandsGroup(group.heading);
     for (const command of group.commands) {

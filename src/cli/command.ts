@@ -5,6 +5,8 @@ export interface Flag {
   readonly flags: string;
   readonly description: string;
   readonly default?: unknown;
+  /** How --help writes the default, where that is not the value: `1m` for 60000. */
+  readonly defaultText?: string;
   readonly choices?: readonly string[];
   /** Environment variable that gives the value when the flag is absent. */
   readonly env?: string;

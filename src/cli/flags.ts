@@ -1,6 +1,7 @@
 // Flags that commands share, and how their texts become values. Loaded by every --help: keep its imports small.
 import { parseDurationMs } from "../common/duration.ts";
 import { UserError } from "../common/user-error.ts";
+import type { LogFormat, LogLevel } from "../common/log.ts";
 import type { Flag } from "./command.ts";
 
 const USAGE = 64;
@@ -60,4 +61,14 @@ export function workloadFlags(mesh: "--name" | "--mesh" = "--name"): Flag[] {
 export function adminPortFlag(): Flag {
   const flags = "--proxy-admin-port <port>";
   return { flags, description: "admin port of the sidecar", default: 15000, parse: portFlag("--proxy-admin-port") };
+}
+
+/** Flags of the processes that run long. The words stand here again because common/log.ts loads pino. */
+export function logFlags(): Flag[] {
+  const levels: LogLevel[] = ["trace", "debug", "info", "warn", "error", "fatal"];
+  const formats: LogFormat[] = ["json", "text"];
+  return [
+    { flags: "--log-level <level>", description: "least level that is logged", default: "info", choices: levels },
+    { flags: "--log-format <format>", description: "JSON lines or plain text, to stderr", default: "json", choices: formats },
+  ];
 }

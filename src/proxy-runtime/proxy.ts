@@ -72,8 +72,11 @@ export async function startProxy(options: ProxyOptions): Promise<RunningProxy> {
   const apply = async (config: ProxyConfig): Promise<readonly ListenFailure[]> => {
     const failures = await plane.apply(config);
     phase.isConfigured = xds.state.isReady();
-    if (phase.becameLive()) log.info({ listeners: plane.listenerStatuses().map(({ name, ip, port }) => `${name} ${ip}:${port}`) }, "proxy is live");
+    sayLive();
     return failures;
+  };
+  const sayLive = (): void => {
+    if (phase.becameLive()) log.info({ listeners: plane.listenerStatuses().map(({ name, ip, port }) => `${name} ${ip}:${port}`) }, "proxy is live");
   };
   let firstFailures: Promise<readonly ListenFailure[]> | undefined;
   const xds = connectXds({
@@ -95,6 +98,8 @@ export async function startProxy(options: ProxyOptions): Promise<RunningProxy> {
     // A static listener that can't be had is a mistake of whoever wrote the bootstrap; later ones are the control plane's.
     const [first] = (await firstFailures) ?? [];
     if (first !== undefined) throw new UserError(listenMessage(first), "end the program that holds the port, or give the listener another one");
+    phase.hasStarted = true;
+    sayLive();
     let adminPort: number | undefined;
     if (bootstrap.admin !== undefined) {
       const admin = await startAdmin({
@@ -127,6 +132,8 @@ export async function startProxy(options: ProxyOptions): Promise<RunningProxy> {
 
 /** Where in its life the proxy is. */
 class Phase {
+  /** The bootstrap's own listeners are bound. */
+  hasStarted = false;
   isConfigured = false;
   awaitsCertificate = false;
   isStopping = false;
@@ -140,7 +147,7 @@ class Phase {
 
   /** True once. */
   becameLive(): boolean {
-    if (this.#wasLive || this.state !== "LIVE") return false;
+    if (this.#wasLive || !this.hasStarted || this.state !== "LIVE") return false;
     this.#wasLive = true;
     return true;
   }

@@ -3,7 +3,7 @@ import type { Command } from "../../cli/command.ts";
 
 export const version: Command = {
   name: "version",
-  summary: "Print the version of meshctl and of the Node it runs on",
+  summary: "Print the versions of meshctl and of its Node",
   flags: [{ flags: "-o, --output <format>", description: "print as json or yaml", choices: ["json", "yaml"] }],
   examples: ["meshctl version", "meshctl version -o json"],
   load: () => import("./version-run.ts").then((module) => module.run),

@@ -39,25 +39,37 @@ function print(context: CommandContext, value: Json, table: (width: number | und
   if (!writeStructured(context, value)) context.stdout.write(table(terminalWidth(context)));
 }
 
+/** An empty table could mean that the sidecar knows nothing: says on standard error that it was the filters. */
+function printSelected(
+  context: CommandContext,
+  what: string,
+  all: readonly Json[],
+  selected: readonly Json[],
+  table: (width: number | undefined) => string,
+): void {
+  print(context, selected, table);
+  if (selected.length === 0 && all.length > 0) context.stderr.write(`Nothing matches the filters; without them: ${what} (${all.length}).\n`);
+}
+
 export async function runCluster(context: CommandContext): Promise<void> {
   const { fqdn, direction, subset, port } = context.options;
   const dump = await readDump(context, "/config_dump");
   const filter = { fqdn: fqdn as Text, direction: direction as Text, subset: subset as Text, port: port as Port };
   const clusters = selectClusters(dump.clusters(), filter);
-  print(context, clusters, (width) => clusterTable(clusters, width));
+  printSelected(context, "clusters", dump.clusters(), clusters, (width) => clusterTable(clusters, width));
 }
 
 export async function runListener(context: CommandContext): Promise<void> {
   const { address, port, type, verbose } = context.options;
   const dump = await readDump(context, "/config_dump");
   const listeners = selectListeners(dump.listeners(), { address: address as Text, port: port as Port, type: type as Text });
-  print(context, listeners, (width) => listenerTable(listeners, verbose === true, width));
+  printSelected(context, "listeners", dump.listeners(), listeners, (width) => listenerTable(listeners, verbose === true, width));
 }
 
 export async function runRoute(context: CommandContext): Promise<void> {
   const dump = await readDump(context, "/config_dump", "mesh");
   const routes = selectRoutes(dump.routes(), context.options["name"] as Text);
-  print(context, routes, (width) => routeTable(routes, context.options["verbose"] === true, width));
+  printSelected(context, "route configurations", dump.routes(), routes, (width) => routeTable(routes, context.options["verbose"] === true, width));
 }
 
 export async function runEndpoint(context: CommandContext): Promise<void> {
@@ -66,7 +78,7 @@ export async function runEndpoint(context: CommandContext): Promise<void> {
   const statuses = dump.clusterStatuses() ?? statusesFromDump(requireEndpoints(dump));
   const filter = { address: address as Text, port: port as Port, cluster: cluster as Text, status: status as Text };
   const endpoints = selectEndpoints(statuses, filter);
-  print(context, endpoints, (width) => endpointTable(endpoints, width));
+  printSelected(context, "endpoints of clusters", statuses, endpoints, (width) => endpointTable(endpoints, width));
 }
 
 function requireEndpoints(dump: ConfigDump): ConfigDump {

@@ -22,6 +22,9 @@ const VERBOSE: Flag = {
   parse: parseBoolean,
 };
 
+/** envoy.config.core.v3.HealthStatus. */
+const HEALTH = ["HEALTHY", "UNHEALTHY", "DRAINING", "TIMEOUT", "DEGRADED", "UNKNOWN"];
+
 function parseBoolean(text: string): boolean {
   return wordFlag("--verbose", ["true", "false"])(text) === "true";
 }
@@ -59,10 +62,10 @@ const endpoint: Command = {
     ADDRESS,
     PORT,
     { flags: "--cluster <name>", description: "only this cluster" },
-    { flags: "--status <status>", description: "only this status: healthy, unhealthy, draining, …" },
+    { flags: "--status <status>", description: "only this status: healthy, unhealthy, draining, …", parse: wordFlag("--status", HEALTH) },
     ...commonFlags(),
   ],
-  examples: ["meshctl proxy-config endpoint checkout", "meshctl pc ep checkout --cluster 'outbound|80|v1|payments.shop.svc.cluster.local'"],
+  examples: ["meshctl proxy-config endpoint checkout", "meshctl pc ep checkout --cluster PassthroughCluster", "meshctl pc ep checkout --status unhealthy"],
   load: () => import("./proxy-config-run.ts").then((module) => module.runEndpoint),
 };
 

@@ -70,7 +70,7 @@ async function measure(context: CommandContext, admin: AdminClient): Promise<Gol
     const uptimeMs = parseDurationMs(info.uptime_current_epoch ?? "") ?? 0;
     return goldenSignals({ window: now.samples, now: now.samples, windowSeconds: uptimeMs / 1000, ...(await sources()) });
   }
-  const windowMs = toMs(context.options["window"]);
+  const windowMs = context.options["window"] as number;
   const before = await scrape(admin);
   // A wait that is only worth watching: without a terminal nobody reads it.
   const progress = await startProgress(context.stderr, `watching for ${windowMs / 1000} s`, { quiet: true });
@@ -79,11 +79,6 @@ async function measure(context: CommandContext, admin: AdminClient): Promise<Gol
   const after = await scrape(admin);
   const window = growth(before.samples, after.samples);
   return goldenSignals({ window, now: after.samples, windowSeconds: (after.atMs - before.atMs) / 1000, ...(await sources()) });
-}
-
-/** The flag's default is still text; a given value is milliseconds. */
-function toMs(window: unknown): number {
-  return typeof window === "number" ? window : parseDurationMs(String(window))!;
 }
 
 async function scrape(admin: AdminClient): Promise<{ samples: Sample[]; atMs: number }> {

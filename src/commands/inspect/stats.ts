@@ -4,7 +4,7 @@ import { adminPortFlag, durationFlag, outputFlag, workloadFlags } from "../../cl
 
 export const stats: Command = {
   name: "stats",
-  summary: "Show success rate, request rate and latency of a workload",
+  summary: "Show success rate, request rate and latency",
   description:
     "Shows golden signals as the workload's sidecar counts them: of the requests that it receives (inbound), and of those that " +
     "it sends, per service (outbound/<service>). Two samples are taken, a short window apart, and what happened between them " +
@@ -15,7 +15,8 @@ export const stats: Command = {
     {
       flags: "-w, --window <duration>",
       description: "how long to watch",
-      default: "5s",
+      default: 5000,
+      defaultText: "5s",
       parse: durationFlag("--window", 100, 3_600_000, "from 100ms to 1h"),
     },
     { flags: "--since-start", description: "show the totals since the sidecar started, without waiting" },

@@ -4,7 +4,7 @@ import { adminPortFlag, outputFlag, workloadFlags } from "../../cli/flags.ts";
 
 export const tlsCheck: Command = {
   name: "tls-check",
-  summary: "Show whether a workload's calls are mutual TLS, and who decides",
+  summary: "Show which calls are mutual TLS, and who decides",
   description:
     "Shows, per service and port, what the server demands (STRICT, PERMISSIVE, DISABLE), what this client does, and the result: " +
     "OK is mutual TLS, PLAINTEXT works unencrypted, CONFLICT fails. Then the identities that the servers must prove, and this " +

@@ -3,13 +3,12 @@ import type { Command } from "../../cli/command.ts";
 
 export const demo: Command = {
   name: "demo",
-  summary: "Run the sample shop in a mesh, send it requests and show what the mesh saw",
+  summary: "Run the sample shop, and show what its mesh sees",
   description:
     "Starts a local mesh on the sample shop, sends it real requests and shows who called whom, how many requests, success rate, " +
     "latency, the version split, and whether the calls were mutual TLS, under which identities. On a terminal the mesh stays until " +
     "Ctrl-C, which removes all of it. With --once, or without a terminal, it is removed at once, and the exit code is 0 only " +
     "if all traffic was as expected.",
-  hidden: true,
   flags: [
     { flags: "--once", description: "remove everything after the report" },
     { flags: "--name <mesh>", description: "name of the mesh", default: "demo" },

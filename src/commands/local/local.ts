@@ -3,8 +3,6 @@ import type { Command, Flag } from "../../cli/command.ts";
 import { durationFlag, outputFlag, workloadCertTtlFlag, workloadFlags } from "../../cli/flags.ts";
 import { demo } from "./demo.ts";
 
-const DEFAULT_TIMEOUT_MS = 60_000;
-
 function append(text: string, previous: unknown): string[] {
   return [...((previous as string[] | undefined) ?? []), text];
 }
@@ -26,15 +24,16 @@ const up: Command = {
     workloadCertTtlFlag(),
     {
       flags: "--timeout <duration>",
-      description: "how long the pods may take to be ready (default: 1m)",
-      default: DEFAULT_TIMEOUT_MS,
+      description: "how long the pods may take to be ready",
+      default: 60_000,
+      defaultText: "1m",
       parse: durationFlag("--timeout", 1000, 3_600_000, "from 1s to 1h"),
     },
   ],
   examples: [
-    "meshctl local up                                   the shop, until Ctrl-C",
-    "meshctl local up -f k8s/ --detach                  your own YAML, in the background",
-    "meshctl local up --publish frontend:80:8080        then: curl localhost:8080",
+    "meshctl local up                               the shop, until Ctrl-C",
+    "meshctl local up -f k8s/ --detach              your own, in the background",
+    "meshctl local up --publish frontend:80:8080    then: curl localhost:8080",
   ],
   load: () => import("./up-run.ts").then((module) => module.run),
 };
@@ -88,7 +87,10 @@ function parseLines(text: string): number {
 
 export const local: Command = {
   name: "local",
-  summary: "Run a real mesh on this machine: pods as network namespaces, real capture, real mTLS",
+  summary: "Start, stop and look into a mesh",
+  description:
+    "Runs a real mesh on this machine, without Kubernetes: pods are network namespaces, capture is iptables, every hop is mutual " +
+    "TLS under the control plane's certificates. Nothing of it touches the machine's own network.",
   subcommands: [up, down, status, exec, logs, demo],
 };
 

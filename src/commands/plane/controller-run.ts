@@ -37,6 +37,11 @@ function toControllerOptions({ args, options, stderr }: CommandContext): Control
   for (const path of paths) {
     if (!existsSync(path)) throw new UserError(`--source ${path}: no such file or directory`, "create it first, or correct the path");
   }
+  const xdsAddress = toAddress("--xds-address", text("xdsAddress"));
+  const secure = toSecure(text, texts("tlsSan"), options["workloadCertTtl"] as number | undefined);
+  if (xdsAddress === undefined && secure === undefined) {
+    throw new UserError("no port serves sidecars", "give --xds-address, or --token-issuer-keys for the secure port");
+  }
   return {
     settings: {
       trustDomain: matching(
@@ -47,12 +52,12 @@ function toControllerOptions({ args, options, stderr }: CommandContext): Control
       ),
       clusterDomain: matching("--cluster-domain", text("clusterDomain"), DNS_NAME, "a DNS name such as cluster.local"),
       rootNamespace: matching("--root-namespace", text("rootNamespace"), DNS_LABEL, "the name of a namespace"),
-      clusterId: text("clusterId") ?? "",
+      clusterId: matching("--cluster-id", text("clusterId"), /\S/, "a name"),
       accessLogPath: text("accessLog"),
     },
     sources: paths.map((each) => new DirectorySource([each], systemClock)),
-    xdsAddress: toAddress("--xds-address", text("xdsAddress")),
-    secure: toSecure(text, texts("tlsSan"), options["workloadCertTtl"] as number | undefined),
+    xdsAddress,
+    secure,
     monitoringAddress: toAddress("--monitoring-address", text("monitoringAddress")),
     clock: systemClock,
     log: createLog({ level: text("logLevel") as LogLevel, format: text("logFormat") as LogFormat, stream: stderr }),

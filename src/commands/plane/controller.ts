@@ -1,17 +1,15 @@
 // `meshctl controller`: the control plane. Flags are read here as text; controller-run.ts makes sense of them.
 import type { Command } from "../../cli/command.ts";
-import { workloadCertTtlFlag } from "../../cli/flags.ts";
+import { logFlags, workloadCertTtlFlag } from "../../cli/flags.ts";
 import { DEFAULT_CLUSTER_DOMAIN, DEFAULT_TRUST_DOMAIN, MESH_NAMESPACE, Port } from "../../xds/names.ts";
 
 export const controller: Command = {
   name: "controller",
-  summary: "run the control plane: configuration to sidecars over xDS, and their certificates",
-  description: [
-    "Reads Services, EndpointSlices, Pods and the mesh's own kinds (VirtualService,",
-    "DestinationRule, PeerAuthentication) from YAML files, follows them as they are",
-    "edited, and keeps every connected sidecar's configuration up to date. A mistake",
-    "is reported with file, line and field; what was valid before stays in force.",
-  ].join("\n"),
+  summary: "Run the control plane",
+  description:
+    "Reads Services, EndpointSlices, Pods and the mesh's own kinds (VirtualService, DestinationRule, PeerAuthentication) from YAML " +
+    "files, follows them as they are edited, and keeps every connected sidecar's configuration up to date. A mistake is reported " +
+    "with file, line and field; what was valid before stays in force.",
   flags: [
     {
       flags: "--source <path...>",
@@ -49,13 +47,7 @@ export const controller: Command = {
       default: `127.0.0.1:${Port.monitoring}`,
     },
     { flags: "--access-log <path>", description: "file to which every sidecar writes its access log, such as /dev/stdout (default: none)" },
-    {
-      flags: "--log-level <level>",
-      description: "least level that is logged",
-      default: "info",
-      choices: ["trace", "debug", "info", "warn", "error", "fatal"],
-    },
-    { flags: "--log-format <format>", description: "JSON lines or plain text, to stderr", default: "json", choices: ["json", "text"] },
+    ...logFlags(),
   ],
   examples: [
     "meshctl controller --source ./mesh       plaintext xDS on this machine",

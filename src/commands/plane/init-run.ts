@@ -18,6 +18,7 @@ export async function run(context: CommandContext): Promise<number | void> {
   const given = context.options;
   const path = context.env.PATH;
   const say = (line: string): unknown => context.stdout.write(`${line}\n`);
+  refuseContradictions(given);
   if (given.cleanup === true || given.cleanupOnly === true) return cleanup(given, path, say);
 
   const verifies = given.verify === true || given.runValidation === true;
@@ -61,6 +62,18 @@ export async function run(context: CommandContext): Promise<number | void> {
   for (const line of report.skipped) say(`not tested: ${line}`);
   if (report.failure === undefined) return;
   throw new UserError(report.failure.message, report.failure.hint, VERIFY_FAILED);
+}
+
+/** Pairs of which the second would be ignored. */
+function refuseContradictions(given: CommandContext["options"]): void {
+  const flags = { verify: "--verify", runValidation: "--run-validation", reconcile: "--reconcile", forceApply: "--force-apply", skipRuleApply: "--skip-rule-apply" };
+  const refuse = (first: string, keys: readonly (keyof typeof flags)[]): void => {
+    const second = keys.find((key) => given[key] === true);
+    if (second !== undefined) throw new UserError(`${first} and ${flags[second]} exclude each other`, "leave one of them out", 64);
+  };
+  if (given.cleanup === true || given.cleanupOnly === true) refuse("--cleanup", ["verify", "runValidation", "reconcile", "forceApply", "skipRuleApply"]);
+  else if (given.dryRun === true) refuse("--dry-run", ["verify", "runValidation", "reconcile", "forceApply", "skipRuleApply"]);
+  if (given.skipRuleApply === true) refuse("--skip-rule-apply", ["reconcile", "forceApply"]);
 }
 
 async function cleanup(given: CommandContext["options"], path: string | undefined, say: (line: string) => unknown): Promise<void> {

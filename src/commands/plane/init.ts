@@ -74,47 +74,41 @@ const capture: readonly Flag[] = [
   {
     flags: "--redirect-dns",
     description: `send DNS questions to the nameservers of /etc/resolv.conf to the sidecar (port ${Port.dns})`,
-    default: false,
   },
-  { flags: "--capture-all-dns", description: "with --redirect-dns: DNS questions to any server", default: false },
-  { flags: "--drop-invalid", description: "drop packets that belong to no connection, instead of resetting it", default: false },
+  { flags: "--capture-all-dns", description: "with --redirect-dns: DNS questions to any server" },
+  { flags: "--drop-invalid", description: "drop packets that belong to no connection, instead of resetting it" },
   {
     flags: "--dual-stack",
     description: "capture IPv6 also while the pod has no IPv6 address (where it has one, it is captured anyway)",
-    default: false,
   },
 ];
 
 const action: readonly Flag[] = [
-  { flags: "-n, --dry-run", description: "print what would be applied and change nothing; needs no rights", default: false },
-  { flags: "--cleanup", description: "remove everything that meshctl init ever adds", default: false },
-  { flags: "--cleanup-only", description: "the same as --cleanup", default: false },
-  { flags: "--reconcile", description: "replace meshctl's rules where they are others than these options make", default: false },
-  { flags: "--force-apply", description: "write the rules again, also where nothing differs", default: false },
-  { flags: "--skip-rule-apply", description: "change nothing: with --verify, test the rules that are there", default: false },
-  { flags: "--verify", description: "prove with connections of its own that capture works", default: false },
-  { flags: "--run-validation", description: "the same as --verify", default: false },
+  { flags: "-n, --dry-run", description: "print what would be applied and change nothing; needs no rights" },
+  { flags: "--cleanup", description: "remove everything that meshctl init ever adds" },
+  { flags: "--cleanup-only", description: "the same as --cleanup" },
+  { flags: "--reconcile", description: "replace meshctl's rules where they are others than these options make" },
+  { flags: "--force-apply", description: "write the rules again, also where nothing differs" },
+  { flags: "--skip-rule-apply", description: "change nothing: with --verify, test the rules that are there" },
+  { flags: "--verify", description: "prove with connections of its own that capture works" },
+  { flags: "--run-validation", description: "the same as --verify" },
   { flags: "--iptables-probe-port <port>", description: "destination port of --verify's connections", default: String(Port.probe) },
   { flags: "--probe-timeout <duration>", description: "how long --verify waits for a connection to arrive", default: "5s" },
 ];
 
 export const init: Command = {
   name: "init",
-  summary: "capture a pod's traffic (runs in the pod's network namespace)",
-  description: [
-    "Captures the TCP traffic of this network namespace for the sidecar, with iptables.",
-    "Running it twice changes nothing; other people's rules are left alone; when it",
-    "fails, nothing has changed. IPv6 is captured where the pod has it.",
-    "",
-    "Exit codes: 0 done, 1 failed (nothing changed), 64 wrong usage, 126 --verify",
-    "found that capture doesn't work (the rules stay).",
-  ].join("\n"),
+  summary: "Capture a pod's traffic with iptables",
+  description:
+    "Captures the TCP traffic of this network namespace for the sidecar, with iptables. Running it twice changes nothing; other " +
+    "people's rules are left alone; when it fails, nothing has changed. IPv6 is captured where the pod has it.\n\n" +
+    "Exit codes: 0 done, 1 failed (nothing changed), 64 wrong usage, 126 --verify found that capture doesn't work (the rules stay).",
   flags: [...capture, ...action],
   examples: [
-    "meshctl init --dry-run                          the rules for everything in and out",
-    "meshctl init -b 8080 -x 10.0.0.0/8 --verify     one inbound port, no traffic to 10.0.0.0/8, tested",
-    "meshctl init --redirect-dns --capture-all-dns   DNS too",
-    "meshctl init --cleanup                          as if it had never run",
+    "meshctl init --dry-run                        show the rules, change nothing",
+    "meshctl init -b 8080 -x 10.0.0.0/8 --verify   one port in, all but a range out",
+    "meshctl init --redirect-dns                   DNS too",
+    "meshctl init --cleanup                        as if it had never run",
   ],
   load: () => import("./init-run.ts").then((module) => module.run),
 };

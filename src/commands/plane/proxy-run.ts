@@ -1,8 +1,7 @@
 // Runs one proxy until a signal or /quitquitquit ends it.
 import type { CommandContext } from "../../cli/command.ts";
 import { systemClock } from "../../common/clock.ts";
-import { parseDurationMs } from "../../common/duration.ts";
-import { LOG_LEVELS, createLog, type LogFormat, type Logger, type LogLevel } from "../../common/log.ts";
+import { createLog, type LogFormat, type Logger, type LogLevel } from "../../common/log.ts";
 import { UserError } from "../../common/user-error.ts";
 import { loadBootstrap } from "../../proxy-runtime/config/bootstrap.ts";
 import type { BootstrapConfig } from "../../proxy-runtime/config/bootstrap-config.ts";
@@ -10,18 +9,22 @@ import { startProxy, type ProxyOptions, type RunningProxy } from "../../proxy-ru
 import { UNKNOWN_WORKLOAD } from "../../proxy-runtime/telemetry/workload-facts.ts";
 import { logLevelsOf } from "./proxy-log-levels.ts";
 
+const USAGE = 64;
+
 export async function run(context: CommandContext): Promise<number> {
   const { options, args } = context;
   const role = args[0] ?? "sidecar";
-  if (args.length > 1) throw new UserError(`unexpected argument ${JSON.stringify(args[1])}`, "the only argument is the role, sidecar");
-  if (role !== "sidecar") throw new UserError(`unknown role ${JSON.stringify(role)}`, "the only role is sidecar; for a proxy of your own use --bootstrap FILE");
+  if (role !== "sidecar") {
+    throw new UserError(`unknown role ${JSON.stringify(role)}`, "the only role is sidecar; for a proxy of your own use --bootstrap FILE", USAGE);
+  }
   const log = makeLog(context);
   const file = options["bootstrap"] as string | undefined;
   if (file === undefined) {
-    if (options["check"] === true) throw new UserError("--check needs --bootstrap", "give the file to check: --bootstrap FILE --check");
+    if (options["check"] === true) throw new UserError("--check needs --bootstrap", "give the file to check: --bootstrap FILE --check", USAGE);
     const { startSidecar } = await import("./proxy-sidecar.ts");
     return serve(() => startSidecar(context, log, drainTimeMs(context)));
   }
+  refuseSidecarFlags(context);
   const bootstrap = await loadBootstrap(file);
   for (const warning of bootstrap.warnings) log.warn({ field: warning.path }, warning.message);
   if (options["check"] === true) {
@@ -46,7 +49,7 @@ function toOptions(context: CommandContext, log: Logger, bootstrap: BootstrapCon
 
 async function serve(start: () => Promise<RunningProxy>): Promise<number> {
   let stopping = false;
-  let running: RunningProxy | undefined;
+  let running: RunningProxy | undefined = undefined;
   const onSignal = (): void => {
     // The second signal, or one during the start, doesn't wait.
     if (stopping || running === undefined) process.exit(stopping ? 0 : 1);
@@ -62,15 +65,23 @@ async function serve(start: () => Promise<RunningProxy>): Promise<number> {
   process.exit(0);
 }
 
+/** A bootstrap says all of this itself. */
+function refuseSidecarFlags({ args, options }: CommandContext): void {
+  const given: readonly (readonly [string, unknown])[] = [
+    [`the role ${args[0]}`, args[0]],
+    ["--domain", options["domain"]],
+    ["--discovery-address", options["discoveryAddress"]],
+    ["--dns-upstream", options["dnsUpstream"]],
+  ];
+  const found = given.find(([, value]) => value !== undefined);
+  if (found === undefined) return;
+  throw new UserError(`${found[0]} means nothing with --bootstrap`, "leave one of them out: a bootstrap file says what a sidecar is told by flags", USAGE);
+}
+
 function makeLog({ options, stderr }: CommandContext): Logger {
-  const level = options["logLevel"] as LogLevel;
-  if (!LOG_LEVELS.includes(level)) throw new UserError(`unknown log level ${JSON.stringify(level)}`, `choose one of ${LOG_LEVELS.join(", ")}`);
-  return createLog({ level, format: options["logFormat"] as LogFormat, stream: stderr });
+  return createLog({ level: options["logLevel"] as LogLevel, format: options["logFormat"] as LogFormat, stream: stderr });
 }
 
 function drainTimeMs({ options }: CommandContext): number {
-  const text = options["drainTime"] as string;
-  const value = parseDurationMs(text);
-  if (value === undefined) throw new UserError(`--drain-time ${text} is no duration`, "write it as 5s, 500ms or 1m");
-  return value;
+  return options["drainTime"] as number;
 }

@@ -18,13 +18,14 @@ export async function startSidecar(context: CommandContext, log: Logger, drainTi
   const domain = options["domain"] as string | undefined;
   const discoveryAddress = options["discoveryAddress"] as string | undefined;
   const env = discoveryAddress === undefined ? context.env : { ...context.env, [Env.discoveryAddress]: discoveryAddress };
+  checkDomain(domain, env[Env.podNamespace]);
   const bootstrap = buildSidecarBootstrap({ env, domain, dnsCapture: true });
   const sidecar = makeSidecarParts({
     bootstrap,
     env,
     clock: systemClock,
     clusterDomain: domain?.split(".svc.")[1] ?? DEFAULT_CLUSTER_DOMAIN,
-    dnsUpstream: toDnsUpstream(options["dnsUpstream"] as string),
+    dnsUpstream: toDnsUpstream((options["dnsUpstream"] as string | undefined) ?? "resolv.conf"),
     log: (level, message) => log[level]({}, message),
   });
   return startProxy({
@@ -37,6 +38,11 @@ export async function startSidecar(context: CommandContext, log: Logger, drainTi
     drainTimeMs,
     sidecar,
   });
+}
+
+function checkDomain(domain: string | undefined, namespace = "<namespace>"): void {
+  if (domain === undefined || (domain.startsWith(`${namespace}.svc.`) && !domain.endsWith("."))) return;
+  throw new UserError(`--domain: ${JSON.stringify(domain)} is not the domain of a workload in this namespace`, `write ${namespace}.svc.${DEFAULT_CLUSTER_DOMAIN}`);
 }
 
 function toDnsUpstream(text: string): "none" | readonly HostPort[] {
