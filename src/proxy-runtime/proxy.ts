@@ -64,6 +64,7 @@ export async function startProxy(options: ProxyOptions): Promise<RunningProxy> {
   };
   const stop = async (): Promise<void> => {
     phase.isStopping = true;
+    log.info({ connections: plane.activeConnections, atMostMs: options.drainTimeMs }, "draining");
     plane.drain({ inboundOnly: false, close: false });
     await waitForIdle(plane, options.drainTimeMs);
     await stopNow();
