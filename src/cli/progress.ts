@@ -39,7 +39,7 @@ export async function startProgress(stream: Stream, text: string, options: Progr
 function plainProgress(stream: Stream, first: string, quiet: boolean): Progress {
   let previous = "";
   const print = (text: string): void => {
-    if (text !== previous && !quiet) stream.write(`${text}\n`);
+    if (text !== previous && text !== "" && !quiet) stream.write(`${text}\n`);
     previous = text;
   };
   print(first);

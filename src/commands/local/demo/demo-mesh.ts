@@ -3,7 +3,7 @@ import { spawn } from "node:child_process";
 import net from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import type { CommandContext } from "../../../cli/command.ts";
-import { startProgress, type Progress } from "../../../cli/progress.ts";
+import { isLive, startProgress, type Progress } from "../../../cli/progress.ts";
 import { UserError } from "../../../common/user-error.ts";
 import { findMesh, type MeshInfo } from "../../../local/run-folder.ts";
 
@@ -127,10 +127,10 @@ class PodProgress {
       this.#ready.add(pod.name);
       const seconds = ((performance.now() - this.#startedAt) / 1000).toFixed(1);
       this.#progress?.succeed(`${pod.name.padEnd(34)} ready after ${seconds} s   ${pod.ip}`);
-      this.#progress = await startProgress(this.#context.stderr, "", { quiet: true });
+      this.#progress = await startProgress(this.#context.stderr, "");
     }
     const waiting = pods.filter((pod) => !pod.ready).map((pod) => pod.owner.name);
-    if (waiting.length > 0) this.#progress?.update(`starting ${waiting.join(", ")}`);
+    if (waiting.length > 0 && isLive(this.#context.stderr)) this.#progress?.update(`starting ${waiting.join(", ")}`);
   }
 
   stop(): void {
