@@ -8,12 +8,16 @@ import { SharedReadBuffer } from "../../src/proxy-runtime/transport/shared-read-
 
 class SilentSocket extends Duplex {
   written = "";
+  /** Finishes the write under way, where writes are held back. */
+  finishWrite: (() => void) | undefined;
+  isHeld = false;
 
   override _read(): void {}
 
   override _write(chunk: Buffer, _encoding: string, done: () => void): void {
     this.written += chunk.latin1Slice(0, chunk.length);
-    done();
+    if (this.isHeld) this.finishWrite = done;
+    else done();
   }
 
   resetAndDestroy(): void {
@@ -36,6 +40,19 @@ export class FedSocket {
   /** Everything written so far. */
   get written(): string {
     return this.#socket.written;
+  }
+
+  /** From now on a write is under way until `releaseWrite`: a peer that reads slowly. */
+  holdWrites(): void {
+    this.#socket.isHeld = true;
+  }
+
+  /** Answers false when nothing was under way. */
+  releaseWrite(): boolean {
+    const finish = this.#socket.finishWrite;
+    this.#socket.finishWrite = undefined;
+    finish?.();
+    return finish !== undefined;
   }
 
   get isDestroyed(): boolean {

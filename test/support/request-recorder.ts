@@ -24,7 +24,7 @@ export interface Recorded {
   readonly heads: RequestHead[];
 }
 
-export function recordRequests(options: Partial<Http1ServerOptions> = {}): Recorded {
+export function recordRequests(options: Partial<Http1ServerOptions> = {}, respond: (stream: DownstreamStream) => void = answer): Recorded {
   const log: string[] = [];
   const heads: RequestHead[] = [];
   const socket = new FedSocket();
@@ -37,7 +37,7 @@ export function recordRequests(options: Partial<Http1ServerOptions> = {}): Recor
         let body = "";
         const whole = (trailers: string): void => {
           log.push(`${head.method} ${head.path} ${head.authority} ${body}${trailers}`);
-          answer(stream);
+          respond(stream);
         };
         stream.receiver = {
           onRequestData(chunk, last) {

@@ -1,7 +1,7 @@
 // How long a client may take to send its request.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { eventually } from "../../support/eventually.ts";
+
 import { plainHop, startPlane, type TestPlane } from "../../support/proxy-plane.ts";
 import { connectRaw, startRawServer, type RawServer } from "../../support/raw-peer.ts";
 
