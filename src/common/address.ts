@@ -16,6 +16,11 @@ export function parseHostPort(text: string): HostPort | undefined {
   return { host: groups["ipv6"] ?? (groups["host"] || "::"), port };
 }
 
-export function formatHostPort(address: HostPort): string {
-  return address.host.includes(":") ? `[${address.host}]:${address.port}` : `${address.host}:${address.port}`;
+/** `10.0.0.1:80` or `[::1]:80`. */
+export function formatAddress(host: string, port: number): string {
+  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+export function formatHostPort({ host, port }: HostPort): string {
+  return formatAddress(host, port);
 }

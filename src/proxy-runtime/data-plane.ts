@@ -1,5 +1,6 @@
 // The data half of the proxy: listeners, routes, clusters. Takes whole configurations and answers questions; everything
 // that crosses its border is plain data or a function, so that it may live in a thread of its own.
+import { formatAddress } from "../common/address.ts";
 import type { ClusterStatus, HostStatus, ListenerStatus } from "./admin/data-plane-view.ts";
 import type { ListenerConfig } from "./config/listener-config.ts";
 import { EMPTY_PROXY_CONFIG, type ProxyConfig } from "./config/proxy-config.ts";
@@ -16,7 +17,6 @@ import { FlushQueue } from "./transport/flush-queue.ts";
 import { loadOriginalDst, type OriginalDst } from "./transport/original-dst.ts";
 import { Secrets } from "./transport/secrets.ts";
 import { SharedReadBuffer } from "./transport/shared-read-buffer.ts";
-import { formatAddress } from "./transport/socket-address.ts";
 import { Timers } from "./transport/timers.ts";
 import { ClusterManager } from "./upstream/cluster-manager.ts";
 import type { UpstreamHost } from "./upstream/host.ts";

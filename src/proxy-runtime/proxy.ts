@@ -1,4 +1,5 @@
 // One proxy process, composed in start order: counters, data plane, configuration, identity, DNS, admin. And its end.
+import { formatAddress } from "../common/address.ts";
 import type { Clock } from "../common/clock.ts";
 import { UserError } from "../common/user-error.ts";
 import { startAdmin, startPrometheusPort, type LogLevels } from "./admin/admin-server.ts";
@@ -179,7 +180,7 @@ function makeView(plane: DataPlane, state: ReturnType<typeof connectXds>["state"
 
 function listenMessage({ name, config, error }: ListenFailure): string {
   const { host, port } = config.address;
-  return `listener ${name} can't bind ${host.includes(":") ? `[${host}]` : host}:${port}: ${bindProblem(error)}`;
+  return `listener ${name} can't bind ${formatAddress(host, port)}: ${bindProblem(error)}`;
 }
 
 function bindProblem(error: NodeJS.ErrnoException): string {

@@ -1,4 +1,5 @@
 // One HTTP/2 connection of a gRPC channel: TCP or TLS with ALPN h2, connect timeout, PING keepalive while calls run.
+import { formatAddress } from "../common/address.ts";
 import { connect as connectHttp2 } from "node:http2";
 import type { ClientHttp2Session } from "node:http2";
 import { connect as connectTcp, isIP } from "node:net";
@@ -61,7 +62,7 @@ export class GrpcConnection {
   /** @param onFailed the connection failed. May come more than once. */
   constructor(options: GrpcConnectionOptions, onFailed: () => void) {
     const { host, port } = options.address;
-    this.#address = `${isIP(host) === 6 ? `[${host}]` : host}:${port}`;
+    this.#address = formatAddress(host, port);
     this.#keepalive = options.keepalive;
     this.#onFailed = onFailed;
     const socket = openSocket(options);

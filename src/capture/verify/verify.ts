@@ -2,6 +2,7 @@
 // application would and inbound as a stranger would, and reads from the arrived connection where it had been going.
 import { networkInterfaces } from "node:os";
 import type { Server } from "node:net";
+import { formatAddress } from "../../common/address.ts";
 import type { CaptureOptions } from "../capture-options.ts";
 import { explainMiss, misreadRules } from "./explain-miss.ts";
 import type { Explanation } from "./explain-miss.ts";
@@ -157,7 +158,7 @@ async function run(
 }
 
 export function show(endpoint: Endpoint): string {
-  return endpoint.address.includes(":") ? `[${endpoint.address}]:${endpoint.port}` : `${endpoint.address}:${endpoint.port}`;
+  return formatAddress(endpoint.address, endpoint.port);
 }
 
 function explainListenError(error: NodeJS.ErrnoException, port: number): Explanation {

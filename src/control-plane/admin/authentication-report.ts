@@ -1,5 +1,6 @@
 // /debug/authenticationz: for every service and port that a proxy may call, what the servers demand, what the client's
 // rule says, which objects decide and whom the client expects there. `meshctl tls-check` reads it.
+import { formatSpiffeId } from "../../ca/client/spiffe-id.ts";
 import { effectiveRule, portPolicy } from "../registry/destination-rule.ts";
 import type { Endpoint, MeshService, MeshSnapshot, ServicePort } from "../registry/mesh-snapshot.ts";
 import { effectiveMtls } from "../registry/peer-authentication.ts";
@@ -40,7 +41,7 @@ export function authenticationReport(snapshot: MeshSnapshot, clientNamespace: st
           clientMode: portPolicy(rule, subset, port.port).tls?.mode ?? ("AUTO" as const),
           destinationRule: rule === undefined ? "-" : `${rule.name}/${rule.namespace}`,
           serverIdentities: service.serviceAccounts.map(
-            (each) => `spiffe://${snapshot.settings.trustDomain}/ns/${service.namespace}/sa/${each}`,
+            (each) => formatSpiffeId({ trustDomain: snapshot.settings.trustDomain, namespace: service.namespace, serviceAccount: each }),
           ),
           endpoints: endpoints.length,
           meshedEndpoints: endpoints.filter((each) => speaksMeshTls(snapshot, each)).length,

@@ -3,6 +3,7 @@
 import { createServer } from "node:net";
 import type { AddressInfo, Socket } from "node:net";
 import type { Server as HttpServer } from "node:http";
+import { formatAddress } from "../../common/address.ts";
 import { UserError } from "../../common/user-error.ts";
 
 const MAX_CONNECTIONS = 256;
@@ -66,7 +67,7 @@ export function listenHttp(host: string, port: number, purpose: PortPurpose, loa
 }
 
 function portError(error: NodeJS.ErrnoException, host: string, port: number, what: string, remedy: string): UserError {
-  const address = host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+  const address = formatAddress(host, port);
   switch (error.code) {
     case "EADDRINUSE":
       return new UserError(

@@ -1,9 +1,10 @@
 // /listeners and /memory.
+import { formatAddress } from "../../common/address.ts";
 import { withoutDefaults } from "./answer.ts";
 import type { ListenerStatus } from "./data-plane-view.ts";
 
 export function listenersText(listeners: readonly ListenerStatus[]): string {
-  return listeners.map(({ name, ip, port }) => `${name}::${ip.includes(":") ? `[${ip}]` : ip}:${port}\n`).join("");
+  return listeners.map(({ name, ip, port }) => `${name}::${formatAddress(ip, port)}\n`).join("");
 }
 
 /** envoy.admin.v3.Listeners */

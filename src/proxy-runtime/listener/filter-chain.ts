@@ -1,10 +1,11 @@
 // A filter chain at run time: TLS, then the one network filter that ends it. Takes an accepted connection and starts
 // whatever it is configured for.
+import { formatAddress } from "../../common/address.ts";
 import type { FilterChainConfig } from "../config/listener-config.ts";
 import type { ConnectionInfo, PeerIdentity } from "../telemetry/stream-info.ts";
 import { Connection, type IoContext } from "../transport/connection.ts";
 import type { Secrets } from "../transport/secrets.ts";
-import { formatAddress, type SocketAddress } from "../transport/socket-address.ts";
+import type { SocketAddress } from "../transport/socket-address.ts";
 import { TlsServer, type TlsFailure, type TlsPeer } from "../transport/tls-server.ts";
 import { RouteTable } from "../router/route-table.ts";
 import type { Socket } from "node:net";

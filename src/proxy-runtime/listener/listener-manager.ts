@@ -1,8 +1,9 @@
 // All listeners by name; finds the one that a captured connection was meant for.
+import { formatAddress } from "../../common/address.ts";
 import type { ListenerConfig } from "../config/listener-config.ts";
 import type { ProxyConfig } from "../config/proxy-config.ts";
 import type { Counter, Gauge, StatsStore } from "../telemetry/stats-store.ts";
-import { formatAddress, type SocketAddress } from "../transport/socket-address.ts";
+import type { SocketAddress } from "../transport/socket-address.ts";
 import { Listener, type ListenerDependencies } from "./listener.ts";
 
 export class ListenerManager {

@@ -2,12 +2,12 @@
 // both, as Envoy's does.
 import { connect as connectTcp, type Socket } from "node:net";
 import { connect as connectTls, type ConnectionOptions, type TLSSocket } from "node:tls";
+import { formatAddress } from "../../common/address.ts";
 import type { UpstreamTlsConfig } from "../config/tls-config.ts";
 import { Causes, type Cause } from "../failure/causes.ts";
 import { Connection, type IoContext } from "./connection.ts";
 import { compileSanMatches, parseSubjectAltNames } from "./san-match.ts";
 import { isMissingSecret, type Secrets } from "./secrets.ts";
-import { formatAddress } from "./socket-address.ts";
 import { TimerEntry, type Timers } from "./timers.ts";
 
 export interface DialTarget {

@@ -6,11 +6,6 @@ export interface SocketAddress {
   readonly port: number;
 }
 
-/** `10.0.0.1:80` or `[::1]:80`. */
-export function formatAddress(ip: string, port: number): string {
-  return ip.includes(":") ? `[${ip}]:${port}` : `${ip}:${port}`;
-}
-
 /** Dual-stack sockets show IPv4 peers as ::ffff:a.b.c.d; everyone else means a.b.c.d. */
 export function unmapIpv4(ip: string): string {
   return ip.startsWith("::ffff:") && ip.includes(".") ? ip.slice(7) : ip;

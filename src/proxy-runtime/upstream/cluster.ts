@@ -1,9 +1,10 @@
 // A cluster at run time: its current configuration, its hosts and their pools. The object outlives configuration
 // changes; hosts that stay keep their connections.
+import { formatAddress } from "../../common/address.ts";
 import type { ClusterConfig } from "../config/cluster-config.ts";
 import type { EndpointConfig, EndpointsConfig } from "../config/endpoint-config.ts";
 import type { StatsStore } from "../telemetry/stats-store.ts";
-import { formatAddress, type SocketAddress } from "../transport/socket-address.ts";
+import type { SocketAddress } from "../transport/socket-address.ts";
 import { CircuitBreaker } from "./circuit-breaker.ts";
 import { ClusterStats } from "./cluster-stats.ts";
 import { HostSet } from "./host-set.ts";

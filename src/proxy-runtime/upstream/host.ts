@@ -1,8 +1,8 @@
 // One upstream host at run time: an address, what is known of it, and the pool of connections to it.
+import { formatAddress } from "../../common/address.ts";
 import type { UpstreamTlsConfig } from "../config/tls-config.ts";
 import type { ClusterConfig } from "../config/cluster-config.ts";
 import type { EndpointConfig } from "../config/endpoint-config.ts";
-import { formatAddress } from "../transport/socket-address.ts";
 import { Alpn } from "../../xds/names.ts";
 import type { Pool } from "./pool/pool.ts";
 

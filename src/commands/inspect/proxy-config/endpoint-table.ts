@@ -1,4 +1,5 @@
 // proxy-config endpoint: filters, order and columns of istioctl, from /clusters?format=json or a dump with endpoints.
+import { formatAddress } from "../../../common/address.ts";
 import { formatTable } from "../../../cli/table.ts";
 import type { ConfigDump } from "./config-dump.ts";
 import { compareKeys, field, items, readAddress, text, type Json, type JsonObject } from "./envoy-json.ts";
@@ -49,7 +50,7 @@ export function endpointTable(statuses: readonly Json[], width?: number): string
 function describeAddress({ address, port, kind }: ReturnType<typeof readAddress>): string {
   if (kind === "pipe") return `unix://${address}`;
   if (kind === "internal") return `envoy://${address}`;
-  return address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
+  return formatAddress(address, port);
 }
 
 /** Load assignments in the shape of cluster statuses. What only a running proxy knows (outliers, counters) is absent. */

@@ -1,4 +1,5 @@
 // One exchange on an HTTP/1 client connection: the writing of its request.
+import { formatAddress } from "../../../common/address.ts";
 import type { Connection } from "../../transport/connection.ts";
 import { HeaderId } from "../header-id.ts";
 import type { HeaderList } from "../header-list.ts";
@@ -39,7 +40,7 @@ export class Http1ClientStream implements UpstreamStream {
 
   get localAddress(): string {
     const { localAddress, localPort } = this.#client.connection.socket;
-    return localAddress === undefined ? "" : localAddress.includes(":") ? `[${localAddress}]:${localPort}` : `${localAddress}:${localPort}`;
+    return localAddress === undefined ? "" : formatAddress(localAddress, localPort!);
   }
 
   get peerUri(): string {
