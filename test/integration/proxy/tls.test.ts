@@ -79,7 +79,7 @@ function bootstrap(certificate: TestCertificate): Json {
     {
       name: "permissive",
       listener_filters: [tlsInspector(), httpInspector()],
-      listener_filters_timeout: "0.3s",
+      listener_filters_timeout: "15s",
       continue_on_listener_filters_timeout: true,
     },
   );
@@ -95,7 +95,7 @@ function bootstrap(certificate: TestCertificate): Json {
   );
   const tcp = listener([{ filters: [tcpFilter("echo")], ...mtls([]) }], { name: "tcp" });
   return staticResources(
-    [permissive, strict, named, tcp],
+    [permissive, { ...permissive, name: "impatient", listener_filters_timeout: "0.3s" }, strict, named, tcp],
     [cluster("http", [http.port]), cluster("echo", [echo.port])],
     [certificateSecret("own", certificate), rootsSecret("roots", identities.rootsPem)],
   );
@@ -172,7 +172,7 @@ describe("one port for TLS and plaintext", () => {
   });
 
   test("takes a silent client for plain bytes when the wait is over, and keeps the byte that it sent", async () => {
-    const peer = await connectRaw(proxy.port("permissive"));
+    const peer = await connectRaw(proxy.port("impatient"));
     peer.write("G");
     assert.equal(await peer.receives("G"), "G");
     peer.write("O");
