@@ -13,7 +13,7 @@ export interface TestPlane {
   /** Why connections were refused, newest last. */
   readonly refusals: readonly string[];
   /** Port of a listener, bound to port 0. */
-  port(listener?: string): number;
+  readonly port: (listener?: string) => number;
   /** A counter or gauge; 0 where it does not exist. */
   stat(name: string): number;
   /** Makes another bootstrap's static resources the current configuration. */
