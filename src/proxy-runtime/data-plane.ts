@@ -1,5 +1,6 @@
 // The data half of the proxy: listeners, routes, clusters. Takes whole configurations and answers questions; everything
 // that crosses its border is plain data or a function, so that it may live in a thread of its own.
+import { performance } from "node:perf_hooks";
 import { formatAddress } from "../common/address.ts";
 import type { ClusterStatus, HostStatus, ListenerStatus } from "./admin/data-plane-view.ts";
 import type { ListenerConfig } from "./config/listener-config.ts";

@@ -1,4 +1,5 @@
 // How the proxy ends: first no new work, then wait for what is under way, then stop.
+import { performance } from "node:perf_hooks";
 
 const POLL_MS = 50;
 

@@ -1,5 +1,6 @@
 // Asks the pod's own nameservers for names that the mesh doesn't know: a fresh socket and a random id for every
 // question, so that an answer can't be guessed; TCP where an answer was truncated; the next server where one fails.
+import { performance } from "node:perf_hooks";
 import { randomInt } from "node:crypto";
 import { createSocket } from "node:dgram";
 import { connect, isIPv6 } from "node:net";

@@ -12,6 +12,9 @@ export class HeaderList {
   /** Per header of the text: start and end of its name, start and end of its value; then the end of the last line. */
   readonly #offsets: readonly number[];
   readonly #parsed: number;
+  /** Bit n: an id of n (of n + 32) may be there; most questions are about headers that are not. */
+  #low = 0;
+  #high = 0;
   /** name, value, … of appended headers. */
   readonly #added: string[] = [];
 
@@ -21,6 +24,7 @@ export class HeaderList {
     this.#offsets = offsets;
     this.ids = ids;
     this.#parsed = ids.length;
+    for (let index = 0; index < ids.length; index += 1) this.#mark(ids[index]!);
   }
 
   /** From name, value, …: for replies and tests. */
@@ -42,20 +46,20 @@ export class HeaderList {
 
   /** First value of a known header. */
   get(id: number): string | undefined {
-    const index = this.ids.indexOf(id);
+    const index = this.#indexOf(id, 0);
     return index < 0 ? undefined : this.valueAt(index);
   }
 
   has(id: number): boolean {
-    return this.ids.indexOf(id) >= 0;
+    return this.#indexOf(id, 0) >= 0;
   }
 
   /** All values of a known header, joined with `,` as Envoy's matchers see them; undefined when absent. */
   joined(id: number): string | undefined {
-    let index = this.ids.indexOf(id);
+    let index = this.#indexOf(id, 0);
     if (index < 0) return undefined;
     let value = this.valueAt(index);
-    while ((index = this.ids.indexOf(id, index + 1)) >= 0) value = `${value},${this.valueAt(index)}`;
+    while ((index = this.#indexOf(id, index + 1)) >= 0) value = `${value},${this.valueAt(index)}`;
     return value;
   }
 
@@ -77,11 +81,12 @@ export class HeaderList {
   append(id: number, name: string, value: string): void {
     this.#added.push(name, value);
     this.ids.push(id);
+    this.#mark(id);
   }
 
   /** Makes this the only value of a known header; the name keeps the sender's case. */
   set(id: number, value: string): void {
-    const first = this.ids.indexOf(id);
+    const first = this.#indexOf(id, 0);
     if (first < 0) return this.append(id, HEADER_NAMES[id]!, value);
     const name = this.nameAt(first);
     this.remove(id);
@@ -105,7 +110,7 @@ export class HeaderList {
   }
 
   remove(id: number): void {
-    for (let index = this.ids.indexOf(id); index >= 0; index = this.ids.indexOf(id, index + 1)) this.ids[index] = REMOVED;
+    for (let index = this.#indexOf(id, 0); index >= 0; index = this.#indexOf(id, index + 1)) this.ids[index] = REMOVED;
   }
 
   /** By lower-case name. */
@@ -160,6 +165,18 @@ export class HeaderList {
     return HeaderList.of(this.toFlat());
   }
 
+  #mark(id: number): void {
+    if (id < 32) this.#low |= 1 << id;
+    else this.#high |= 1 << (id - 32);
+  }
+
+  #indexOf(id: number, from: number): number {
+    if (((id < 32 ? this.#low >> id : this.#high >> (id - 32)) & 1) === 0) return -1;
+    const { ids } = this;
+    for (let index = from; index < ids.length; index += 1) if (ids[index] === id) return index;
+    return -1;
+  }
+
   /** The line is `Name: value` with one space: odd blanks, which others may read otherwise, go no further. */
   #isPlain(index: number): boolean {
     const offsets = this.#offsets;
@@ -170,8 +187,7 @@ export class HeaderList {
   }
 
   #findUnknown(lowerName: string, from: number): number {
-    const { ids } = this;
-    for (let index = ids.indexOf(UNKNOWN, from); index >= 0; index = ids.indexOf(UNKNOWN, index + 1)) {
+    for (let index = this.#indexOf(UNKNOWN, from); index >= 0; index = this.#indexOf(UNKNOWN, index + 1)) {
       const length = index < this.#parsed ? this.#offsets[4 * index + 1]! - this.#offsets[4 * index]! : this.nameAt(index).length;
       if (length === lowerName.length && equalsIgnoreCase(this.nameAt(index), lowerName)) return index;
     }

@@ -1,4 +1,5 @@
 // One downstream HTTP connection: its codec, its streams, and when it is closed.
+import { performance } from "node:perf_hooks";
 import { Causes, type Cause } from "../failure/causes.ts";
 import { Http1ServerConnection, type ServerConnectionOwner } from "../http/http1/server-connection.ts";
 import { sendLocalReply } from "../http/local-reply.ts";

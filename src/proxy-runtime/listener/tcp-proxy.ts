@@ -1,4 +1,5 @@
 // Relays bytes between a downstream connection and one to an upstream host: half-close and backpressure both ways.
+import { performance } from "node:perf_hooks";
 import type { TcpProxyConfig } from "../config/listener-config.ts";
 import { Causes, type Cause } from "../failure/causes.ts";
 import type { AccessLogger } from "../telemetry/access-log/access-logs.ts";

@@ -1,5 +1,6 @@
 // The router: takes one request from its downstream stream to an upstream host and the response back; chooses route,
 // cluster and host, retries, keeps time, and turns every failure into the one reply that the table gives it.
+import { performance } from "node:perf_hooks";
 import type { RetryPolicy } from "../config/route-config.ts";
 import { Causes, type Cause, type Vantage } from "../failure/causes.ts";
 import { HeaderId } from "../http/header-id.ts";

@@ -1,4 +1,5 @@
 // One try at one host: waits for a connection, sends the request, hears the response, and tells the router.
+import { performance } from "node:perf_hooks";
 import type { Cause } from "../failure/causes.ts";
 import type { HeaderList } from "../http/header-list.ts";
 import type { RequestHead, ResponseHead, UpstreamStream } from "../http/stream.ts";

@@ -1,5 +1,6 @@
 // What is known of one request or TCP connection: filled in while it runs, read once when it ends by the access log and
 // the metrics. Times are milliseconds of performance.now(); -1 where the moment has not come.
+import { performance } from "node:perf_hooks";
 import type { Cause } from "../failure/causes.ts";
 
 /** What the other side of a connection proved to be: from its certificate, over mutual TLS. */

@@ -6,14 +6,17 @@ export interface Flushable {
 }
 
 export class FlushQueue {
-  #pending: Flushable[] = [];
-  #spare: Flushable[] = [];
+  /** The first #count are pending. */
+  readonly #pending: (Flushable | undefined)[] = [];
+  #count = 0;
+  #next = 0;
   #depth = 0;
   #scheduled = false;
 
   /** The flushable is flushed once, soon; it must not add itself again before that. */
   add(flushable: Flushable): void {
-    this.#pending.push(flushable);
+    this.#pending[this.#count] = flushable;
+    this.#count += 1;
     if (this.#depth === 0 && !this.#scheduled) {
       this.#scheduled = true;
       process.nextTick(this.#flushSoon);
@@ -31,13 +34,15 @@ export class FlushQueue {
   }
 
   flush(): void {
-    while (this.#pending.length > 0) {
-      const batch = this.#pending;
-      this.#pending = this.#spare;
-      for (const each of batch) each.flush();
-      batch.length = 0;
-      this.#spare = batch;
+    // Flushing may add more, or flush everything itself.
+    while (this.#next < this.#count) {
+      const each = this.#pending[this.#next]!;
+      this.#pending[this.#next] = undefined;
+      this.#next += 1;
+      each.flush();
     }
+    this.#next = 0;
+    this.#count = 0;
   }
 
   readonly #flushSoon = (): void => {

@@ -1,6 +1,7 @@
 // Timers for requests and connections: very many, of few distinct durations, nearly always cancelled. Entries of one
 // duration expire in the order in which they were armed, so each duration is a linked list with one Node timer at its
 // head; arming and disarming touch a few pointers. A timer fires up to one millisecond late, never early.
+import { performance } from "node:perf_hooks";
 
 /** Who is told that time is up. `kind` is the one the entry was made with: an owner may have several. */
 export interface TimerOwner {

@@ -1,4 +1,5 @@
 // HTTP/1 connections to one host: an idle one is reused, last used first; otherwise one is opened for each waiter.
+import { performance } from "node:perf_hooks";
 import type { IoContext } from "../../transport/connection.ts";
 import { dial, type DialOutcome } from "../../transport/dial.ts";
 import type { Secrets } from "../../transport/secrets.ts";
