@@ -84,7 +84,8 @@ export async function run(context: CommandContext): Promise<number> {
 function findSources(files: readonly string[] | undefined, packageRoot: string): string[] {
   const sources = (files ?? [join(packageRoot, "samples/shop")]).map((file) => resolve(file));
   for (const source of sources) {
-    if (!existsSync(source)) throw new UserError(`-f ${source}: no such file or folder`, "correct the path; without -f the sample shop is run");
+    if (!existsSync(source))
+      throw new UserError(`-f ${source}: no such file or folder`, "correct the path; without -f the sample shop is run");
   }
   return [...new Set(sources)];
 }

@@ -6,9 +6,7 @@ import type { FieldPath } from "../../common/yaml.ts";
 const words = (text: string): readonly string[] => text.trim().split(/\s+/);
 
 const OBJECT = words("apiVersion kind metadata spec status");
-const DEPLOYMENT_SPEC = words(
-  "replicas selector template strategy minReadySeconds revisionHistoryLimit paused progressDeadlineSeconds",
-);
+const DEPLOYMENT_SPEC = words("replicas selector template strategy minReadySeconds revisionHistoryLimit paused progressDeadlineSeconds");
 const POD_SPEC = words(`
   volumes initContainers containers ephemeralContainers restartPolicy terminationGracePeriodSeconds activeDeadlineSeconds
   dnsPolicy nodeSelector serviceAccountName serviceAccount automountServiceAccountToken nodeName hostNetwork hostPID hostIPC
@@ -40,7 +38,10 @@ export function findUnknownField(value: unknown, kind: string): UnknownField | u
     const found = Object.keys(at(value, path) ?? {}).find((field) => !known.includes(field));
     if (found === undefined) continue;
     const near = closestWord(found, known);
-    const name = [...path, found].reduce<string>((text, step) => text + (typeof step === "number" ? `[${step}]` : `${text && "."}${step}`), "");
+    const name = [...path, found].reduce<string>(
+      (text, step) => text + (typeof step === "number" ? `[${step}]` : `${text && "."}${step}`),
+      "",
+    );
     return { path: [...path, found], message: `${name}: unknown field${near === undefined ? "" : `; did you mean "${near}"?`}` };
   }
   return undefined;
@@ -49,7 +50,15 @@ export function findUnknownField(value: unknown, kind: string): UnknownField | u
 function places(value: unknown, kind: string): readonly (readonly [FieldPath, readonly string[]])[] {
   switch (kind) {
     case "Deployment":
-      return [[[], OBJECT], [["spec"], DEPLOYMENT_SPEC], [["spec", "template"], ["metadata", "spec"]], ...podPlaces(value, ["spec", "template", "spec"])];
+      return [
+        [[], OBJECT],
+        [["spec"], DEPLOYMENT_SPEC],
+        [
+          ["spec", "template"],
+          ["metadata", "spec"],
+        ],
+        ...podPlaces(value, ["spec", "template", "spec"]),
+      ];
     case "Pod":
       return [[[], OBJECT], ...podPlaces(value, ["spec"])];
     case "Service":
@@ -73,6 +82,7 @@ function each(value: unknown, path: FieldPath): readonly FieldPath[] {
 
 function at(value: unknown, path: FieldPath): object | undefined {
   let found: unknown = value;
-  for (const step of path) found = typeof found === "object" && found !== null ? (found as Record<string | number, unknown>)[step] : undefined;
+  for (const step of path)
+    found = typeof found === "object" && found !== null ? (found as Record<string | number, unknown>)[step] : undefined;
   return typeof found === "object" && found !== null ? found : undefined;
 }

@@ -29,7 +29,10 @@ describe("--help", { concurrency: 2 }, () => {
     test(`of meshctl ${path.join(" ")} fits 80 columns and names every flag`, async () => {
       const { code, stdout, stderr } = await runMeshctl([...path, "--help"]);
       assert.deepEqual([code, stderr], [0, ""]);
-      assert.deepEqual(stdout.split("\n").filter((line) => line.length > 80), []);
+      assert.deepEqual(
+        stdout.split("\n").filter((line) => line.length > 80),
+        [],
+      );
       for (const flag of command?.flags ?? []) if (flag.hidden !== true) assert.ok(stdout.includes(flag.flags), flag.flags);
       assert.doesNotMatch(stdout, /default: (false|")|\(default: [^)]*\)\s+\(default/);
     });
@@ -50,7 +53,10 @@ describe("--help", { concurrency: 2 }, () => {
 
 /** Up to a `--`, or the blanks before a remark. */
 function checkExample(example: string, where: string): void {
-  const [program, ...words] = example.replace(/\s{3,}.*$/, "").split(" -- ", 1)[0]!.split(/\s+/);
+  const [program, ...words] = example
+    .replace(/\s{3,}.*$/, "")
+    .split(" -- ", 1)[0]!
+    .split(/\s+/);
   assert.equal(program, "meshctl", where);
   let within: readonly Command[] = TOP;
   let command: Command | undefined;
@@ -84,12 +90,28 @@ describe("a mistyped command line ends with 64 and one message for", { concurren
   }
 
   for (const [what, args, message] of [
-    ["a flag of the sidecar beside a bootstrap", ["proxy", "-b", "x.yaml", "--domain", "a.svc.cluster.local"], /^meshctl: --domain means nothing with --bootstrap\n/],
-    ["the sidecar's role beside a bootstrap", ["proxy", "sidecar", "-b", "x.yaml"], /^meshctl: the role sidecar means nothing with --bootstrap\n/],
+    [
+      "a flag of the sidecar beside a bootstrap",
+      ["proxy", "-b", "x.yaml", "--domain", "a.svc.cluster.local"],
+      /^meshctl: --domain means nothing with --bootstrap\n/,
+    ],
+    [
+      "the sidecar's role beside a bootstrap",
+      ["proxy", "sidecar", "-b", "x.yaml"],
+      /^meshctl: the role sidecar means nothing with --bootstrap\n/,
+    ],
     ["--check without a file", ["proxy", "--check"], /^meshctl: --check needs --bootstrap\n/],
-    ["a drain time that is none", ["proxy", "-b", "x.yaml", "--drain-time", "long"], /^meshctl: --drain-time wants a duration up to 24h, not "long"\n/],
+    [
+      "a drain time that is none",
+      ["proxy", "-b", "x.yaml", "--drain-time", "long"],
+      /^meshctl: --drain-time wants a duration up to 24h, not "long"\n/,
+    ],
     ["proof asked of a dry run", ["init", "--dry-run", "--verify"], /^meshctl: --dry-run and --verify exclude each other\n/],
-    ["proof asked of a cleanup", ["init", "--cleanup", "--run-validation"], /^meshctl: --cleanup and --run-validation exclude each other\n/],
+    [
+      "proof asked of a cleanup",
+      ["init", "--cleanup", "--run-validation"],
+      /^meshctl: --cleanup and --run-validation exclude each other\n/,
+    ],
     ["a health status that is none", ["pc", "ep", "x", "--status", "ill"], /^meshctl: --status wants one of HEALTHY, /],
   ] as const) {
     test(what, async () => {

@@ -68,9 +68,21 @@ describe("the user's YAML", () => {
     ["an object without a kind", "metadata: { name: x }\n", /apiVersion is required/],
     ["the same object twice", `${DEPLOYMENT}---\n${DEPLOYMENT}`, /Deployment\/shop\/web is already defined at .*web\.yaml:1/],
     ["a kind that is not run here", DEPLOYMENT.replace("kind: Deployment", "kind: StatefulSet"), /does not run a StatefulSet/],
-    ["a field of a Deployment that Kubernetes doesn't know", DEPLOYMENT.replace("spec:\n", "spec:\n  replicaz: 2\n"), /web\.yaml:5: Deployment web: spec\.replicaz: unknown field; did you mean "replicas"\?/],
-    ["a field of a container that Kubernetes doesn't know", `${DEPLOYMENT}          comand: [x]\n`, /web\.yaml:11: Deployment web: spec\.template\.spec\.containers\[0\]\.comand: unknown field; did you mean "command"\?/],
-    ["a field of a Service that Kubernetes doesn't know", "apiVersion: v1\nkind: Service\nmetadata: { name: s }\nspec: { ports: [{ port: 80, targetport: 8080 }] }\n", /Service s: spec\.ports\[0\]\.targetport: unknown field; did you mean "targetPort"\?/],
+    [
+      "a field of a Deployment that Kubernetes doesn't know",
+      DEPLOYMENT.replace("spec:\n", "spec:\n  replicaz: 2\n"),
+      /web\.yaml:5: Deployment web: spec\.replicaz: unknown field; did you mean "replicas"\?/,
+    ],
+    [
+      "a field of a container that Kubernetes doesn't know",
+      `${DEPLOYMENT}          comand: [x]\n`,
+      /web\.yaml:11: Deployment web: spec\.template\.spec\.containers\[0\]\.comand: unknown field; did you mean "command"\?/,
+    ],
+    [
+      "a field of a Service that Kubernetes doesn't know",
+      "apiVersion: v1\nkind: Service\nmetadata: { name: s }\nspec: { ports: [{ port: 80, targetport: 8080 }] }\n",
+      /Service s: spec\.ports\[0\]\.targetport: unknown field; did you mean "targetPort"\?/,
+    ],
   ] as const) {
     test(`is refused with ${what}`, () => {
       write("web.yaml", text);
