@@ -2,12 +2,11 @@
 import type { HeaderValueOption } from "../../xds/gen/envoy/config/core/v3/base_pb.ts";
 import { HeaderValueOption_HeaderAppendAction as Action } from "../../xds/gen/envoy/config/core/v3/base_pb.ts";
 import { parseFormat } from "./command-operators.ts";
+import { headText } from "./decode-values.ts";
 import type { Decoding } from "./decoding.ts";
 import type { HeaderEdits, HeaderValueEdit } from "./route-config.ts";
 
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
-// RFC 9110 §5.5: no control characters except tab.
-const FORBIDDEN_IN_VALUE = /[\0-\x08\x0a-\x1f\x7f]/;
 
 export const NO_EDITS: HeaderEdits = { set: [], remove: [] };
 
@@ -50,7 +49,6 @@ function decodeEdit(decoding: Decoding, option: HeaderValueOption, path: string)
   }
   checkName(decoding, header.key, `${path}.header.key`);
   if (header.rawValue.length > 0) decoding.unsupported(`${path}.header.raw_value`, "use value");
-  if (FORBIDDEN_IN_VALUE.test(header.value)) decoding.problem(`${path}.header.value`, "holds a control character");
   const format = parseFormat(header.value, "header");
   if ("error" in format) decoding.problem(`${path}.header.value`, format.error);
   else if (option.keepEmptyValue && format.parts.some((part) => part.kind === "operator")) {
@@ -58,7 +56,7 @@ function decodeEdit(decoding: Decoding, option: HeaderValueOption, path: string)
   }
   // Envoy: a header whose value is empty is not added unless keep_empty_value says so.
   if (header.value === "" && !option.keepEmptyValue) return undefined;
-  return { name: header.key, value: header.value, action: actionOf(option) };
+  return { name: header.key, value: headText(decoding, header.value, `${path}.header.value`), action: actionOf(option) };
 }
 
 function actionOf(option: HeaderValueOption): HeaderValueEdit["action"] {

@@ -13,7 +13,7 @@ import { requireAds } from "./decode-cluster.ts";
 import { checkHttpFilters } from "./decode-http-filters.ts";
 import { decodeCommonDownstream, decodeHttp1 } from "./decode-listener-protocol.ts";
 import { decodeRouteConfiguration } from "./decode-route.ts";
-import { durationMs } from "./decode-values.ts";
+import { durationMs, headText } from "./decode-values.ts";
 import type { Decoding } from "./decoding.ts";
 import { fieldRules, join } from "./decoding.ts";
 import type { ForwardClientCert, HttpConnectionManagerConfig } from "./listener-config.ts";
@@ -106,7 +106,7 @@ export function decodeHttpConnectionManager(
     normalizePath: manager.normalizePath ?? false,
     mergeSlashes: manager.mergeSlashes,
     escapedSlashes: ESCAPED[manager.pathWithEscapedSlashesAction] ?? "keep",
-    serverName: manager.serverName === "" ? "envoy" : manager.serverName,
+    serverName: manager.serverName === "" ? "envoy" : headText(decoding, manager.serverName, join(path, "server_name")),
     serverHeader: SERVER_HEADER[manager.serverHeaderTransformation] ?? "overwrite",
     forwardClientCert: FORWARD[manager.forwardClientCertDetails] ?? "sanitize",
     setClientCertDetails: decodeCertDetails(decoding, manager, path),

@@ -14,7 +14,7 @@ import {
 } from "../../xds/gen/envoy/config/route/v3/route_components_pb.ts";
 import { decodeHeaderEdits, NO_EDITS } from "./decode-header-edits.ts";
 import { decodeRetryPolicy } from "./decode-retry-policy.ts";
-import { dataSource, durationMs } from "./decode-values.ts";
+import { dataSource, durationMs, headText } from "./decode-values.ts";
 import type { Decoding } from "./decoding.ts";
 import { fieldRules, join } from "./decoding.ts";
 import type { RetryPolicy, RouteAction, WeightedCluster } from "./route-config.ts";
@@ -107,9 +107,14 @@ function decodeForward(decoding: Decoding, action: ForwardAction, path: string, 
     timeoutMs: durationMs(decoding, action.timeout, join(path, "timeout"), 15_000),
     idleTimeoutMs: action.idleTimeout === undefined ? undefined : durationMs(decoding, action.idleTimeout, join(path, "idle_timeout"), 0),
     retry: action.retryPolicy === undefined ? defaults.retry : decodeRetryPolicy(decoding, action.retryPolicy, join(path, "retry_policy")),
-    prefixRewrite: action.prefixRewrite === "" ? undefined : action.prefixRewrite,
-    hostRewrite: rewrite.case === "hostRewriteLiteral" && rewrite.value !== "" ? rewrite.value : undefined,
+    prefixRewrite: optional(decoding, action.prefixRewrite, join(path, "prefix_rewrite")),
+    hostRewrite: rewrite.case === "hostRewriteLiteral" ? optional(decoding, rewrite.value, join(path, "host_rewrite_literal")) : undefined,
   };
+}
+
+/** Text for a head; empty means that it is not set. */
+function optional(decoding: Decoding, text: string, path: string): string | undefined {
+  return text === "" ? undefined : headText(decoding, text, path);
 }
 
 function decodeClusters(decoding: Decoding, action: ForwardAction, path: string): readonly WeightedCluster[] {
@@ -146,11 +151,11 @@ function decodeRedirect(decoding: Decoding, redirect: RedirectAction, path: stri
   return {
     kind: "redirect",
     status: REDIRECT_STATUS[redirect.responseCode] ?? 301,
-    scheme: scheme.case === "httpsRedirect" ? (scheme.value ? "https" : undefined) : scheme.value,
-    host: redirect.hostRedirect === "" ? undefined : redirect.hostRedirect,
+    scheme: scheme.case === "httpsRedirect" ? (scheme.value ? "https" : undefined) : optional(decoding, scheme.value ?? "", join(path, "scheme_redirect")),
+    host: optional(decoding, redirect.hostRedirect, join(path, "host_redirect")),
     port: redirect.portRedirect === 0 ? undefined : redirect.portRedirect,
-    path: target.case === "pathRedirect" ? target.value : undefined,
-    prefixRewrite: target.case === "prefixRewrite" ? target.value : undefined,
+    path: target.case === "pathRedirect" ? headText(decoding, target.value, join(path, "path_redirect")) : undefined,
+    prefixRewrite: target.case === "prefixRewrite" ? headText(decoding, target.value, join(path, "prefix_rewrite")) : undefined,
     stripQuery: redirect.stripQuery,
   };
 }

@@ -73,6 +73,18 @@ export function checkRegex(decoding: Decoding, pattern: string, path: string): v
   }
 }
 
+// RFC 9110 §5.5: no control characters except tab.
+const CONTROL = /[\0-\x08\x0a-\x1f\x7f]/;
+
+/**
+ * Text that will stand in a head, as heads are written: one character a byte, what is not ASCII as the bytes of its UTF-8.
+ * A control character is a problem, since a line feed would begin a line of its own.
+ */
+export function headText(decoding: Decoding, text: string, path: string): string {
+  if (CONTROL.test(text)) decoding.problem(path, "holds a control character");
+  return Buffer.from(text, "utf8").toString("latin1");
+}
+
 export function stringMatch(decoding: Decoding, matcher: StringMatcher | undefined, path: string): StringMatch {
   const pattern = matcher?.matchPattern;
   const ignoreCase = matcher?.ignoreCase ?? false;
