@@ -1,5 +1,4 @@
 // The times that a router keeps for one request. Entries are made when first needed: most requests need none.
-import { performance } from "node:perf_hooks";
 import { TimerEntry, type TimerOwner, type Timers } from "../transport/timers.ts";
 
 /** Kinds that the owner's onTimer is called with. */
