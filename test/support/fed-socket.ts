@@ -39,6 +39,7 @@ export class FedSocket {
 
   /** Everything written so far. */
   get written(): string {
+    TEST_IO.queue.flush();
     return this.#socket.written;
   }
 
@@ -66,6 +67,8 @@ export class FedSocket {
       const piece = all.subarray(at, at + SHARED.length);
       SHARED.set(piece);
       this.connection.onBytes(SHARED, piece.length);
+      // The end of the loop's turn.
+      TEST_IO.queue.flush();
       SHARED.fill(0x58, 0, piece.length);
     }
   }

@@ -26,18 +26,19 @@ function compilePath(match: PathMatch): RequestPredicate {
     return (_head, path) => matches(path);
   }
   if (kind === "prefix" && value === "/") return () => true;
-  const wanted = caseSensitive ? value : value.toLowerCase();
-  const fold = caseSensitive ? (path: string) => path : (path: string) => path.toLowerCase();
+  if (caseSensitive) return comparePath(kind, value);
+  const compare = comparePath(kind, value.toLowerCase());
+  return (head, path) => compare(head, path.toLowerCase());
+}
+
+function comparePath(kind: "prefix" | "exact" | "segmentPrefix", value: string): RequestPredicate {
   switch (kind) {
     case "exact":
-      return (_head, path) => fold(path) === wanted;
+      return (_head, path) => path === value;
     case "prefix":
-      return (_head, path) => fold(path).startsWith(wanted);
+      return (_head, path) => path.startsWith(value);
     case "segmentPrefix":
-      return (_head, path) => {
-        const folded = fold(path);
-        return folded.startsWith(wanted) && (folded.length === wanted.length || folded[wanted.length] === "/");
-      };
+      return (_head, path) => path.startsWith(value) && (path.length === value.length || path[value.length] === "/");
   }
 }
 

@@ -48,17 +48,12 @@ export class Connection {
   start(receiver: ConnectionReceiver, attached: boolean): void {
     this.#receiver = receiver;
     if (attached) return;
-    this.#io.queue.enter();
     this.#io.reads.attach(this.socket, this.onBytes);
-    this.#io.queue.leave();
   }
 
   /** The read callback, also for `onread` of sockets that we open. */
   readonly onBytes = (buffer: Buffer, length: number): boolean => {
-    const queue = this.#io.queue;
-    queue.enter();
     this.#receiver?.onBytes(buffer, length);
-    queue.leave();
     return !this.#paused;
   };
 
@@ -107,21 +102,15 @@ export class Connection {
 
   readonly #onEnd = (): void => {
     this.#ended = true;
-    this.#io.queue.enter();
     this.#receiver?.onEnd();
-    this.#io.queue.leave();
   };
 
   readonly #onDrain = (): void => {
-    this.#io.queue.enter();
     this.#receiver?.onWritable();
-    this.#io.queue.leave();
   };
 
   readonly #onClose = (): void => {
-    this.#io.queue.enter();
     this.#receiver?.onClose(this.#error);
     this.#receiver = undefined;
-    this.#io.queue.leave();
   };
 }

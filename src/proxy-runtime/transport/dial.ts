@@ -62,9 +62,7 @@ export function dial(target: DialTarget, io: IoContext, secrets: Secrets, timers
     settled = true;
     timers.disarm(timer);
     if ("cause" in outcome) socket.destroy();
-    io.queue.enter();
     done(outcome);
-    io.queue.leave();
   };
   connection = new Connection(socket, io);
   socket.once(target.tls === undefined ? "connect" : "secureConnect", () => {

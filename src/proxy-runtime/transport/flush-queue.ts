@@ -1,5 +1,6 @@
-// Whoever has output pending is flushed once, at the end of the read callback that caused it: one write per socket and
-// turn is the rule that pays most (docs/performance.md). Outside a read callback the flush follows in the same tick.
+// Whoever has output pending is flushed once per turn of the event loop, after all sockets that were readable have been
+// read: one write per socket and turn, and peers are woken when there is something for them to do together. Against a
+// flush at the end of each read callback this saves an eighth of the CPU per request (docs/performance.md).
 
 export interface Flushable {
   flush(): void;
@@ -10,29 +11,23 @@ export class FlushQueue {
   readonly #pending: (Flushable | undefined)[] = [];
   #count = 0;
   #next = 0;
-  #depth = 0;
   #scheduled = false;
 
-  /** The flushable is flushed once, soon; it must not add itself again before that. */
+  /** The flushable is flushed once, before the loop waits again; it must not add itself again before that. */
   add(flushable: Flushable): void {
     this.#pending[this.#count] = flushable;
     this.#count += 1;
-    if (this.#depth === 0 && !this.#scheduled) {
-      this.#scheduled = true;
-      process.nextTick(this.#flushSoon);
-    }
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    setImmediate(this.#onTurn);
   }
 
-  /** Brackets a read callback: between enter and leave nothing is flushed. */
-  enter(): void {
-    this.#depth += 1;
-  }
+  readonly #onTurn = (): void => {
+    this.#scheduled = false;
+    this.flush();
+  };
 
-  leave(): void {
-    this.#depth -= 1;
-    if (this.#depth === 0) this.flush();
-  }
-
+  /** Flushes all that are pending. */
   flush(): void {
     // Flushing may add more, or flush everything itself.
     while (this.#next < this.#count) {
@@ -44,9 +39,4 @@ export class FlushQueue {
     this.#next = 0;
     this.#count = 0;
   }
-
-  readonly #flushSoon = (): void => {
-    this.#scheduled = false;
-    this.flush();
-  };
 }

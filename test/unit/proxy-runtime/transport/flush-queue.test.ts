@@ -4,47 +4,46 @@ import { setImmediate as turn } from "node:timers/promises";
 import { FlushQueue } from "../../../../src/proxy-runtime/transport/flush-queue.ts";
 
 describe("the flush queue", () => {
-  test("flushes at the end of the outermost read callback, in order", () => {
+  test("flushes once before the loop waits again, in order", async () => {
     const queue = new FlushQueue();
     const order: string[] = [];
     const add = (name: string) => queue.add({ flush: () => void order.push(name) });
-    queue.enter();
     add("a");
-    queue.enter();
     add("b");
-    queue.leave();
-    assert.deepEqual(order, []);
+    await Promise.resolve();
     add("c");
-    queue.leave();
+    assert.deepEqual(order, []);
+    await turn();
     assert.deepEqual(order, ["a", "b", "c"]);
-    queue.enter();
-    queue.leave();
+    await turn();
     assert.equal(order.length, 3);
+    add("d");
+    await turn();
+    assert.deepEqual(order, ["a", "b", "c", "d"]);
   });
 
-  test("flushes in the same turn outside of read callbacks, once", async () => {
+  test("flushes at once when asked, and not again", async () => {
     const queue = new FlushQueue();
     let flushed = 0;
     queue.add({ flush: () => void (flushed += 1) });
-    assert.equal(flushed, 0);
+    queue.flush();
+    assert.equal(flushed, 1);
     await turn();
     assert.equal(flushed, 1);
   });
 
-  test("also flushes what a flush adds, and one that flushes everything meanwhile", () => {
+  test("also flushes what a flush adds, and one that flushes everything meanwhile", async () => {
     const queue = new FlushQueue();
     const order: string[] = [];
-    queue.enter();
     queue.add({
       flush() {
         order.push("first");
         queue.add({ flush: () => void order.push("added") });
-        queue.enter();
-        queue.leave();
+        queue.flush();
       },
     });
     queue.add({ flush: () => void order.push("second") });
-    queue.leave();
+    await turn();
     assert.deepEqual(order.sort(), ["added", "first", "second"]);
   });
 });
