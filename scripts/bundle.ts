@@ -39,7 +39,9 @@ const result = await build({
 mkdirSync(fresh, { recursive: true });
 writeFileSync(join(fresh, "THIRD-PARTY-LICENSES.txt"), thirdPartyLicenses(root, Object.keys(result.metafile.inputs)));
 writeFileSync(join(fresh, "package.json"), '{ "type": "module" }\n');
-const digest = createHash("sha256").update(JSON.stringify(Object.keys(result.metafile.outputs).sort())).digest("hex");
+const digest = createHash("sha256")
+  .update(JSON.stringify(Object.keys(result.metafile.outputs).sort()))
+  .digest("hex");
 writeFileSync(join(fresh, ".stamp"), `${version} ${digest.slice(0, 12)}\n`);
 if (existsSync(dist)) renameSync(dist, old);
 renameSync(fresh, dist);

@@ -88,13 +88,22 @@ function main(): void {
   const slimmed = slim(readFileSync(all));
   const slimFile = join(work, "slim.binpb");
   writeFileSync(slimFile, slimmed);
-  const names = fromBinary(FileDescriptorSetSchema, slimmed).file.map((each) => each.name).filter((name) => !name.startsWith("google/protobuf/"));
+  const names = fromBinary(FileDescriptorSetSchema, slimmed)
+    .file.map((each) => each.name)
+    .filter((name) => !name.startsWith("google/protobuf/"));
   const out = join(work, "gen");
   mkdirSync(out, { recursive: true });
   const plugin = join(root, "node_modules/.bin/protoc-gen-es");
   execFileSync(
     process.execPath,
-    [protoc, `--descriptor_set_in=${slimFile}`, `--plugin=protoc-gen-es=${plugin}`, `--es_out=${out}`, "--es_opt=target=ts,import_extension=ts,erasable_syntax=true", ...names],
+    [
+      protoc,
+      `--descriptor_set_in=${slimFile}`,
+      `--plugin=protoc-gen-es=${plugin}`,
+      `--es_out=${out}`,
+      "--es_opt=target=ts,import_extension=ts,erasable_syntax=true",
+      ...names,
+    ],
     { stdio: "inherit" },
   );
   writeFileSync(join(out, ".stamp"), wanted);

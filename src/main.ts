@@ -43,7 +43,13 @@ function toProgram(command: Command, setExitCode: (code: number) => void): Progr
   if (load !== undefined) {
     program.action(async () => {
       const run = await load();
-      const code = await run({ args: program.args, options: program.opts(), stdout: process.stdout, stderr: process.stderr, env: process.env });
+      const code = await run({
+        args: program.args,
+        options: program.opts(),
+        stdout: process.stdout,
+        stderr: process.stderr,
+        env: process.env,
+      });
       if (typeof code === "number") setExitCode(code);
     });
   }
@@ -62,7 +68,10 @@ export async function main(argv: readonly string[]): Promise<number> {
   for (const group of COMMANDS) {
     program.commandsGroup(group.heading);
     for (const command of group.commands) {
-      program.addCommand(toProgram(command, (code) => (exitCode = code)), { hidden: command.hidden === true });
+      program.addCommand(
+        toProgram(command, (code) => (exitCode = code)),
+        { hidden: command.hidden === true },
+      );
     }
   }
   if (argv.length === 0) {

@@ -121,11 +121,17 @@ export class DataPlane {
   }
 
   clusterStatuses(isStatic: (name: string) => boolean): readonly ClusterStatus[] {
-    return [...this.#clusters.all()].map((cluster) => ({ config: cluster.config, addedViaApi: !isStatic(cluster.name), hosts: cluster.hosts.map(toHostStatus) }));
+    return [...this.#clusters.all()].map((cluster) => ({
+      config: cluster.config,
+      addedViaApi: !isStatic(cluster.name),
+      hosts: cluster.hosts.map(toHostStatus),
+    }));
   }
 
   listenerStatuses(): readonly ListenerStatus[] {
-    return [...this.#listeners.all()].flatMap((listener) => listener.boundAddresses.map(({ ip, port }) => ({ name: listener.config.name, ip, port })));
+    return [...this.#listeners.all()].flatMap((listener) =>
+      listener.boundAddresses.map(({ ip, port }) => ({ name: listener.config.name, ip, port })),
+    );
   }
 
   get activeConnections(): number {
@@ -157,9 +163,20 @@ export class DataPlane {
 
 function toHostStatus(host: UpstreamHost): HostStatus {
   return {
-    address: host.address, ip: host.ip, port: host.port, endpoint: host.endpoint, locality: host.locality, priority: host.priority,
+    address: host.address,
+    ip: host.ip,
+    port: host.port,
+    endpoint: host.endpoint,
+    locality: host.locality,
+    priority: host.priority,
     failedOutlierCheck: false,
-    cxActive: host.cxActive, cxConnectFail: host.cxConnectFail, cxTotal: host.cxTotal,
-    rqActive: host.rqActive, rqError: host.rqError, rqSuccess: host.rqSuccess, rqTimeout: host.rqTimeout, rqTotal: host.rqTotal,
+    cxActive: host.cxActive,
+    cxConnectFail: host.cxConnectFail,
+    cxTotal: host.cxTotal,
+    rqActive: host.rqActive,
+    rqError: host.rqError,
+    rqSuccess: host.rqSuccess,
+    rqTimeout: host.rqTimeout,
+    rqTotal: host.rqTotal,
   };
 }

@@ -78,7 +78,8 @@ export async function startProxy(options: ProxyOptions): Promise<RunningProxy> {
     return failures;
   };
   const sayLive = (): void => {
-    if (phase.becameLive()) log.info({ listeners: plane.listenerStatuses().map(({ name, ip, port }) => `${name} ${ip}:${port}`) }, "proxy is live");
+    if (phase.becameLive())
+      log.info({ listeners: plane.listenerStatuses().map(({ name, ip, port }) => `${name} ${ip}:${port}`) }, "proxy is live");
   };
   let firstFailures: Promise<readonly ListenFailure[]> | undefined;
   const xds = connectXds({
@@ -99,14 +100,20 @@ export async function startProxy(options: ProxyOptions): Promise<RunningProxy> {
     stops.push(() => xds.stop());
     // A static listener that can't be had is a mistake of whoever wrote the bootstrap; later ones are the control plane's.
     const [first] = (await firstFailures) ?? [];
-    if (first !== undefined) throw new UserError(listenMessage(first), "end the program that holds the port, or give the listener another one");
+    if (first !== undefined)
+      throw new UserError(listenMessage(first), "end the program that holds the port, or give the listener another one");
     phase.hasStarted = true;
     sayLive();
     let adminPort: number | undefined;
     if (bootstrap.admin !== undefined) {
       const admin = await startAdmin({
-        address: bootstrap.admin, view, stats, bootstrap: () => bootstrap.bytes, logging: options.logLevels,
-        reopenLogs: () => plane.reopenLogs(), commandLine: options.commandLine,
+        address: bootstrap.admin,
+        view,
+        stats,
+        bootstrap: () => bootstrap.bytes,
+        logging: options.logLevels,
+        reopenLogs: () => plane.reopenLogs(),
+        commandLine: options.commandLine,
       });
       stops.push(() => admin.stop());
       adminPort = admin.port;
@@ -155,7 +162,13 @@ class Phase {
   }
 }
 
-function makeView(plane: DataPlane, state: ReturnType<typeof connectXds>["state"], phase: Phase, options: ProxyOptions, stopNow: () => Promise<void>): DataPlaneView {
+function makeView(
+  plane: DataPlane,
+  state: ReturnType<typeof connectXds>["state"],
+  phase: Phase,
+  options: ProxyOptions,
+  stopNow: () => Promise<void>,
+): DataPlaneView {
   const { bootstrap, drainTimeMs } = options;
   return {
     clusters: () => plane.clusterStatuses((name) => bootstrap.statics.clusters.has(name)),

@@ -47,7 +47,10 @@ export function makeSidecarParts(options: SidecarOptions): SidecarParts {
   try {
     rootsPem = readRoots();
   } catch (error) {
-    throw new UserError(`can't read the mesh's root certificate ${rootsFile}: ${describeFileError(error)}`, "the injector mounts it; see meshctl local status");
+    throw new UserError(
+      `can't read the mesh's root certificate ${rootsFile}: ${describeFileError(error)}`,
+      "the injector mounts it; see meshctl local status",
+    );
   }
   const namespace = env[Env.podNamespace]!;
   return {
@@ -77,7 +80,10 @@ export function makeSidecarParts(options: SidecarOptions): SidecarParts {
     startDns: (names, stats) =>
       startDns({
         // Not the wildcard: an answer from the pod's own address would not match the captured query.
-        addresses: [{ host: "127.0.0.1", port: Port.dns }, { host: "::1", port: Port.dns }],
+        addresses: [
+          { host: "127.0.0.1", port: Port.dns },
+          { host: "::1", port: Port.dns },
+        ],
         names,
         namespace,
         clusterDomain: options.clusterDomain,
@@ -88,10 +94,15 @@ export function makeSidecarParts(options: SidecarOptions): SidecarParts {
 }
 
 /** A connection for each request, closed after it: twice a day doesn't pay for an open one. */
-function requestOverOwnConnection(ads: AdsConfig, env: SidecarOptions["env"], readRoots: () => string): ReturnType<typeof createCertificateClient> {
+function requestOverOwnConnection(
+  ads: AdsConfig,
+  env: SidecarOptions["env"],
+  readRoots: () => string,
+): ReturnType<typeof createCertificateClient> {
   const given = env[Env.caAddress] ?? "";
   const address = given === "" ? ads.address : parseHostPort(given);
-  if (address === undefined) throw new UserError(`${Env.caAddress}=${given} is no HOST:PORT`, `such as controller.mesh-system.svc:${Port.xdsSecure}`);
+  if (address === undefined)
+    throw new UserError(`${Env.caAddress}=${given} is no HOST:PORT`, `such as controller.mesh-system.svc:${Port.xdsSecure}`);
   return async (csrPem, ttlS) => {
     const channel = connectGrpc({ address, tls: () => ({ roots: readRoots(), servername: address.host }) });
     try {
@@ -112,7 +123,8 @@ export function ownWorkload(bootstrap: BootstrapConfig, env: SidecarOptions["env
     name,
     namespace,
     canonicalName: labels["service.istio.io/canonical-name"] ?? labels["app.kubernetes.io/name"] ?? labels["app"] ?? name,
-    canonicalRevision: labels["service.istio.io/canonical-revision"] ?? labels["app.kubernetes.io/version"] ?? labels["version"] ?? "latest",
+    canonicalRevision:
+      labels["service.istio.io/canonical-revision"] ?? labels["app.kubernetes.io/version"] ?? labels["version"] ?? "latest",
     principal: formatSpiffeId({ trustDomain, namespace, serviceAccount: env[Env.serviceAccount] || "default" }),
     app: labels["app"] ?? "unknown",
     version: labels["version"] ?? "unknown",

@@ -7,7 +7,11 @@ export async function run(context: CommandContext): Promise<void> {
   if (format === "json") {
     context.stdout.write(`${JSON.stringify(facts, null, 2)}\n`);
   } else if (format === "yaml") {
-    context.stdout.write(Object.entries(facts).map(([key, value]) => `${key}: ${JSON.stringify(value)}\n`).join(""));
+    context.stdout.write(
+      Object.entries(facts)
+        .map(([key, value]) => `${key}: ${JSON.stringify(value)}\n`)
+        .join(""),
+    );
   } else {
     context.stdout.write(`meshctl ${facts.version} (node ${facts.node}, ${facts.platform})\n`);
   }

@@ -48,7 +48,8 @@ function printSelected(
   table: (width: number | undefined) => string,
 ): void {
   print(context, selected, table);
-  if (selected.length === 0 && all.length > 0) context.stderr.write(`Nothing matches the filters; without them: ${what} (${all.length}).\n`);
+  if (selected.length === 0 && all.length > 0)
+    context.stderr.write(`Nothing matches the filters; without them: ${what} (${all.length}).\n`);
 }
 
 export async function runCluster(context: CommandContext): Promise<void> {
@@ -69,7 +70,9 @@ export async function runListener(context: CommandContext): Promise<void> {
 export async function runRoute(context: CommandContext): Promise<void> {
   const dump = await readDump(context, "/config_dump", "mesh");
   const routes = selectRoutes(dump.routes(), context.options["name"] as Text);
-  printSelected(context, "route configurations", dump.routes(), routes, (width) => routeTable(routes, context.options["verbose"] === true, width));
+  printSelected(context, "route configurations", dump.routes(), routes, (width) =>
+    routeTable(routes, context.options["verbose"] === true, width),
+  );
 }
 
 export async function runEndpoint(context: CommandContext): Promise<void> {

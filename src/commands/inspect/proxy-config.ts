@@ -65,7 +65,11 @@ const endpoint: Command = {
     { flags: "--status <status>", description: "only this status: healthy, unhealthy, draining, …", parse: wordFlag("--status", HEALTH) },
     ...commonFlags(),
   ],
-  examples: ["meshctl proxy-config endpoint checkout", "meshctl pc ep checkout --cluster PassthroughCluster", "meshctl pc ep checkout --status unhealthy"],
+  examples: [
+    "meshctl proxy-config endpoint checkout",
+    "meshctl pc ep checkout --cluster PassthroughCluster",
+    "meshctl pc ep checkout --status unhealthy",
+  ],
   load: () => import("./proxy-config-run.ts").then((module) => module.runEndpoint),
 };
 

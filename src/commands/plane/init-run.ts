@@ -66,12 +66,19 @@ export async function run(context: CommandContext): Promise<number | void> {
 
 /** Pairs of which the second would be ignored. */
 function refuseContradictions(given: CommandContext["options"]): void {
-  const flags = { verify: "--verify", runValidation: "--run-validation", reconcile: "--reconcile", forceApply: "--force-apply", skipRuleApply: "--skip-rule-apply" };
+  const flags = {
+    verify: "--verify",
+    runValidation: "--run-validation",
+    reconcile: "--reconcile",
+    forceApply: "--force-apply",
+    skipRuleApply: "--skip-rule-apply",
+  };
   const refuse = (first: string, keys: readonly (keyof typeof flags)[]): void => {
     const second = keys.find((key) => given[key] === true);
     if (second !== undefined) throw new UserError(`${first} and ${flags[second]} exclude each other`, "leave one of them out", 64);
   };
-  if (given.cleanup === true || given.cleanupOnly === true) refuse("--cleanup", ["verify", "runValidation", "reconcile", "forceApply", "skipRuleApply"]);
+  if (given.cleanup === true || given.cleanupOnly === true)
+    refuse("--cleanup", ["verify", "runValidation", "reconcile", "forceApply", "skipRuleApply"]);
   else if (given.dryRun === true) refuse("--dry-run", ["verify", "runValidation", "reconcile", "forceApply", "skipRuleApply"]);
   if (given.skipRuleApply === true) refuse("--skip-rule-apply", ["reconcile", "forceApply"]);
 }

@@ -15,12 +15,17 @@ export async function run(context: CommandContext): Promise<number> {
   const { options, args } = context;
   const role = args[0] ?? "sidecar";
   if (role !== "sidecar") {
-    throw new UserError(`unknown role ${JSON.stringify(role)}`, "the only role is sidecar; for a proxy of your own use --bootstrap FILE", USAGE);
+    throw new UserError(
+      `unknown role ${JSON.stringify(role)}`,
+      "the only role is sidecar; for a proxy of your own use --bootstrap FILE",
+      USAGE,
+    );
   }
   const log = makeLog(context);
   const file = options["bootstrap"] as string | undefined;
   if (file === undefined) {
-    if (options["check"] === true) throw new UserError("--check needs --bootstrap", "give the file to check: --bootstrap FILE --check", USAGE);
+    if (options["check"] === true)
+      throw new UserError("--check needs --bootstrap", "give the file to check: --bootstrap FILE --check", USAGE);
     const { startSidecar } = await import("./proxy-sidecar.ts");
     return serve(() => startSidecar(context, log, drainTimeMs(context)));
   }
@@ -75,7 +80,11 @@ function refuseSidecarFlags({ args, options }: CommandContext): void {
   ];
   const found = given.find(([, value]) => value !== undefined);
   if (found === undefined) return;
-  throw new UserError(`${found[0]} means nothing with --bootstrap`, "leave one of them out: a bootstrap file says what a sidecar is told by flags", USAGE);
+  throw new UserError(
+    `${found[0]} means nothing with --bootstrap`,
+    "leave one of them out: a bootstrap file says what a sidecar is told by flags",
+    USAGE,
+  );
 }
 
 function makeLog({ options, stderr }: CommandContext): Logger {

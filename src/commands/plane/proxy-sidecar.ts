@@ -42,7 +42,10 @@ export async function startSidecar(context: CommandContext, log: Logger, drainTi
 
 function checkDomain(domain: string | undefined, namespace = "<namespace>"): void {
   if (domain === undefined || (domain.startsWith(`${namespace}.svc.`) && !domain.endsWith("."))) return;
-  throw new UserError(`--domain: ${JSON.stringify(domain)} is not the domain of a workload in this namespace`, `write ${namespace}.svc.${DEFAULT_CLUSTER_DOMAIN}`);
+  throw new UserError(
+    `--domain: ${JSON.stringify(domain)} is not the domain of a workload in this namespace`,
+    `write ${namespace}.svc.${DEFAULT_CLUSTER_DOMAIN}`,
+  );
 }
 
 function toDnsUpstream(text: string): "none" | readonly HostPort[] {
@@ -51,7 +54,10 @@ function toDnsUpstream(text: string): "none" | readonly HostPort[] {
   return text.split(",").map((each) => {
     const server = isIP(each) !== 0 ? { host: each, port: 53 } : parseHostPort(each);
     if (server === undefined || isIP(server.host) === 0) {
-      throw new UserError(`--dns-upstream: ${JSON.stringify(each)} is no address`, "give resolv.conf, none, or addresses such as 10.96.0.10,10.96.0.11:5353");
+      throw new UserError(
+        `--dns-upstream: ${JSON.stringify(each)} is no address`,
+        "give resolv.conf, none, or addresses such as 10.96.0.10,10.96.0.11:5353",
+      );
     }
     return server;
   });

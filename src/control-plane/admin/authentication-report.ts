@@ -40,8 +40,8 @@ export function authenticationReport(snapshot: MeshSnapshot, clientNamespace: st
           policy: server.policy ?? "-",
           clientMode: portPolicy(rule, subset, port.port).tls?.mode ?? ("AUTO" as const),
           destinationRule: rule === undefined ? "-" : `${rule.name}/${rule.namespace}`,
-          serverIdentities: service.serviceAccounts.map(
-            (each) => formatSpiffeId({ trustDomain: snapshot.settings.trustDomain, namespace: service.namespace, serviceAccount: each }),
+          serverIdentities: service.serviceAccounts.map((each) =>
+            formatSpiffeId({ trustDomain: snapshot.settings.trustDomain, namespace: service.namespace, serviceAccount: each }),
           ),
           endpoints: endpoints.length,
           meshedEndpoints: endpoints.filter((each) => speaksMeshTls(snapshot, each)).length,

@@ -14,7 +14,10 @@ export async function loadBootstrap(file: string): Promise<BootstrapConfig> {
   try {
     text = readFileSync(file, "utf8");
   } catch (error) {
-    throw new UserError(`can't read bootstrap ${file}: ${describeFileError(error)}`, "give the path of an Envoy v3 bootstrap in YAML or JSON");
+    throw new UserError(
+      `can't read bootstrap ${file}: ${describeFileError(error)}`,
+      "give the path of an Envoy v3 bootstrap in YAML or JSON",
+    );
   }
   return parseBootstrap(text, file);
 }

@@ -151,7 +151,12 @@ function decodeRedirect(decoding: Decoding, redirect: RedirectAction, path: stri
   return {
     kind: "redirect",
     status: REDIRECT_STATUS[redirect.responseCode] ?? 301,
-    scheme: scheme.case === "httpsRedirect" ? (scheme.value ? "https" : undefined) : optional(decoding, scheme.value ?? "", join(path, "scheme_redirect")),
+    scheme:
+      scheme.case === "httpsRedirect"
+        ? scheme.value
+          ? "https"
+          : undefined
+        : optional(decoding, scheme.value ?? "", join(path, "scheme_redirect")),
     host: optional(decoding, redirect.hostRedirect, join(path, "host_redirect")),
     port: redirect.portRedirect === 0 ? undefined : redirect.portRedirect,
     path: target.case === "pathRedirect" ? headText(decoding, target.value, join(path, "path_redirect")) : undefined,

@@ -121,7 +121,8 @@ export class HeaderList {
   }
 
   removeUnknown(lowerName: string): void {
-    for (let index = this.#findUnknown(lowerName, 0); index >= 0; index = this.#findUnknown(lowerName, index + 1)) this.ids[index] = REMOVED;
+    for (let index = this.#findUnknown(lowerName, 0); index >= 0; index = this.#findUnknown(lowerName, index + 1))
+      this.ids[index] = REMOVED;
   }
 
   /** `Name: value\r\n` for every header whose id is not marked in `skipped`. */
@@ -182,7 +183,9 @@ export class HeaderList {
     const offsets = this.#offsets;
     const nameEnd = offsets[4 * index + 1]!;
     return (
-      offsets[4 * index + 2] === nameEnd + 2 && offsets[4 * index + 4] === offsets[4 * index + 3]! + 2 && this.#text.charCodeAt(nameEnd + 1) === SPACE
+      offsets[4 * index + 2] === nameEnd + 2 &&
+      offsets[4 * index + 4] === offsets[4 * index + 3]! + 2 &&
+      this.#text.charCodeAt(nameEnd + 1) === SPACE
     );
   }
 

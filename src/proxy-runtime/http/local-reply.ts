@@ -33,7 +33,13 @@ export function sendLocalReply(
   headers.append(HeaderId["date"], "date", new Date().toUTCString());
   if (cause.flag === "UO") headers.append(HeaderId["x-envoy-overloaded"], "x-envoy-overloaded", "true");
   headers.append(HeaderId["x-mesh-error"], "x-mesh-error", meshErrorValue(cause, vantage, detail));
-  const head: ResponseHead = { status: isGrpc ? 200 : cause.httpStatus, reason: "", headers, contentLength: Buffer.byteLength(body), headBytes: 0 };
+  const head: ResponseHead = {
+    status: isGrpc ? 200 : cause.httpStatus,
+    reason: "",
+    headers,
+    contentLength: Buffer.byteLength(body),
+    headBytes: 0,
+  };
   stream.sendHeaders(head, body === "");
   if (body !== "") stream.sendData(Buffer.from(body), true);
   return head;
@@ -41,5 +47,7 @@ export function sendLocalReply(
 
 /** gRPC's percent encoding of status messages: everything but printable ASCII without `%`. */
 function percentEncode(text: string): string {
-  return text.replace(/[^\x20-\x24\x26-\x7e]/g, (char) => [...Buffer.from(char)].map((byte) => `%${byte.toString(16).toUpperCase().padStart(2, "0")}`).join(""));
+  return text.replace(/[^\x20-\x24\x26-\x7e]/g, (char) =>
+    [...Buffer.from(char)].map((byte) => `%${byte.toString(16).toUpperCase().padStart(2, "0")}`).join(""),
+  );
 }

@@ -80,7 +80,8 @@ export class ConnectionManager implements RouterContext {
     // Only a sidecar may say whose fault a failure was; one that is no mesh peer is an application.
     if (info.upstreamPeerUri === "" && headers.has(HeaderId["x-mesh-error"])) headers.remove(HeaderId["x-mesh-error"]);
     const { serverHeader, serverName } = this.config;
-    if (serverHeader === "overwrite" || (serverHeader === "append_if_absent" && !headers.has(HeaderId["server"]))) headers.set(HeaderId["server"], serverName);
+    if (serverHeader === "overwrite" || (serverHeader === "append_if_absent" && !headers.has(HeaderId["server"])))
+      headers.set(HeaderId["server"], serverName);
     if (!headers.has(HeaderId["date"])) headers.set(HeaderId["date"], httpDate());
   }
 

@@ -91,7 +91,13 @@ export class FilterChain {
       active = { drain: () => undefined, destroy: () => relay.destroy() };
     } else {
       const isTls = this.#tls !== undefined;
-      active = new HttpConnection(connection, this.#manager!, { info, remoteIp: accepted.remote.ip, originalDst: accepted.originalDst, isTls, onClosed });
+      active = new HttpConnection(connection, this.#manager!, {
+        info,
+        remoteIp: accepted.remote.ip,
+        originalDst: accepted.originalDst,
+        isTls,
+        onClosed,
+      });
     }
     if (!closed) events.onOpen(active);
   }

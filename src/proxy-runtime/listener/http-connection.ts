@@ -111,7 +111,8 @@ export class HttpConnection implements ServerConnectionOwner, TimerOwner {
 
   onHeadBegun(): void {
     const { requestHeadersTimeoutMs } = this.#manager.config;
-    if (requestHeadersTimeoutMs > 0) this.#manager.timers.arm((this.#headersTimer ??= new TimerEntry(this, HEADERS)), requestHeadersTimeoutMs);
+    if (requestHeadersTimeoutMs > 0)
+      this.#manager.timers.arm((this.#headersTimer ??= new TimerEntry(this, HEADERS)), requestHeadersTimeoutMs);
   }
 
   onStreamDone(_stream: DownstreamStream): void {

@@ -34,7 +34,9 @@ export class ListenerManager {
    * Adds, changes and removes listeners so that they are those of the configuration.
    * @returns what could not be bound, by listener; the others are served.
    */
-  async apply(config: ProxyConfig): Promise<readonly { readonly name: string; readonly config: ListenerConfig; readonly error: NodeJS.ErrnoException }[]> {
+  async apply(
+    config: ProxyConfig,
+  ): Promise<readonly { readonly name: string; readonly config: ListenerConfig; readonly error: NodeJS.ErrnoException }[]> {
     const failures: { name: string; config: ListenerConfig; error: NodeJS.ErrnoException }[] = [];
     for (const [name, listener] of this.#listeners) {
       const wanted = config.listeners.get(name);
@@ -81,7 +83,8 @@ export class ListenerManager {
     for (const listener of this.#listeners.values()) {
       const { config } = listener;
       if (config.useOriginalDst) continue;
-      for (const { host, port } of [config.address, ...config.additionalAddresses]) this.#byAddress.set(formatAddress(host, port), listener);
+      for (const { host, port } of [config.address, ...config.additionalAddresses])
+        this.#byAddress.set(formatAddress(host, port), listener);
     }
   }
 

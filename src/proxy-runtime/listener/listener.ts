@@ -62,7 +62,9 @@ export class Listener {
   /** Takes a new configuration; the addresses stay the same (a change of address is a new listener). */
   configure(config: ListenerConfig): void {
     this.config = config;
-    const known = new Map([...this.#chains, ...(this.#defaultChain === undefined ? [] : [this.#defaultChain])].map((each) => [each.key, each]));
+    const known = new Map(
+      [...this.#chains, ...(this.#defaultChain === undefined ? [] : [this.#defaultChain])].map((each) => [each.key, each]),
+    );
     const take = (each: FilterChainConfig): RuntimeChain => {
       const key = JSON.stringify(each);
       const kept = known.get(key);
@@ -75,7 +77,9 @@ export class Listener {
     this.#choose = compileFilterChains(config.filterChains);
     this.#sniffs =
       (config.tlsInspector || config.httpInspector) &&
-      config.filterChains.some(({ match }) => match.serverNames.length > 0 || match.transportProtocol !== undefined || match.applicationProtocols.length > 0);
+      config.filterChains.some(
+        ({ match }) => match.serverNames.length > 0 || match.transportProtocol !== undefined || match.applicationProtocols.length > 0,
+      );
     for (const gone of known.values()) this.#retire(gone);
     if (this.#draining) for (const each of this.#everyChain()) each.chain.startDraining();
   }
@@ -176,19 +180,33 @@ export class Listener {
     accepted.socket.on("error", ignore); // 'close' follows and tells
     if (!this.#sniffs) return this.#dispatch(accepted, UNSNIFFED);
     const { tlsInspector, httpInspector, listenerFiltersTimeoutMs, continueOnListenerFiltersTimeout } = this.config;
-    sniff(accepted.socket, { tls: tlsInspector, http: httpInspector, timeoutMs: listenerFiltersTimeoutMs }, this.#dependencies.services.timers, (sniffed, timedOut) => {
-      if (sniffed === undefined) return void accepted.socket.destroy();
-      if (timedOut) {
-        this.stats.preCxTimeout.inc();
-        if (!continueOnListenerFiltersTimeout) return void accepted.socket.destroy();
-      }
-      this.#dispatch({ ...accepted, serverName: sniffed.serverName, alpn: sniffed.transport === "tls" ? sniffed.applicationProtocols : [] }, sniffed);
-    });
+    sniff(
+      accepted.socket,
+      { tls: tlsInspector, http: httpInspector, timeoutMs: listenerFiltersTimeoutMs },
+      this.#dependencies.services.timers,
+      (sniffed, timedOut) => {
+        if (sniffed === undefined) return void accepted.socket.destroy();
+        if (timedOut) {
+          this.stats.preCxTimeout.inc();
+          if (!continueOnListenerFiltersTimeout) return void accepted.socket.destroy();
+        }
+        this.#dispatch(
+          { ...accepted, serverName: sniffed.serverName, alpn: sniffed.transport === "tls" ? sniffed.applicationProtocols : [] },
+          sniffed,
+        );
+      },
+    );
   }
 
   #dispatch(accepted: Accepted, sniffed: Sniffed): void {
     const { remote, local } = accepted;
-    const index = this.#choose({ destinationIp: local.ip, destinationPort: local.port, sourceIp: remote.ip, sourcePort: remote.port, sniffed });
+    const index = this.#choose({
+      destinationIp: local.ip,
+      destinationPort: local.port,
+      sourceIp: remote.ip,
+      sourcePort: remote.port,
+      sniffed,
+    });
     const chain = index < 0 ? this.#defaultChain : this.#chains[index];
     if (chain === undefined) {
       this.stats.noFilterChainMatch.inc();

@@ -27,7 +27,10 @@ export function editRequest(head: RequestHead, config: HttpConnectionManagerConf
     // From the connection, not from the scheme of an absolute target: anybody may write that.
     headers.set(HeaderId["x-forwarded-proto"], connection.tlsVersion === "" ? "http" : "https");
   }
-  if (config.generateRequestId && (!headers.has(HeaderId["x-request-id"]) || (config.useRemoteAddress && !config.preserveExternalRequestId))) {
+  if (
+    config.generateRequestId &&
+    (!headers.has(HeaderId["x-request-id"]) || (config.useRemoteAddress && !config.preserveExternalRequestId))
+  ) {
     headers.set(HeaderId["x-request-id"], newRequestId());
   }
   editClientCertificate(head, config, connection);
@@ -69,6 +72,11 @@ function clientCertificateElement(config: HttpConnectionManagerConfig, connectio
 
 /** Node's subject, one attribute a line → RFC 2253 (last first, commas) in the bytes of a header value. */
 function distinguishedName(subject: string): string {
-  const text = subject.split("\n").reverse().join(",").replace(/[\\"]/g, "\\$&").replace(/[\x00-\x1f\x7f]/g, "?");
+  const text = subject
+    .split("\n")
+    .reverse()
+    .join(",")
+    .replace(/[\\"]/g, "\\$&")
+    .replace(/[\x00-\x1f\x7f]/g, "?");
   return Buffer.from(text, "utf8").latin1Slice();
 }

@@ -11,7 +11,11 @@ export function redirectHead(action: Redirect, request: RequestHead, match: Path
   const mark = request.path.indexOf("?");
   const path = mark < 0 ? request.path : request.path.slice(0, mark);
   const query = mark < 0 || action.stripQuery ? "" : request.path.slice(mark);
-  const target = action.path ?? (action.prefixRewrite === undefined ? path : action.prefixRewrite + path.slice(match.kind === "regex" ? path.length : match.value.length));
+  const target =
+    action.path ??
+    (action.prefixRewrite === undefined
+      ? path
+      : action.prefixRewrite + path.slice(match.kind === "regex" ? path.length : match.value.length));
   // A query in the configured path replaces the request's.
   const location = `${scheme}://${authority(action, request, scheme)}${target}${target.includes("?") ? "" : query}`;
   const headers = new HeaderList();

@@ -1,6 +1,6 @@
 // The body of a request on its way: how far it has come, and a copy for a second attempt as long as it is small.
 import type { HeaderList } from "../http/header-list.ts";
-import type { UpstreamStream } from "../http/stream.ts";
+import type { DownstreamStream, UpstreamStream } from "../http/stream.ts";
 
 const MAX_KEPT_BYTES = 65536;
 const NONE: readonly Buffer[] = [];
@@ -12,6 +12,25 @@ export class RequestBody {
   #kept: Buffer[] | undefined = undefined;
   #keptBytes = 0;
   #isWhole = true;
+  #isPaused = false;
+  readonly #downstream: DownstreamStream;
+
+  constructor(downstream: DownstreamStream) {
+    this.#downstream = downstream;
+  }
+
+  /** What has not come yet stays with the client. */
+  pause(): void {
+    if (this.#isPaused || this.ended) return;
+    this.#isPaused = true;
+    this.#downstream.pauseRequest();
+  }
+
+  resume(): void {
+    if (!this.#isPaused) return;
+    this.#isPaused = false;
+    this.#downstream.resumeRequest();
+  }
 
   /** Keeps a copy; past the limit everything is dropped and the request can't be tried again. */
   keep(chunk: Uint8Array): void {

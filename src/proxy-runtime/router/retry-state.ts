@@ -23,7 +23,8 @@ export class RetryState {
    * request was not seen, and where repeating it does no harm it goes out once more (RFC 9112 §9.3.1), whatever the policy.
    */
   takesStaleRetry(cause: Cause): boolean {
-    if (this.#staleRetried || (cause !== Causes.upstreamClosed && cause !== Causes.upstreamReset) || !IDEMPOTENT.has(this.#method)) return false;
+    if (this.#staleRetried || (cause !== Causes.upstreamClosed && cause !== Causes.upstreamReset) || !IDEMPOTENT.has(this.#method))
+      return false;
     this.#staleRetried = true;
     return true;
   }
@@ -77,7 +78,11 @@ export class RetryState {
     const connect = cause.flag === "UF";
     return words.some(
       (word) =>
-        word === "5xx" || word === "gateway-error" || word === "reset" || (word === "connect-failure" && connect) || (word === "reset-before-request" && connect),
+        word === "5xx" ||
+        word === "gateway-error" ||
+        word === "reset" ||
+        (word === "connect-failure" && connect) ||
+        (word === "reset-before-request" && connect),
     );
   }
 }

@@ -80,7 +80,10 @@ function headerReader(name: string): (head: RequestHead) => string | undefined {
 }
 
 function compileQuery(matches: readonly QueryMatch[]): RequestPredicate {
-  const compiled = matches.map((each) => ({ name: each.name, test: each.match === undefined ? () => true : compileStringMatch(each.match) }));
+  const compiled = matches.map((each) => ({
+    name: each.name,
+    test: each.match === undefined ? () => true : compileStringMatch(each.match),
+  }));
   return (head) => {
     const mark = head.path.indexOf("?");
     if (mark < 0) return false;

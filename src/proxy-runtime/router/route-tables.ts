@@ -12,6 +12,7 @@ export class RouteTables {
 
   apply(routes: ReadonlyMap<string, RouteConfig>): void {
     for (const name of [...this.#tables.keys()]) if (!routes.has(name)) this.#tables.delete(name);
-    for (const config of routes.values()) if (this.#tables.get(config.name)?.config !== config) this.#tables.set(config.name, new RouteTable(config));
+    for (const config of routes.values())
+      if (this.#tables.get(config.name)?.config !== config) this.#tables.set(config.name, new RouteTable(config));
   }
 }

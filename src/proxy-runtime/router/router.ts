@@ -34,9 +34,7 @@ export class Router implements RequestReceiver, AttemptOwner, TimerOwner {
   #retry: RetryState | undefined = undefined;
   #policy: RetryPolicy | undefined = undefined;
   #tried: UpstreamHost[] = [];
-  #lastHost: UpstreamHost | undefined = undefined;
-  readonly #body = new RequestBody();
-  #requestPaused = false;
+  readonly #body: RequestBody;
   #responseStarted = false;
   #over = false;
   #isTrying = false;
@@ -46,12 +44,19 @@ export class Router implements RequestReceiver, AttemptOwner, TimerOwner {
   /** When the present try began, ms of performance.now(). */
   #triedAt: number;
 
-  constructor(context: RouterContext, downstream: DownstreamStream, head: RequestHead, info: StreamInfo, originalDst: SocketAddress | undefined) {
+  constructor(
+    context: RouterContext,
+    downstream: DownstreamStream,
+    head: RequestHead,
+    info: StreamInfo,
+    originalDst: SocketAddress | undefined,
+  ) {
     this.#context = context;
     this.#downstream = downstream;
     this.#head = head;
     this.#info = info;
     this.#originalDst = originalDst;
+    this.#body = new RequestBody(downstream);
     this.#timers = new StreamTimers(context.timers, this);
     this.#triedAt = info.startedAt;
   }
@@ -59,7 +64,8 @@ export class Router implements RequestReceiver, AttemptOwner, TimerOwner {
   /** Routes the request by the table as it is now; a later table does not touch this stream. */
   start(table: RouteTable | undefined, end: boolean): void {
     const route = table?.match(this.#head);
-    if (route === undefined) return this.#fail(Causes.noRoute, table === undefined ? "routes have not arrived" : `no route for ${this.#head.authority}`);
+    if (route === undefined)
+      return this.#fail(Causes.noRoute, table === undefined ? "routes have not arrived" : `no route for ${this.#head.authority}`);
     this.#route = route;
     this.#info.routeName = route.entry.name;
     const { action } = route.entry;
@@ -85,25 +91,24 @@ export class Router implements RequestReceiver, AttemptOwner, TimerOwner {
 
   #try(): void {
     const cluster = this.#cluster!;
-    const policy = this.#policy;
-    const host = cluster.pick(this.#originalDst, this.#tried, this.#tried.length > 0 ? Math.max(1, policy?.avoidPreviousHostsAttempts ?? 1) : 1);
+    const host = cluster.pick(this.#originalDst, this.#tried, this.#policy?.avoidPreviousHostsAttempts);
     if (host === undefined) return this.#fail(Causes.noHealthyUpstream, `cluster ${cluster.name} has no healthy host`);
     if (!cluster.breaker.admitsRequest()) {
       cluster.stats.rqPendingOverflow.inc();
       return this.#fail(Causes.upstreamOverflow, `cluster ${cluster.name} has its most requests`);
     }
-    this.#lastHost = host;
     this.#info.attempts += 1;
     this.#info.upstreamHost = host.address;
     this.#info.upstreamWorkload = host.endpoint.workload;
-    if (this.#route!.virtualHost.includeAttemptCount) this.#head.headers.set(HeaderId["x-envoy-attempt-count"], String(this.#info.attempts));
+    if (this.#route!.virtualHost.includeAttemptCount)
+      this.#head.headers.set(HeaderId["x-envoy-attempt-count"], String(this.#info.attempts));
     const attempt = new UpstreamAttempt(this, cluster, host, this.#head, this.#body.isEmpty, this.#triedAt);
     this.#attempt = attempt;
     this.#isTrying = true;
     attempt.start();
     this.#isTrying = false;
     // Until there is a connection the body stays with the client.
-    if (attempt.stream === undefined && this.#attempt === attempt) this.#pauseRequest();
+    if (attempt.stream === undefined && this.#attempt === attempt) this.#body.pause();
   }
 
   onAttemptReady(attempt: UpstreamAttempt): void {
@@ -117,7 +122,7 @@ export class Router implements RequestReceiver, AttemptOwner, TimerOwner {
     this.#body.replayTo(stream);
     const perTry = this.#policy?.perTryTimeoutMs ?? 0;
     if (perTry > 0) this.#timers.arm(Timer.try, perTry);
-    this.#resumeRequest();
+    this.#body.resume();
   }
 
   onRequestData(chunk: Uint8Array, end: boolean): void {
@@ -125,7 +130,7 @@ export class Router implements RequestReceiver, AttemptOwner, TimerOwner {
     if (this.#idleTimeoutMs > 0) this.#timers.arm(Timer.idle, this.#idleTimeoutMs);
     if (end) this.#onRequestEnd(performance.now());
     if (!this.#responseStarted) this.#body.keep(chunk);
-    if (this.#attempt?.stream?.sendData(chunk, end) === false) this.#pauseRequest();
+    if (this.#attempt?.stream?.sendData(chunk, end) === false) this.#body.pause();
   }
 
   onRequestTrailers(trailers: HeaderList): void {
@@ -157,7 +162,7 @@ export class Router implements RequestReceiver, AttemptOwner, TimerOwner {
   }
 
   onAttemptWritable(): void {
-    this.#resumeRequest();
+    this.#body.resume();
   }
 
   onAttemptInformational(head: ResponseHead): void {
@@ -254,7 +259,7 @@ export class Router implements RequestReceiver, AttemptOwner, TimerOwner {
     cluster.breaker.retries += 1;
     cluster.stats.rqRetry.inc();
     // What comes meanwhile stays with the client: the replay buffer might not hold it.
-    this.#pauseRequest();
+    this.#body.pause();
     this.#timers.arm(Timer.backoff, Math.round(this.#retry!.backoffMs(this.#context.random())));
   }
 
@@ -269,19 +274,25 @@ export class Router implements RequestReceiver, AttemptOwner, TimerOwner {
         if (this.#attempt !== undefined) this.#attempt.host.rqTimeout += 1;
         return this.#abort(Causes.upstreamTimeout, Causes.upstreamTimeoutMidway, `no response within ${this.#timeoutMs} ms`);
       case Timer.idle:
-        return this.#abort(this.#body.ended ? Causes.streamIdle : Causes.downstreamIdle, Causes.streamIdleMidway, `no byte for ${this.#idleTimeoutMs} ms`);
+        return this.#abort(
+          this.#body.ended ? Causes.streamIdle : Causes.downstreamIdle,
+          Causes.streamIdleMidway,
+          `no byte for ${this.#idleTimeoutMs} ms`,
+        );
       case Timer.try:
         return this.#onTryTimeout();
       case Timer.request:
-        return this.#abort(Causes.requestTimeout, Causes.requestTimeoutMidway, `request not whole within ${this.#context.requestTimeoutMs} ms`);
+        return this.#abort(
+          Causes.requestTimeout,
+          Causes.requestTimeoutMidway,
+          `request not whole within ${this.#context.requestTimeoutMs} ms`,
+        );
     }
   }
 
   #onTryTimeout(): void {
     const attempt = this.#attempt!;
-    attempt.cluster.stats.rqPerTryTimeout.inc();
-    attempt.host.rqTimeout += 1;
-    attempt.cancel();
+    attempt.timeOut();
     this.onAttemptFailed(attempt, Causes.perTryTimeout, `no response within ${this.#policy!.perTryTimeoutMs} ms`);
   }
 
@@ -300,7 +311,7 @@ export class Router implements RequestReceiver, AttemptOwner, TimerOwner {
     info.fail(cause, detail);
     info.responseStartedAt = performance.now();
     this.#responseStarted = true;
-    this.#resumeRequest();
+    this.#body.resume();
     const head = sendLocalReply(this.#downstream, this.#head, cause, this.#vantage(), detail);
     info.responseCode = head.status;
     info.responseHeaders = head.headers;
@@ -311,7 +322,7 @@ export class Router implements RequestReceiver, AttemptOwner, TimerOwner {
 
   #vantage(): Vantage {
     if (this.#context.isInbound) return "inbound";
-    return this.#lastHost?.isMeshPeer === true ? "to-mesh" : "to-anything";
+    return (this.#attempt?.host ?? this.#tried.at(-1))?.isMeshPeer === true ? "to-mesh" : "to-anything";
   }
 
   #answer(head: ResponseHead, body: string | undefined): void {
@@ -324,18 +335,6 @@ export class Router implements RequestReceiver, AttemptOwner, TimerOwner {
       this.#downstream.sendData(Buffer.from(body), true);
     }
     this.#end();
-  }
-
-  #pauseRequest(): void {
-    if (this.#requestPaused || this.#body.ended) return;
-    this.#requestPaused = true;
-    this.#downstream.pauseRequest();
-  }
-
-  #resumeRequest(): void {
-    if (!this.#requestPaused) return;
-    this.#requestPaused = false;
-    this.#downstream.resumeRequest();
   }
 
   #end(): void {

@@ -65,6 +65,13 @@ export class UpstreamAttempt implements PoolWaiter {
     }
   }
 
+  /** Gives the attempt up because it took too long. */
+  timeOut(): void {
+    this.cluster.stats.rqPerTryTimeout.inc();
+    this.host.rqTimeout += 1;
+    this.cancel();
+  }
+
   onPoolReady(stream: UpstreamStream, reused: boolean): void {
     this.#waiting = false;
     this.stream = stream;

@@ -63,7 +63,7 @@ function parseHello(hello: Buffer): ClientHello | "invalid" {
       if (type === EXTENSION_SERVER_NAME && length > 5 && body[2] === 0) {
         serverName = body.latin1Slice(5, 5 + body.readUInt16BE(3)).toLowerCase();
       } else if (type === EXTENSION_ALPN && length > 2) {
-        for (let next = 2; next < body.length; ) {
+        for (let next = 2; next < body.length;) {
           const size = body.readUInt8(next);
           alpn.push(body.latin1Slice(next + 1, next + 1 + size));
           next += 1 + size;

@@ -36,14 +36,24 @@ const SAN_MISMATCH = "ERR_MESH_SAN_MISMATCH";
  * Calls `done` once. The connection is not started: who takes it calls `connection.start(codec, true)` at once.
  * @returns a function that gives the attempt up; `done` is then not called.
  */
-export function dial(target: DialTarget, io: IoContext, secrets: Secrets, timers: Timers, done: (outcome: DialOutcome) => void): () => void {
+export function dial(
+  target: DialTarget,
+  io: IoContext,
+  secrets: Secrets,
+  timers: Timers,
+  done: (outcome: DialOutcome) => void,
+): () => void {
   // The read callback must exist before the connection that it feeds.
   let connection: Connection | undefined = undefined;
   const onread = io.reads.onread((buffer, length) => connection!.onBytes(buffer, length));
   let socket: Socket | TLSSocket;
   if (target.tls === undefined) {
     socket = connectTcp({
-      host: target.ip, port: target.port, noDelay: true, allowHalfOpen: true, onread,
+      host: target.ip,
+      port: target.port,
+      noDelay: true,
+      allowHalfOpen: true,
+      onread,
       ...(target.bindSourceAddress === undefined ? {} : { localAddress: target.bindSourceAddress }),
     });
   } else {
@@ -54,7 +64,10 @@ export function dial(target: DialTarget, io: IoContext, secrets: Secrets, timers
     }
     socket = opened;
   }
-  const timer = new TimerEntry({ onTimer: () => finish({ cause: Causes.connectTimeout, detail: `no connection to ${address} within ${target.timeoutMs} ms` }) }, 0);
+  const timer = new TimerEntry(
+    { onTimer: () => finish({ cause: Causes.connectTimeout, detail: `no connection to ${address} within ${target.timeoutMs} ms` }) },
+    0,
+  );
   const address = formatAddress(target.ip, target.port);
   let settled = false;
   const finish = (outcome: DialOutcome): void => {
@@ -67,10 +80,18 @@ export function dial(target: DialTarget, io: IoContext, secrets: Secrets, timers
   connection = new Connection(socket, io);
   socket.once(target.tls === undefined ? "connect" : "secureConnect", () => {
     const tlsSocket = target.tls === undefined ? undefined : (socket as TLSSocket);
-    const names = tlsSocket === undefined || target.tls!.validationSecret === undefined ? undefined : parseSubjectAltNames(tlsSocket.getPeerX509Certificate()?.subjectAltName);
+    const names =
+      tlsSocket === undefined || target.tls!.validationSecret === undefined
+        ? undefined
+        : parseSubjectAltNames(tlsSocket.getPeerX509Certificate()?.subjectAltName);
     const expiryMs = target.tls === undefined ? Infinity : secrets.expiryMsOf(target.tls);
     const ownExpiryMs = expiryMs < Date.now() ? expiryMs : undefined;
-    finish({ ownExpiryMs, connection, alpn: typeof tlsSocket?.alpnProtocol === "string" ? tlsSocket.alpnProtocol : "", peerUri: names?.uris[0] ?? "" });
+    finish({
+      ownExpiryMs,
+      connection,
+      alpn: typeof tlsSocket?.alpnProtocol === "string" ? tlsSocket.alpnProtocol : "",
+      peerUri: names?.uris[0] ?? "",
+    });
   });
   socket.once("error", (error: NodeJS.ErrnoException) => finish(failureOf(error, address)));
   socket.once("close", () => finish({ cause: Causes.connectFailure, detail: `${address} closed the connection during the handshake` }));
@@ -122,7 +143,10 @@ function openTls(
 function failureOf(error: NodeJS.ErrnoException, address: string): { cause: Cause; detail: string } {
   if (error.code === SAN_MISMATCH) return { cause: Causes.tlsPeerIdentity, detail: `${address}: ${error.message}` };
   if (error.syscall === "connect") {
-    const cause = error.code === "ETIMEDOUT" || error.code === "EHOSTUNREACH" || error.code === "ENETUNREACH" ? Causes.connectTimeout : Causes.connectFailure;
+    const cause =
+      error.code === "ETIMEDOUT" || error.code === "EHOSTUNREACH" || error.code === "ENETUNREACH"
+        ? Causes.connectTimeout
+        : Causes.connectFailure;
     return { cause, detail: `${address}: ${error.code}` };
   }
   if (error.code === "ECONNRESET") return { cause: Causes.connectFailure, detail: `${address}: ECONNRESET during the handshake` };

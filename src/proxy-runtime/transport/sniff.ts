@@ -47,7 +47,8 @@ function inspectHttp(bytes: Buffer): Sniffed | undefined {
   const lineEnd = text.indexOf("\n");
   if (lineEnd < 0) {
     // As long as it can still become a request line, wait for its end.
-    if (text.length >= MAX_REQUEST_LINE_BYTES || !/^[A-Z][A-Za-z-]{0,19}(?: [^\x00-\x20]*(?: H?T?T?P?\/?[0-9]?\.?[0-9]?\r?)?)?$/.test(text)) return NOTHING;
+    if (text.length >= MAX_REQUEST_LINE_BYTES || !/^[A-Z][A-Za-z-]{0,19}(?: [^\x00-\x20]*(?: H?T?T?P?\/?[0-9]?\.?[0-9]?\r?)?)?$/.test(text))
+      return NOTHING;
     return undefined;
   }
   const match = /^[A-Z][A-Za-z-]{0,19} [^\x00-\x20]+ HTTP\/1\.([01])\r?$/.exec(text.slice(0, lineEnd));
@@ -59,7 +60,12 @@ function inspectHttp(bytes: Buffer): Sniffed | undefined {
  * Calls `done` once with what the connection is, or with undefined when it closed first. After the timeout `done` gets
  * what a silent connection is taken for, with `timedOut`.
  */
-export function sniff(socket: Socket, options: SniffOptions, timers: Timers, done: (sniffed: Sniffed | undefined, timedOut: boolean) => void): void {
+export function sniff(
+  socket: Socket,
+  options: SniffOptions,
+  timers: Timers,
+  done: (sniffed: Sniffed | undefined, timedOut: boolean) => void,
+): void {
   let seen: Buffer = Buffer.alloc(0);
   const timer = new TimerEntry({ onTimer: () => finish(NOTHING, true) }, 0);
   const finish = (sniffed: Sniffed | undefined, timedOut: boolean): void => {

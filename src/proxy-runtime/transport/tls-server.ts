@@ -7,14 +7,7 @@ import type { DownstreamTlsConfig } from "../config/tls-config.ts";
 import { compileSanMatches, parseSubjectAltNames, type SubjectAltNames } from "./san-match.ts";
 import { isMissingSecret, type Secrets } from "./secrets.ts";
 
-export type TlsFailure =
-  | "missing_secret"
-  | "handshake_failed"
-  | "no_certificate"
-  | "verify_failed"
-  | "san_mismatch"
-  | "timeout"
-  | "closed";
+export type TlsFailure = "missing_secret" | "handshake_failed" | "no_certificate" | "verify_failed" | "san_mismatch" | "timeout" | "closed";
 
 /** A client that passed: what its certificate says, if it showed one. */
 export interface TlsPeer {
@@ -53,7 +46,9 @@ export class TlsServer {
       handshakeTimeout: this.#handshakeTimeoutMs,
       minVersion: config.minVersion,
       maxVersion: config.maxVersion,
-      ...(alpn.length > 0 ? { ALPNCallback: ({ protocols }: { protocols: string[] }) => alpn.find((each) => protocols.includes(each)) } : {}),
+      ...(alpn.length > 0
+        ? { ALPNCallback: ({ protocols }: { protocols: string[] }) => alpn.find((each) => protocols.includes(each)) }
+        : {}),
     });
     server.on("secureConnection", this.#onSecure);
     server.on("tlsClientError", this.#onError);
@@ -119,24 +114,31 @@ export class TlsServer {
     } else {
       names = parseSubjectAltNames(certificate.subjectAltName);
       if (!tlsSocket.authorized) failure = { failure: "verify_failed", detail: String(tlsSocket.authorizationError) };
-      else if (!this.#namesAccepted(names)) failure = { failure: "san_mismatch", detail: `client is ${names.uris[0] ?? names.dns[0] ?? "nameless"}` };
+      else if (!this.#namesAccepted(names))
+        failure = { failure: "san_mismatch", detail: `client is ${names.uris[0] ?? names.dns[0] ?? "nameless"}` };
     }
     if (failure !== undefined) {
       tlsSocket.destroy();
       this.#finish(raw, failure);
       return;
     }
-    this.#finish(raw, { socket: tlsSocket, peer: { names, subject: certificate?.subject ?? "", hash: certificate?.fingerprint256.replaceAll(":", "").toLowerCase() ?? "" } });
+    this.#finish(raw, {
+      socket: tlsSocket,
+      peer: { names, subject: certificate?.subject ?? "", hash: certificate?.fingerprint256.replaceAll(":", "").toLowerCase() ?? "" },
+    });
   };
 
   readonly #onError = (error: NodeJS.ErrnoException, tlsSocket: TLSSocket): void => {
     const raw = (tlsSocket as unknown as { _parent: Socket })._parent;
     const code = error.code ?? "";
     const failure: TlsFailure =
-      code === "ERR_TLS_HANDSHAKE_TIMEOUT" ? "timeout"
-      : code === "ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE" ? "no_certificate"
-      : code.startsWith("ERR_SSL") || code === "ECONNRESET" ? "handshake_failed"
-      : "verify_failed";
+      code === "ERR_TLS_HANDSHAKE_TIMEOUT"
+        ? "timeout"
+        : code === "ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE"
+          ? "no_certificate"
+          : code.startsWith("ERR_SSL") || code === "ECONNRESET"
+            ? "handshake_failed"
+            : "verify_failed";
     tlsSocket.destroy();
     // Node destroys the socket of a client that it does not trust, sends no alert, and reports a reset (Node 26.10).
     const untrusted = tlsSocket.authorizationError as unknown as string | null | undefined;

@@ -49,7 +49,8 @@ export class ClusterManager {
         this.#modified.inc();
         this.#resolve(cluster);
       }
-      const endpoints = each.type === "eds" ? config.endpoints.get(each.edsServiceName) : each.type === "static" ? each.staticEndpoints : undefined;
+      const endpoints =
+        each.type === "eds" ? config.endpoints.get(each.edsServiceName) : each.type === "static" ? each.staticEndpoints : undefined;
       if (endpoints !== undefined) cluster.setEndpoints(endpoints);
     }
     this.#active.set(this.#clusters.size);

@@ -16,7 +16,10 @@ import { RoundRobin } from "./load-balancer/round-robin.ts";
 import { Http1Pool, type PoolContext } from "./pool/http1-pool.ts";
 import type { Pool } from "./pool/pool.ts";
 
-export type ClusterDependencies = Pick<PoolContext, "io" | "secrets" | "timers"> & { readonly store: StatsStore; readonly random: () => number };
+export type ClusterDependencies = Pick<PoolContext, "io" | "secrets" | "timers"> & {
+  readonly store: StatsStore;
+  readonly random: () => number;
+};
 
 const OVERPROVISIONING = 140;
 
@@ -134,7 +137,13 @@ export class Cluster {
     let host = this.#onDemand.get(address);
     if (host === undefined) {
       const endpoint: EndpointConfig = {
-        address: destination.ip, port, hostname: "", weight: 1, health: "healthy", transportSocketMatch: {}, workload: undefined,
+        address: destination.ip,
+        port,
+        hostname: "",
+        weight: 1,
+        health: "healthy",
+        transportSocketMatch: {},
+        workload: undefined,
       };
       host = new UpstreamHost(endpoint, NO_LOCALITY, 0, selectTls(this.config, endpoint));
       this.#onDemand.set(address, host);

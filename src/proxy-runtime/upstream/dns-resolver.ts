@@ -32,14 +32,24 @@ export class DnsResolver {
     let changed = false;
     await Promise.all(
       [...names].map(async (name) => {
-        const addresses = isIP(name) !== 0 ? [name] : await lookup(name, { all: true }).then((all) => ofFamily(all, family), () => undefined);
+        const addresses =
+          isIP(name) !== 0
+            ? [name]
+            : await lookup(name, { all: true }).then(
+                (all) => ofFamily(all, family),
+                () => undefined,
+              );
         if (addresses === undefined || addresses.join() === this.#answers.get(name)?.join()) return;
         this.#answers.set(name, addresses);
         changed = true;
       }),
     );
     if (this.#stopped) return;
-    if (changed) this.#onEndpoints({ ...wanted, localities: wanted.localities.map((each) => ({ ...each, endpoints: each.endpoints.flatMap((one) => this.#expand(one)) })) });
+    if (changed)
+      this.#onEndpoints({
+        ...wanted,
+        localities: wanted.localities.map((each) => ({ ...each, endpoints: each.endpoints.flatMap((one) => this.#expand(one)) })),
+      });
     this.#timer = setTimeout(() => void this.#resolve(), this.#config.dnsRefreshMs).unref();
   }
 
@@ -52,7 +62,11 @@ export class DnsResolver {
 
 /** Envoy's DnsLookupFamily: `auto` takes IPv6 where there is any, `v4_preferred` IPv4. */
 function ofFamily(found: readonly LookupAddress[], family: NonNullable<ClusterConfig["dnsLookupFamily"]>): string[] {
-  const of = (wanted: number): string[] => found.filter((each) => each.family === wanted).map((each) => each.address).sort();
+  const of = (wanted: number): string[] =>
+    found
+      .filter((each) => each.family === wanted)
+      .map((each) => each.address)
+      .sort();
   const v4 = of(4);
   const v6 = of(6);
   switch (family) {

@@ -28,9 +28,13 @@ export class HostSet {
     const health = groups.map((group, index) =>
       group.length === 0 ? 0 : Math.min(100, (overprovisioningFactor * healthy[index]!.length) / group.length),
     );
-    const total = Math.min(100, health.reduce((sum, each) => sum + each, 0));
+    const total = Math.min(
+      100,
+      health.reduce((sum, each) => sum + each, 0),
+    );
     // Nothing is healthy anywhere: load goes by where hosts are, for panic to use them or not.
-    const loads = total === 0 ? groups.map((group) => (hosts.length === 0 ? 0 : (100 * group.length) / hosts.length)) : spill(health, total);
+    const loads =
+      total === 0 ? groups.map((group) => (hosts.length === 0 ? 0 : (100 * group.length) / hosts.length)) : spill(health, total);
     this.levels = groups.map((group, index) => {
       const percent = group.length === 0 ? 0 : (100 * healthy[index]!.length) / group.length;
       return { all: group, healthy: healthy[index]!, panic: total < 100 && percent < panicThreshold, load: loads[index]! };

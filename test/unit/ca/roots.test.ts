@@ -145,7 +145,11 @@ const broken: readonly [string, (folder: string) => void, RegExp][] = [
   ["a missing root", (f) => rmSync(join(f, "root-cert.pem")), /can't read .*root-cert\.pem: no such file/],
   ["rubbish for a certificate", (f) => writeFileSync(join(f, "ca-cert.pem"), "rubbish"), /ca-cert\.pem holds no readable PEM certificate/],
   ["rubbish for a key", (f) => writeFileSync(join(f, "ca-key.pem"), "rubbish"), /ca-key\.pem holds no readable private key/],
-  ["a folder for a file", (f) => (rmSync(join(f, "ca-key.pem")), mkdirSync(join(f, "ca-key.pem"))), /can't read .*ca-key\.pem: it is a folder/],
+  [
+    "a folder for a file",
+    (f) => (rmSync(join(f, "ca-key.pem")), mkdirSync(join(f, "ca-key.pem"))),
+    /can't read .*ca-key\.pem: it is a folder/,
+  ],
   [
     "a root that did not issue it",
     (f) => writeFileSync(join(f, "root-cert.pem"), selfSigned("DNS:x").certificate),

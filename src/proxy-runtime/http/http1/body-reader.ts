@@ -149,5 +149,4 @@ export class BodyReader {
     this.errorDetail = detail;
     return REFUSED;
   }
-
 }

@@ -127,7 +127,13 @@ export class Http1ClientConnection implements ConnectionReceiver, BodySink, Clie
       if (status === 101) this.#fail(Causes.upstreamProtocolError, "101 without an upgrade request");
       // 100 was answered already, when the client asked for it.
       else if (status !== 100) {
-        exchange.receiver.onInformational({ status, reason: parser.reason, headers: parser.headers, contentLength: -1, headBytes: parser.bytes });
+        exchange.receiver.onInformational({
+          status,
+          reason: parser.reason,
+          headers: parser.headers,
+          contentLength: -1,
+          headBytes: parser.bytes,
+        });
       }
       return next;
     }

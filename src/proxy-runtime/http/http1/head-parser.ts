@@ -178,7 +178,8 @@ export class HeadParser {
       while (at < end && (bytes[at] === SP || bytes[at] === HT)) at += 1;
       const valueStart = at;
       while (at < end && VALUE_BYTE[bytes[at]!] !== 0) at += 1;
-      if (at + 1 >= end) return at < end && bytes[at] !== CR ? this.#refuse(Causes.badRequest, "invalid header value") : this.#unfinished(start, end);
+      if (at + 1 >= end)
+        return at < end && bytes[at] !== CR ? this.#refuse(Causes.badRequest, "invalid header value") : this.#unfinished(start, end);
       if (bytes[at] !== CR || bytes[at + 1] !== LF) return this.#refuse(Causes.badRequest, "invalid header value");
       let valueEnd = at;
       while (valueEnd > valueStart && (bytes[valueEnd - 1] === SP || bytes[valueEnd - 1] === HT)) valueEnd -= 1;
@@ -268,12 +269,7 @@ export function isFramingError(framing: Framing | FramingError): framing is Fram
  * Body framing by RFC 9112 §6.3. Anything ambiguous is refused: a repeated Content-Length, a length beside
  * Transfer-Encoding (unless allowed, then the length is dropped by the caller), any coding but one `chunked`.
  */
-export function framingOf(
-  headers: HeaderList,
-  minor: number,
-  response: boolean,
-  allowChunkedLength: boolean,
-): Framing | FramingError {
+export function framingOf(headers: HeaderList, minor: number, response: boolean, allowChunkedLength: boolean): Framing | FramingError {
   const { ids } = headers;
   let length = -1;
   let chunked = false;
@@ -296,7 +292,8 @@ export function framingOf(
     }
   }
   if (chunked) {
-    if (length >= 0 && !allowChunkedLength) return { cause: Causes.contentLengthAndChunked, detail: "content-length beside transfer-encoding" };
+    if (length >= 0 && !allowChunkedLength)
+      return { cause: Causes.contentLengthAndChunked, detail: "content-length beside transfer-encoding" };
     return CHUNKED;
   }
   if (length > 0) return { kind: "length", length };

@@ -93,7 +93,17 @@ export function readRequestHead(parser: HeadParser, framing: Framing, options: H
   }
   if (!isHost(host)) return refused(Causes.badRequest, "invalid host");
   const contentLength = framing.kind === "length" ? framing.length : headers.has(CONTENT_LENGTH) ? 0 : -1;
-  const head: RequestHead = { method, path, authority: host, scheme, headers, protocol: http10 ? "HTTP/1.0" : "HTTP/1.1", upgrade, contentLength, headBytes: parser.bytes };
+  const head: RequestHead = {
+    method,
+    path,
+    authority: host,
+    scheme,
+    headers,
+    protocol: http10 ? "HTTP/1.0" : "HTTP/1.1",
+    upgrade,
+    contentLength,
+    headBytes: parser.bytes,
+  };
   return { head, keepAlive, expectsContinue };
 }
 

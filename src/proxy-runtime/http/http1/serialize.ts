@@ -24,9 +24,20 @@ export function fieldLines(headers: HeaderList, contentLength: ContentLength): s
 
 // Fields that would change framing, routing or trust after the fact (RFC 9110 §6.5.1).
 const NOT_IN_TRAILERS = new Set<number>([
-  HeaderId["content-length"], HeaderId["transfer-encoding"], HeaderId["host"], HeaderId["connection"], HeaderId["te"], HeaderId["trailer"],
-  HeaderId["authorization"], HeaderId["expect"], HeaderId["keep-alive"], HeaderId["upgrade"], HeaderId["x-forwarded-client-cert"],
-  HeaderId["x-mesh-error"], HeaderId["content-type"], HeaderId["cookie"],
+  HeaderId["content-length"],
+  HeaderId["transfer-encoding"],
+  HeaderId["host"],
+  HeaderId["connection"],
+  HeaderId["te"],
+  HeaderId["trailer"],
+  HeaderId["authorization"],
+  HeaderId["expect"],
+  HeaderId["keep-alive"],
+  HeaderId["upgrade"],
+  HeaderId["x-forwarded-client-cert"],
+  HeaderId["x-mesh-error"],
+  HeaderId["content-type"],
+  HeaderId["cookie"],
 ]);
 
 /** Removes trailer fields that must not be there. */

@@ -282,5 +282,4 @@ export class Http1ServerConnection implements ConnectionReceiver, BodySink, Serv
     }
     this.#owner.onConnectionClosed(error);
   }
-
 }

@@ -107,10 +107,13 @@ export class Http1Pool implements Pool, ClientConnectionOwner {
     stats.cxTotal.inc();
     stats.cxActive.inc();
     stats.cxHttp1Total.inc();
-    const alpn = tls === undefined ? undefined : tls.alpn.includes(Alpn.meshTcp) ? MESH_HTTP_ALPN : tls.alpn.filter((each) => each !== Alpn.http2);
+    const alpn =
+      tls === undefined ? undefined : tls.alpn.includes(Alpn.meshTcp) ? MESH_HTTP_ALPN : tls.alpn.filter((each) => each !== Alpn.http2);
     dial(
       { ip, port, tls, alpn, bindSourceAddress: sourceAddressFor(config, ip), timeoutMs: config.connectTimeoutMs },
-      io, secrets, timers,
+      io,
+      secrets,
+      timers,
       (outcome) => {
         this.#dialing -= 1;
         stats.cxConnectMs.record(performance.now() - startedAt);

@@ -75,8 +75,10 @@ describe("a response is tried again", () => {
   ];
   for (const [words, retried, not] of cases) {
     test(`for ${words.join()}: ${retried.join() || "never"}`, () => {
-      for (const status of retried) assert.ok(state(words, { retriableStatusCodes: [418] }).takesRetryForResponse(status, undefined), String(status));
-      for (const status of not) assert.ok(!state(words, { retriableStatusCodes: [418] }).takesRetryForResponse(status, undefined), String(status));
+      for (const status of retried)
+        assert.ok(state(words, { retriableStatusCodes: [418] }).takesRetryForResponse(status, undefined), String(status));
+      for (const status of not)
+        assert.ok(!state(words, { retriableStatusCodes: [418] }).takesRetryForResponse(status, undefined), String(status));
     });
   }
 });
