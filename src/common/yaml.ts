@@ -121,11 +121,6 @@ export function dumpYaml(value: unknown): string {
   return dump(value, { schema: DUMP_SCHEMA, lineWidth: -1, noRefs: true, skipInvalid: true });
 }
 
-/** Writes several documents, separated by `---`. */
-export function dumpYamlDocuments(values: readonly unknown[]): string {
-  return values.map(dumpYaml).join("---\n");
-}
-
 /** `spec.http[0].match` for people; a key that is not a plain word is quoted in brackets. */
 export function formatFieldPath(path: FieldPath): string {
   let text = "";

@@ -81,17 +81,6 @@ export const Alpn = {
   h2c: "h2c",
 } as const;
 
-export const HeaderName = {
-  meshError: "x-mesh-error",
-  requestId: "x-request-id",
-  forwardedFor: "x-forwarded-for",
-  forwardedProto: "x-forwarded-proto",
-  forwardedClientCert: "x-forwarded-client-cert",
-  upstreamServiceTime: "x-envoy-upstream-service-time",
-  attemptCount: "x-envoy-attempt-count",
-  overloaded: "x-envoy-overloaded",
-} as const;
-
 /** filter_metadata keys. */
 export const MetadataKey = {
   /** Istio's: on clusters `config` (path of the DestinationRule) and `services`; on routes `config` (path of the VirtualService). */

@@ -10,7 +10,6 @@ export const SERVER_OPTIONS: Http1ServerOptions = {
   acceptHttp10: false,
   defaultHostForHttp10: "",
   allowChunkedLength: false,
-  allowAbsoluteUrl: true,
   scheme: "http",
   limits: { maxBytes: 61440, maxHeaders: 100 },
   delayedCloseTimeoutMs: 1000,

@@ -45,9 +45,11 @@ export function decodeCommonDownstream(decoding: Decoding, common: HttpProtocolO
 }
 
 export function decodeHttp1(decoding: Decoding, options: Http1ProtocolOptions | undefined, path: string): Http1Config {
-  if (options === undefined) return { acceptHttp10: false, defaultHostForHttp10: "", allowChunkedLength: false, allowAbsoluteUrl: true };
+  if (options === undefined) return { acceptHttp10: false, defaultHostForHttp10: "", allowChunkedLength: false };
   decoding.check(HTTP1, options, path);
   checkHeaderKeyFormat(decoding, options, path);
+  // RFC 9112 §3.2.2: a server must accept the absolute form.
+  if (options.allowAbsoluteUrl === false) decoding.unsupported(join(path, "allow_absolute_url"), "absolute targets are always accepted");
   if (options.overrideStreamErrorOnInvalidHttpMessage === true) {
     decoding.unsupported(join(path, "override_stream_error_on_invalid_http_message"), "an invalid message ends its connection");
   }
@@ -55,6 +57,5 @@ export function decodeHttp1(decoding: Decoding, options: Http1ProtocolOptions | 
     acceptHttp10: options.acceptHttp10,
     defaultHostForHttp10: options.defaultHostForHttp10,
     allowChunkedLength: options.allowChunkedLength,
-    allowAbsoluteUrl: options.allowAbsoluteUrl ?? true,
   };
 }

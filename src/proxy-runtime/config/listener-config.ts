@@ -26,7 +26,6 @@ export interface Http1Config {
   readonly defaultHostForHttp10: string;
   /** Content-Length beside chunked: 400, or drop the length (Envoy's allow_chunked_length). */
   readonly allowChunkedLength: boolean;
-  readonly allowAbsoluteUrl: boolean;
 }
 
 /** How x-forwarded-client-cert is treated. */

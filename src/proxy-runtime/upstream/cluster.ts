@@ -104,7 +104,9 @@ export class Cluster {
   pick(originalDst: SocketAddress | undefined, avoid: readonly UpstreamHost[] = [], attempts = 1): UpstreamHost | undefined {
     if (this.config.type === "original_dst") return originalDst === undefined ? undefined : this.#hostFor(originalDst);
     for (let attempt = 1; ; attempt += 1) {
-      const host = this.#balancer.pick(this.#hosts.candidates(this.#hosts.levels.length > 1 ? this.#random() : 0));
+      const candidates = this.#hosts.candidates(this.#hosts.levels.length > 1 ? this.#random() : 0);
+      if (this.#hosts.isPanic(candidates)) this.stats.healthyPanic.inc();
+      const host = this.#balancer.pick(candidates);
       if (host === undefined) this.stats.cxNoneHealthy.inc();
       if (host === undefined || attempt >= attempts || !avoid.includes(host)) return host;
     }

@@ -14,6 +14,7 @@ export interface PriorityLevel {
 export class HostSet {
   readonly all: readonly UpstreamHost[];
   readonly levels: readonly PriorityLevel[];
+  readonly #panics: boolean;
 
   /**
    * @param hosts in any order.
@@ -39,10 +40,16 @@ export class HostSet {
       const percent = group.length === 0 ? 0 : (100 * healthy[index]!.length) / group.length;
       return { all: group, healthy: healthy[index]!, panic: total < 100 && percent < panicThreshold, load: loads[index]! };
     });
+    this.#panics = this.levels.some((level) => level.panic);
   }
 
   get healthyCount(): number {
     return this.levels.reduce((sum, level) => sum + level.healthy.length, 0);
+  }
+
+  /** Whether these candidates are all hosts of a level, too few of which are healthy. */
+  isPanic(candidates: readonly UpstreamHost[]): boolean {
+    return this.#panics && candidates.length > 0 && this.levels.some((level) => level.panic && level.all === candidates);
   }
 
   /** Hosts to choose from for one request; empty when there is none. `random` is in [0, 1). */

@@ -154,3 +154,12 @@ describe("a host set", () => {
     assert.deepEqual(new HostSet([], 140, 50).candidates(0.3), []);
   });
 });
+
+test("a set knows whether it offers unhealthy hosts because too few are healthy", () => {
+  const few = new HostSet([makeHost(), makeHost({ health: "unhealthy" }), makeHost({ health: "unhealthy" })], 140, 50);
+  assert.ok(few.isPanic(few.candidates(0)));
+  const enough = new HostSet([makeHost(), makeHost(), makeHost({ health: "unhealthy" })], 140, 50);
+  assert.ok(!enough.isPanic(enough.candidates(0)));
+  const none = new HostSet([], 140, 50);
+  assert.ok(!none.isPanic(none.candidates(0)));
+});
