@@ -13,7 +13,7 @@ export const SERVER_OPTIONS: Http1ServerOptions = {
   scheme: "http",
   limits: { maxBytes: 61440, maxHeaders: 100 },
   delayedCloseTimeoutMs: 1000,
-} as Http1ServerOptions;
+};
 
 export interface Recorded {
   readonly socket: FedSocket;
