@@ -70,6 +70,8 @@ export function inboundClusterName(port: number): string {
 
 /** ALPN tokens between sidecars: which of them is offered tells the server what the bytes inside are. */
 export const Alpn = {
+  /** Our own: HTTP/2 that keeps what an HTTP/1 message looked like, one connection for all requests to a peer. */
+  meshTransport: "meshctl/1",
   meshHttp10: "istio-http/1.0",
   meshHttp11: "istio-http/1.1",
   meshHttp2: "istio-h2",

@@ -9,6 +9,8 @@ export function requestHead(fields: Partial<Omit<RequestHead, "headers">> & { re
     path: "/",
     authority: "a.test",
     scheme: "http",
+    isAbsoluteForm: false,
+    isAbsoluteForm: false,
     protocol: "HTTP/1.1",
     upgrade: "",
     contentLength: -1,

@@ -41,6 +41,17 @@ const NAMES = [
   "grpc-timeout",
   "traceparent",
   "tracestate",
+  // Pseudo-header fields of HTTP/2; never in a HeaderList.
+  ":method",
+  ":path",
+  ":scheme",
+  ":authority",
+  ":status",
+  ":protocol",
+  // Of the mesh transport: what HTTP/2 has no place for (docs/decisions).
+  ":version",
+  ":target",
+  ":reason",
 ] as const;
 // prettier-ignore
 export type KnownHeader = (typeof NAMES)[number];

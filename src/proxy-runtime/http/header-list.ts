@@ -1,6 +1,7 @@
 // The headers of one message, in order, in the sender's case. What a parser found stays where it is in the head's text
 // and is cut out when somebody asks; edits only mark a line as removed or append one, so lines that nobody touched go out
 // again as the slices they came in.
+import { HeaderField } from "./header-field.ts";
 import { HEADER_NAMES, REMOVED, UNKNOWN, headerIdOf } from "./header-id.ts";
 
 const SPACE = 32;
@@ -15,8 +16,8 @@ export class HeaderList {
   /** Bit n: an id of n (of n + 32) may be there; most questions are about headers that are not. */
   #low = 0;
   #high = 0;
-  /** name, value, … of appended headers. */
-  readonly #added: string[] = [];
+  /** Appended headers. */
+  readonly #added: HeaderField[] = [];
 
   /** @param text latin1 text that the offsets point into; each line ends in CRLF. Takes ownership of `ids`. */
   constructor(text = "", offsets: readonly number[] = [], ids: number[] = []) {
@@ -35,12 +36,12 @@ export class HeaderList {
   }
 
   nameAt(index: number): string {
-    if (index >= this.#parsed) return this.#added[2 * (index - this.#parsed)]!;
+    if (index >= this.#parsed) return this.#added[index - this.#parsed]!.name;
     return this.#text.slice(this.#offsets[4 * index], this.#offsets[4 * index + 1]);
   }
 
   valueAt(index: number): string {
-    if (index >= this.#parsed) return this.#added[2 * (index - this.#parsed) + 1]!;
+    if (index >= this.#parsed) return this.#added[index - this.#parsed]!.value;
     return this.#text.slice(this.#offsets[4 * index + 2], this.#offsets[4 * index + 3]);
   }
 
@@ -79,9 +80,19 @@ export class HeaderList {
   }
 
   append(id: number, name: string, value: string): void {
-    this.#added.push(name, value);
-    this.ids.push(id);
-    this.#mark(id);
+    this.appendField(new HeaderField(id, name, value));
+  }
+
+  appendField(field: HeaderField): void {
+    this.#added.push(field);
+    this.ids.push(field.id);
+    this.#mark(field.id);
+  }
+
+  /** The header at an index as a field: the very one that was appended, a new one for a line of the text. */
+  fieldAt(index: number): HeaderField {
+    if (index >= this.#parsed) return this.#added[index - this.#parsed]!;
+    return new HeaderField(this.ids[index]!, this.nameAt(index), this.valueAt(index));
   }
 
   /** Makes this the only value of a known header; the name keeps the sender's case. */
@@ -147,8 +158,7 @@ export class HeaderList {
     for (let index = parsed; index < ids.length; index += 1) {
       const id = ids[index]!;
       if (id === REMOVED || skipped[id] !== 0) continue;
-      const at = 2 * (index - parsed);
-      text += `${added[at]!}: ${added[at + 1]!}\r\n`;
+      text += added[index - parsed]!.line;
     }
     return text;
   }

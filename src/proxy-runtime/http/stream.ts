@@ -16,10 +16,15 @@ export interface RequestHead {
   path: string;
   authority: string;
   scheme: string;
+  /** The target came with scheme and authority; it goes to an HTTP/1 upstream in the same form. */
+  readonly isAbsoluteForm: boolean;
   readonly headers: HeaderList;
   /** `HTTP/1.0`, `HTTP/1.1` or `HTTP/2`. */
   readonly protocol: string;
-  /** Lower-case token of an Upgrade request, else empty. */
+  /**
+   * Lower-case token of an Upgrade request (RFC 9110 §7.8) or of HTTP/2's extended CONNECT (RFC 8441), `connect` for
+   * CONNECT; else empty. Such a request has no body: what follows its head belongs to the upgraded connection.
+   */
   readonly upgrade: string;
   /** -1 where unknown (chunked) or none. */
   readonly contentLength: number;

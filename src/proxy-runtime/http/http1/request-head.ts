@@ -70,6 +70,7 @@ export function readRequestHead(parser: HeadParser, framing: Framing, options: H
 
   let path = target;
   let scheme = options.scheme;
+  let isAbsoluteForm = false;
   if (target.charCodeAt(0) !== SLASH) {
     if (target === "*") {
       if (method !== "OPTIONS") return refused(Causes.badRequest, "request target * is for OPTIONS only");
@@ -81,6 +82,7 @@ export function readRequestHead(parser: HeadParser, framing: Framing, options: H
       host = absolute.authority;
       path = absolute.path;
       scheme = absolute.scheme;
+      isAbsoluteForm = true;
     }
   }
   if (host === undefined) {
@@ -98,6 +100,7 @@ export function readRequestHead(parser: HeadParser, framing: Framing, options: H
     path,
     authority: host,
     scheme,
+    isAbsoluteForm,
     headers,
     protocol: http10 ? "HTTP/1.0" : "HTTP/1.1",
     upgrade,
