@@ -1,48 +1,33 @@
-// The router: takes one request from its downstream stream to an upstream host and the response back; chooses route,
-// cluster and host, retries, keeps time, and turns every failure into the one reply that the table gives it.
+// The router: takes one request from its downstream stream to an upstream host and the response back; chooses route and
+// cluster, keeps time, and turns every failure into the one reply that the table gives it.
 import { performance } from "node:perf_hooks";
-import type { RetryPolicy } from "../config/route-config.ts";
 import { Causes, type Cause, type Vantage } from "../failure/causes.ts";
-import { HeaderId } from "../http/header-id.ts";
 import type { HeaderList } from "../http/header-list.ts";
-import { sendLocalReply } from "../http/local-reply.ts";
 import type { DownstreamStream, RequestHead, RequestReceiver, ResponseHead } from "../http/stream.ts";
 import type { StreamInfo } from "../telemetry/stream-info.ts";
 import type { SocketAddress } from "../transport/socket-address.ts";
 import type { TimerOwner } from "../transport/timers.ts";
-import type { Cluster } from "../upstream/cluster.ts";
-import type { UpstreamHost } from "../upstream/host.ts";
 import { directHead, redirectHead } from "./direct-answer.ts";
-import type { RouterContext } from "./router-context.ts";
 import { RequestBody } from "./request-body.ts";
-import { RetryState } from "./retry-state.ts";
+import { ResponseSide } from "./response-side.ts";
 import { rewriteRequest } from "./rewrite.ts";
 import { chooseCluster, type ClusterChoice, type CompiledRoute, type RouteTable } from "./route-table.ts";
+import type { RouterContext } from "./router-context.ts";
 import { StreamTimers, Timer } from "./stream-timers.ts";
-import { UpstreamAttempt, type AttemptOwner } from "./upstream-attempt.ts";
+import { Tries, type TriesOwner } from "./tries.ts";
+import type { UpstreamAttempt } from "./upstream-attempt.ts";
 
-export class Router implements RequestReceiver, AttemptOwner, TimerOwner {
+export class Router implements RequestReceiver, TriesOwner, TimerOwner {
   readonly #context: RouterContext;
-  readonly #downstream: DownstreamStream;
   readonly #head: RequestHead;
   readonly #info: StreamInfo;
-  readonly #originalDst: SocketAddress | undefined;
+  readonly #body: RequestBody;
+  readonly #response: ResponseSide;
+  readonly #timers: StreamTimers;
+  readonly #tries: Tries;
   #route: CompiledRoute | undefined = undefined;
   #choice: ClusterChoice | undefined = undefined;
-  #cluster: Cluster | undefined = undefined;
-  #attempt: UpstreamAttempt | undefined = undefined;
-  #retry: RetryState | undefined = undefined;
-  #policy: RetryPolicy | undefined = undefined;
-  #tried: UpstreamHost[] = [];
-  readonly #body: RequestBody;
-  #responseStarted = false;
   #over = false;
-  #isTrying = false;
-  #timeoutMs = 0;
-  #idleTimeoutMs = 0;
-  readonly #timers: StreamTimers;
-  /** When the present try began, ms of performance.now(). */
-  #triedAt: number;
 
   constructor(
     context: RouterContext,
@@ -52,13 +37,12 @@ export class Router implements RequestReceiver, AttemptOwner, TimerOwner {
     originalDst: SocketAddress | undefined,
   ) {
     this.#context = context;
-    this.#downstream = downstream;
     this.#head = head;
     this.#info = info;
-    this.#originalDst = originalDst;
     this.#body = new RequestBody(downstream);
+    this.#response = new ResponseSide(context, downstream, head, info);
     this.#timers = new StreamTimers(context.timers, this);
-    this.#triedAt = info.startedAt;
+    this.#tries = new Tries(this, context, head, info, this.#body, this.#timers, originalDst);
   }
 
   /** Routes the request by the table as it is now; a later table does not touch this stream. */
@@ -69,7 +53,7 @@ export class Router implements RequestReceiver, AttemptOwner, TimerOwner {
     this.#route = route;
     this.#info.routeName = route.entry.name;
     const { action } = route.entry;
-    if (action.kind === "redirect") return this.#answer(redirectHead(action, this.#head, route.entry.match.path), undefined);
+    if (action.kind === "redirect") return this.#answer(redirectHead(action, this.#head, route.entry.match.path), "");
     if (action.kind === "direct_response") return this.#answer(directHead(action.status, action.body), action.body);
 
     const choice = chooseCluster(route, route.choices.length > 1 ? this.#context.random() : 0);
@@ -77,80 +61,50 @@ export class Router implements RequestReceiver, AttemptOwner, TimerOwner {
     this.#info.clusterName = choice.cluster;
     if (cluster === undefined) return this.#fail(Causes.noCluster, `cluster ${choice.cluster} is unknown`);
     this.#choice = choice;
-    this.#cluster = cluster;
     rewriteRequest(this.#head, action, route.entry.match.path);
     if (!choice.requestEdits.isEmpty) choice.requestEdits.apply(this.#head.headers, this.#info);
-    this.#policy = route.retry;
-    this.#timeoutMs = action.timeoutMs;
-    this.#idleTimeoutMs = action.idleTimeoutMs ?? this.#context.streamIdleTimeoutMs;
-    if (this.#idleTimeoutMs > 0) this.#timers.arm(Timer.idle, this.#idleTimeoutMs, this.#triedAt);
-    if (end) this.#onRequestEnd(this.#triedAt);
-    else if (this.#context.requestTimeoutMs > 0) this.#timers.arm(Timer.request, this.#context.requestTimeoutMs, this.#triedAt);
-    this.#try();
-  }
-
-  #try(): void {
-    const cluster = this.#cluster!;
-    const host = cluster.pick(this.#originalDst, this.#tried, this.#policy?.avoidPreviousHostsAttempts);
-    if (host === undefined) return this.#fail(Causes.noHealthyUpstream, `cluster ${cluster.name} has no healthy host`);
-    if (!cluster.breaker.admitsRequest()) {
-      cluster.stats.rqPendingOverflow.inc();
-      return this.#fail(Causes.upstreamOverflow, `cluster ${cluster.name} has its most requests`);
-    }
-    this.#info.attempts += 1;
-    this.#info.upstreamHost = host.address;
-    this.#info.upstreamWorkload = host.endpoint.workload;
-    if (this.#route!.virtualHost.includeAttemptCount)
-      this.#head.headers.set(HeaderId["x-envoy-attempt-count"], String(this.#info.attempts));
-    const attempt = new UpstreamAttempt(this, cluster, host, this.#head, this.#body.isEmpty, this.#triedAt);
-    this.#attempt = attempt;
-    this.#isTrying = true;
-    attempt.start();
-    this.#isTrying = false;
-    // Until there is a connection the body stays with the client.
-    if (attempt.stream === undefined && this.#attempt === attempt) this.#body.pause();
+    const timers = this.#timers;
+    timers.routeMs = action.timeoutMs;
+    timers.idleMs = action.idleTimeoutMs ?? this.#context.streamIdleTimeoutMs;
+    timers.perTryMs = route.retry?.perTryTimeoutMs ?? 0;
+    timers.requestMs = this.#context.requestTimeoutMs;
+    timers.onRequestHead(end, this.#info.startedAt);
+    if (end) this.#noteRequestEnd(this.#info.startedAt);
+    this.#tries.begin(cluster, route);
   }
 
   onAttemptReady(attempt: UpstreamAttempt): void {
-    this.#attempt = attempt;
-    const stream = attempt.stream!;
-    const info = this.#info;
-    // Ready at once: an idle connection was there, and the clock needs no second reading.
-    info.upstreamRequestSentAt = this.#isTrying ? this.#triedAt : performance.now();
-    info.upstreamProtocol = stream.protocol;
-    info.upstreamPeerUri = stream.peerUri;
-    this.#body.replayTo(stream);
-    const perTry = this.#policy?.perTryTimeoutMs ?? 0;
-    if (perTry > 0) this.#timers.arm(Timer.try, perTry);
-    this.#body.resume();
+    this.#tries.onReady(attempt);
   }
 
   onRequestData(chunk: Uint8Array, end: boolean): void {
     this.#info.bytesReceived += chunk.length;
-    if (this.#idleTimeoutMs > 0) this.#timers.arm(Timer.idle, this.#idleTimeoutMs);
-    if (end) this.#onRequestEnd(performance.now());
-    if (!this.#responseStarted) this.#body.keep(chunk);
-    if (this.#attempt?.stream?.sendData(chunk, end) === false) this.#body.pause();
+    this.#timers.onProgress();
+    if (end) this.#onRequestEnd();
+    if (!this.#response.started) this.#body.keep(chunk);
+    if (this.#tries.current?.stream?.sendData(chunk, end) === false) this.#body.pause();
   }
 
   onRequestTrailers(trailers: HeaderList): void {
     this.#body.trailers = trailers;
-    this.#onRequestEnd(performance.now());
-    this.#attempt?.stream?.sendTrailers(trailers);
+    this.#onRequestEnd();
+    this.#tries.current?.stream?.sendTrailers(trailers);
   }
 
-  #onRequestEnd(now: number): void {
+  #onRequestEnd(): void {
+    const now = performance.now();
+    this.#noteRequestEnd(now);
+    if (!this.#over) this.#timers.onRequestEnd(now);
+  }
+
+  #noteRequestEnd(now: number): void {
     this.#body.ended = true;
     this.#info.requestEndedAt = now;
-    this.#timers.disarm(Timer.request);
-    // Envoy: the route's time runs from the end of the request.
-    if (this.#timeoutMs > 0 && !this.#over) this.#timers.arm(Timer.route, this.#timeoutMs, now);
   }
 
   onDownstreamReset(cause: Cause, detail: string): void {
     if (this.#over) return;
-    this.#attempt?.cancel();
-    this.#attempt = undefined;
+    this.#tries.cancel();
     // A broken request whose client is still there gets an answer.
     if (cause.httpStatus > 0) return this.#fail(cause, detail);
     this.#info.fail(cause, detail);
@@ -158,7 +112,7 @@ export class Router implements RequestReceiver, AttemptOwner, TimerOwner {
   }
 
   onDownstreamWritable(): void {
-    this.#attempt?.stream?.resumeResponse();
+    this.#tries.current?.stream?.resumeResponse();
   }
 
   onAttemptWritable(): void {
@@ -166,184 +120,109 @@ export class Router implements RequestReceiver, AttemptOwner, TimerOwner {
   }
 
   onAttemptInformational(head: ResponseHead): void {
-    if (this.#responseStarted) return;
-    // Whose fault a failure was is said with the final response only.
-    head.headers.remove(HeaderId["x-mesh-error"]);
-    this.#downstream.sendInformational(head);
+    this.#response.sendInformational(head);
   }
 
   onAttemptHeaders(attempt: UpstreamAttempt, head: ResponseHead, end: boolean): void {
-    if (this.#policy !== undefined && this.#retryResponse(attempt, head)) return;
-    const info = this.#info;
-    const cluster = attempt.cluster;
-    this.#timers.disarm(Timer.try);
-    this.#responseStarted = true;
+    if (this.#tries.goesOnAfterResponse(attempt, head)) return;
+    this.#timers.onTryOver();
     this.#body.drop();
-    info.upstreamResponseStartedAt = info.responseStartedAt = performance.now();
-    info.viaUpstream = true;
-    info.responseHeadBytes = head.headBytes;
-    cluster.stats.countResponse(head.status);
-    if (this.#retry !== undefined && info.attempts > 1 && head.status < 500) cluster.stats.rqRetrySuccess.inc();
-    const since = info.requestEndedAt < 0 ? info.startedAt : info.requestEndedAt;
-    head.headers.set(HeaderId["x-envoy-upstream-service-time"], String(Math.max(0, Math.round(info.upstreamResponseStartedAt - since))));
-    this.#sendResponse(head, end, this.#choice!.responseEdits);
+    this.#tries.onResponseAccepted(head.status);
+    this.#response.sendUpstreamHeaders(head, end, this.#choice!.responseEdits, performance.now());
     if (end) this.#end();
-  }
-
-  #sendResponse(head: ResponseHead, end: boolean, edits: ClusterChoice["responseEdits"]): void {
-    const info = this.#info;
-    if (!edits.isEmpty) edits.apply(head.headers, info);
-    this.#context.finishResponse(head, info);
-    info.responseCode = head.status;
-    info.responseHeaders = head.headers;
-    const grpcStatus = head.headers.get(HeaderId["grpc-status"]);
-    if (grpcStatus !== undefined) info.grpcStatus = Number(grpcStatus);
-    this.#downstream.sendHeaders(head, end);
   }
 
   onAttemptData(chunk: Uint8Array, end: boolean): void {
     this.#info.bytesSent += chunk.length;
     // Over before the last send: that send may start the next request of the same connection.
     if (end) this.#end();
-    else if (this.#idleTimeoutMs > 0) this.#timers.arm(Timer.idle, this.#idleTimeoutMs);
-    if (!this.#downstream.sendData(chunk, end) && !end) this.#attempt?.stream?.pauseResponse();
+    else this.#timers.onProgress();
+    if (!this.#response.sendData(chunk, end) && !end) this.#tries.current?.stream?.pauseResponse();
   }
 
   onAttemptTrailers(trailers: HeaderList): void {
-    this.#info.responseTrailers = trailers;
-    const grpcStatus = trailers.get(HeaderId["grpc-status"]);
-    if (grpcStatus !== undefined) this.#info.grpcStatus = Number(grpcStatus);
+    this.#response.noteTrailers(trailers);
     this.#end();
-    this.#downstream.sendTrailers(trailers);
+    this.#response.sendTrailers(trailers);
   }
 
   onAttemptFailed(attempt: UpstreamAttempt, cause: Cause, detail: string): void {
     if (cause.flag === "UF") this.#info.upstreamTransportFailure = detail;
-    if (this.#responseStarted) {
-      this.#info.fail(cause, detail);
-      this.#downstream.reset(cause);
-      this.#end();
-      return;
-    }
-    this.#attempt = undefined;
-    this.#tried.push(attempt.host);
-    const retry = (this.#retry ??= new RetryState(this.#policy, this.#head.method));
-    const { canReplay } = this.#body;
-    if (canReplay && attempt.reused && retry.takesStaleRetry(cause)) {
-      this.#triedAt = performance.now();
-      return this.#try();
-    }
-    if (canReplay && retry.takesRetryFor(cause)) return this.#retryLater(attempt.cluster, detail);
-    if (retry.isExhausted) attempt.cluster.stats.rqRetryLimitExceeded.inc();
+    if (this.#response.started) this.#cut(cause, detail);
+    else if (!this.#tries.goesOnAfterFailure(attempt, cause, detail)) this.#fail(cause, detail);
+  }
+
+  onTriesOver(cause: Cause, detail: string): void {
     this.#fail(cause, detail);
   }
 
-  #retryResponse(attempt: UpstreamAttempt, head: ResponseHead): boolean {
-    const retry = (this.#retry ??= new RetryState(this.#policy, this.#head.method));
-    const meshError = attempt.stream?.peerUri === "" ? undefined : head.headers.get(HeaderId["x-mesh-error"]);
-    if (!this.#body.canReplay || !retry.takesRetryForResponse(head.status, meshError)) return false;
-    attempt.cluster.stats.countRetriedResponse(head.status);
-    this.#attempt = undefined;
-    this.#tried.push(attempt.host);
-    attempt.cancel();
-    this.#retryLater(attempt.cluster, `status ${head.status}`);
-    return true;
-  }
-
-  #retryLater(cluster: Cluster, detail: string): void {
-    if (!cluster.breaker.admitsRetry()) {
-      cluster.stats.rqRetryOverflow.inc();
-      return this.#fail(Causes.upstreamOverflow, `no retry left in cluster ${cluster.name} after ${detail}`);
-    }
-    this.#timers.disarm(Timer.try);
-    cluster.breaker.retries += 1;
-    cluster.stats.rqRetry.inc();
-    // What comes meanwhile stays with the client: the replay buffer might not hold it.
-    this.#body.pause();
-    this.#timers.arm(Timer.backoff, Math.round(this.#retry!.backoffMs(this.#context.random())));
-  }
-
   onTimer(kind: number): void {
+    const timers = this.#timers;
     switch (kind) {
       case Timer.backoff:
-        this.#cluster!.breaker.retries -= 1;
-        this.#triedAt = performance.now();
-        return this.#try();
+        return this.#tries.onBackoffOver();
       case Timer.route:
-        this.#cluster!.stats.rqTimeout.inc();
-        if (this.#attempt !== undefined) this.#attempt.host.rqTimeout += 1;
-        return this.#abort(Causes.upstreamTimeout, Causes.upstreamTimeoutMidway, `no response within ${this.#timeoutMs} ms`);
+        this.#tries.cluster!.stats.rqTimeout.inc();
+        if (this.#tries.current !== undefined) this.#tries.current.host.rqTimeout += 1;
+        return this.#abort(Causes.upstreamTimeout, Causes.upstreamTimeoutMidway, `no response within ${timers.routeMs} ms`);
       case Timer.idle:
         return this.#abort(
           this.#body.ended ? Causes.streamIdle : Causes.downstreamIdle,
           Causes.streamIdleMidway,
-          `no byte for ${this.#idleTimeoutMs} ms`,
+          `no byte for ${timers.idleMs} ms`,
         );
       case Timer.try:
         return this.#onTryTimeout();
       case Timer.request:
-        return this.#abort(
-          Causes.requestTimeout,
-          Causes.requestTimeoutMidway,
-          `request not whole within ${this.#context.requestTimeoutMs} ms`,
-        );
+        return this.#abort(Causes.requestTimeout, Causes.requestTimeoutMidway, `request not whole within ${timers.requestMs} ms`);
     }
   }
 
   #onTryTimeout(): void {
-    const attempt = this.#attempt!;
+    const attempt = this.#tries.current!;
     attempt.timeOut();
-    this.onAttemptFailed(attempt, Causes.perTryTimeout, `no response within ${this.#policy!.perTryTimeoutMs} ms`);
+    this.onAttemptFailed(attempt, Causes.perTryTimeout, `no response within ${this.#timers.perTryMs} ms`);
   }
 
+  /** Gives up for a reason of our own: by a reply while there can be one, else by cutting the response. */
   #abort(before: Cause, midway: Cause, detail: string): void {
-    this.#attempt?.cancel();
-    this.#attempt = undefined;
-    if (!this.#responseStarted) return this.#fail(before, detail);
-    this.#info.fail(midway, detail);
-    this.#downstream.reset(midway);
+    this.#tries.cancel();
+    if (this.#response.started) this.#cut(midway, detail);
+    else this.#fail(before, detail);
+  }
+
+  #cut(cause: Cause, detail: string): void {
+    this.#info.fail(cause, detail);
+    this.#response.reset(cause);
     this.#end();
   }
 
   #fail(cause: Cause, detail: string): void {
     if (this.#over) return;
-    const info = this.#info;
-    info.fail(cause, detail);
-    info.responseStartedAt = performance.now();
-    this.#responseStarted = true;
+    this.#info.fail(cause, detail);
     this.#body.resume();
-    const head = sendLocalReply(this.#downstream, this.#head, cause, this.#vantage(), detail);
-    info.responseCode = head.status;
-    info.responseHeaders = head.headers;
-    info.bytesSent = Math.max(0, head.contentLength);
-    this.#cluster?.stats.countResponse(head.status);
+    const status = this.#response.sendFailure(cause, this.#vantage(), detail);
+    this.#tries.cluster?.stats.countResponse(status);
     this.#end();
   }
 
   #vantage(): Vantage {
     if (this.#context.isInbound) return "inbound";
-    return (this.#attempt?.host ?? this.#tried.at(-1))?.isMeshPeer === true ? "to-mesh" : "to-anything";
+    return this.#tries.isToMesh ? "to-mesh" : "to-anything";
   }
 
-  #answer(head: ResponseHead, body: string | undefined): void {
-    const info = this.#info;
-    info.responseStartedAt = performance.now();
-    this.#responseStarted = true;
-    this.#sendResponse(head, body === undefined || body === "", this.#route!.responseEdits);
-    if (body !== undefined && body !== "") {
-      info.bytesSent = Buffer.byteLength(body);
-      this.#downstream.sendData(Buffer.from(body), true);
-    }
+  #answer(head: ResponseHead, body: string): void {
+    this.#response.sendAnswer(head, body, this.#route!.responseEdits);
     this.#end();
   }
 
   #end(): void {
     if (this.#over) return;
     this.#over = true;
-    if (this.#timers.isArmed(Timer.backoff)) this.#cluster!.breaker.retries -= 1;
+    if (this.#timers.isBackingOff) this.#tries.cluster!.breaker.retries -= 1;
     this.#timers.disarmAll();
-    const endedAt = this.#attempt?.endedAt ?? -1;
+    const endedAt = this.#tries.current?.endedAt ?? -1;
     this.#info.endedAt = endedAt < 0 ? performance.now() : endedAt;
-    this.#context.onStreamEnd(this.#info, this.#cluster);
+    this.#context.onStreamEnd(this.#info, this.#tries.cluster);
   }
 }

@@ -1,0 +1,103 @@
+// The response side of one request: writes heads, bodies, trailers and replies of our own to the client, and notes each
+// in the stream's record. What to send, and when, is the router's to decide.
+import { performance } from "node:perf_hooks";
+import type { Cause, Vantage } from "../failure/causes.ts";
+import { HeaderId } from "../http/header-id.ts";
+import type { HeaderList } from "../http/header-list.ts";
+import { sendLocalReply } from "../http/local-reply.ts";
+import type { DownstreamStream, RequestHead, ResponseHead } from "../http/stream.ts";
+import type { StreamInfo } from "../telemetry/stream-info.ts";
+import type { CompiledHeaderEdits } from "./header-edits.ts";
+import type { RouterContext } from "./router-context.ts";
+
+export class ResponseSide {
+  /** A final head was sent: nothing can take its place any more. */
+  started = false;
+  readonly #context: RouterContext;
+  readonly #downstream: DownstreamStream;
+  readonly #request: RequestHead;
+  readonly #info: StreamInfo;
+
+  constructor(context: RouterContext, downstream: DownstreamStream, request: RequestHead, info: StreamInfo) {
+    this.#context = context;
+    this.#downstream = downstream;
+    this.#request = request;
+    this.#info = info;
+  }
+
+  sendInformational(head: ResponseHead): void {
+    if (this.started) return;
+    // Whose fault a failure was is said with the final response only.
+    head.headers.remove(HeaderId["x-mesh-error"]);
+    this.#downstream.sendInformational(head);
+  }
+
+  /** The head of an upstream's response. */
+  sendUpstreamHeaders(head: ResponseHead, end: boolean, edits: CompiledHeaderEdits, now: number): void {
+    const info = this.#info;
+    info.upstreamResponseStartedAt = info.responseStartedAt = now;
+    info.viaUpstream = true;
+    info.responseHeadBytes = head.headBytes;
+    const since = info.requestEndedAt < 0 ? info.startedAt : info.requestEndedAt;
+    head.headers.set(HeaderId["x-envoy-upstream-service-time"], String(Math.max(0, Math.round(now - since))));
+    this.#sendHeaders(head, end, edits);
+  }
+
+  /** Answers false when the client reads too slowly. */
+  sendData(chunk: Uint8Array, end: boolean): boolean {
+    return this.#downstream.sendData(chunk, end);
+  }
+
+  sendTrailers(trailers: HeaderList): void {
+    this.#downstream.sendTrailers(trailers);
+  }
+
+  /** Notes trailers before the stream is over, since they are sent after it. */
+  noteTrailers(trailers: HeaderList): void {
+    this.#info.responseTrailers = trailers;
+    this.#noteGrpcStatus(trailers);
+  }
+
+  /** A whole answer that the route gives by itself. */
+  sendAnswer(head: ResponseHead, body: string, edits: CompiledHeaderEdits): void {
+    const info = this.#info;
+    info.responseStartedAt = performance.now();
+    this.#sendHeaders(head, body === "", edits);
+    if (body === "") return;
+    info.bytesSent = Buffer.byteLength(body);
+    this.#downstream.sendData(Buffer.from(body), true);
+  }
+
+  /** The reply of our own that the failure table has for the cause; the status that was sent. */
+  sendFailure(cause: Cause, vantage: Vantage, detail: string): number {
+    const info = this.#info;
+    info.responseStartedAt = performance.now();
+    this.started = true;
+    const head = sendLocalReply(this.#downstream, this.#request, cause, vantage, detail);
+    info.responseCode = head.status;
+    info.responseHeaders = head.headers;
+    info.bytesSent = Math.max(0, head.contentLength);
+    return head.status;
+  }
+
+  /** Cuts a response that has begun. */
+  reset(cause: Cause): void {
+    this.#downstream.reset(cause);
+  }
+
+  #sendHeaders(head: ResponseHead, end: boolean, edits: CompiledHeaderEdits): void {
+    const info = this.#info;
+    this.started = true;
+    if (!edits.isEmpty) edits.apply(head.headers, info);
+    this.#context.finishResponse(head, info);
+    info.responseCode = head.status;
+    info.responseHeaders = head.headers;
+    this.#noteGrpcStatus(head.headers);
+    this.#downstream.sendHeaders(head, end);
+  }
+
+  #noteGrpcStatus(headers: HeaderList): void {
+    const grpcStatus = headers.get(HeaderId["grpc-status"]);
+    if (grpcStatus !== undefined) this.#info.grpcStatus = Number(grpcStatus);
+  }
+}
