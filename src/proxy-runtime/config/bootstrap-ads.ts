@@ -29,12 +29,6 @@ const ENVOY_GRPC = fieldRules(GrpcService_EnvoyGrpcSchema, ["cluster_name"], {
 
 type Dynamic = Pick<BootstrapConfig, "ads" | "cdsViaAds" | "ldsViaAds">;
 
-/** Names of the clusters that the proxy's own gRPC streams use. */
-export function grpcClusterNames(bootstrap: Bootstrap): ReadonlySet<string> {
-  const services = bootstrap.dynamicResources?.adsConfig?.grpcServices ?? [];
-  return new Set(services.flatMap((each) => (each.targetSpecifier.case === "envoyGrpc" ? [each.targetSpecifier.value.clusterName] : [])));
-}
-
 export function decodeAds(decoding: Decoding, bootstrap: Bootstrap, statics: ProxyConfig): Dynamic {
   const dynamic = bootstrap.dynamicResources;
   if (dynamic === undefined) return { ads: undefined, cdsViaAds: false, ldsViaAds: false };

@@ -1,5 +1,6 @@
 // A cluster: what upstream hosts there are, how one is picked and how it is spoken to. Defaults are Envoy's.
 import type { EndpointsConfig } from "./endpoint-config.ts";
+import type { Http2Config } from "./http2-config.ts";
 import type { UpstreamTlsConfig } from "./tls-config.ts";
 
 export type DiscoveryType = "eds" | "static" | "strict_dns" | "logical_dns" | "original_dst";
@@ -42,6 +43,8 @@ export interface ClusterConfig {
   readonly tls: UpstreamTlsConfig | undefined;
   /** Protocol towards the hosts; `auto` takes what ALPN answers. */
   readonly protocol: "http1" | "http2" | "auto" | "downstream";
+  /** For connections that speak it. */
+  readonly http2: Http2Config;
   /** An idle upstream connection is closed after this; default 3600000, 0 never. */
   readonly idleTimeoutMs: number;
   /** 0: unlimited. */

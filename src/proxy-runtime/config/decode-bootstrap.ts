@@ -9,7 +9,7 @@ import { ClusterSchema } from "../../xds/gen/envoy/config/cluster/v3/cluster_pb.
 import { ListenerSchema } from "../../xds/gen/envoy/config/listener/v3/listener_pb.ts";
 import { SecretSchema } from "../../xds/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.ts";
 import { TypeUrl } from "../../xds/names.ts";
-import { decodeAds, grpcClusterNames } from "./bootstrap-ads.ts";
+import { decodeAds } from "./bootstrap-ads.ts";
 import type { BootstrapConfig, NodeConfig } from "./bootstrap-config.ts";
 import { checkReferences } from "./bootstrap-references.ts";
 import type { ClusterConfig } from "./cluster-config.ts";
@@ -139,11 +139,8 @@ function decodeStatics(decoding: Decoding, bootstrap: Bootstrap, now: number): S
     });
   }
 
-  const forGrpc = grpcClusterNames(bootstrap);
   take(resources.secrets, "secrets", SecretSchema, TypeUrl.secret, secrets, decodeSecret);
-  take(resources.clusters, "clusters", ClusterSchema, TypeUrl.cluster, clusters, (message, path) =>
-    decodeCluster(message, path, { isForGrpc: forGrpc.has(message.name) }),
-  );
+  take(resources.clusters, "clusters", ClusterSchema, TypeUrl.cluster, clusters, decodeCluster);
   take(resources.listeners, "listeners", ListenerSchema, TypeUrl.listener, listeners, decodeListener);
   return statics;
 }

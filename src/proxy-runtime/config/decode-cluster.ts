@@ -14,6 +14,7 @@ import { decodeCircuitBreakers } from "./decode-circuit-breakers.ts";
 import { textMembers, decodeAssignment } from "./decode-endpoints.ts";
 import { checkUpstreamHttp1, decodeCommonUpstream, decodeTypedProtocolOptions } from "./decode-http-protocol-options.ts";
 import type { UpstreamHttp } from "./decode-http-protocol-options.ts";
+import { decodeHttp2 } from "./decode-http2-options.ts";
 import { decodeLoadBalancing } from "./decode-load-balancing.ts";
 import { decodeUpstreamTransportSocket } from "./decode-tls.ts";
 import { decodeBindSources } from "./decode-upstream-bind.ts";
@@ -76,20 +77,11 @@ const TYPES: Readonly<Partial<Record<DiscoveryType, ClusterConfig["type"]>>> = {
 // By the number of the DnsLookupFamily enum.
 const DNS_FAMILIES = ["auto", "v4_only", "v6_only", "v4_preferred", "all"] as const;
 
-export interface ClusterDecoding {
-  /** The cluster carries gRPC streams of the proxy itself (ADS), whose client speaks HTTP/2. */
-  readonly isForGrpc: boolean;
+export function decodeCluster(input: Uint8Array | Cluster, path = ""): Result<Decoded<ClusterConfig>> {
+  return decodeResource(ClusterSchema, input, path, (decoding, cluster) => toConfig(decoding, cluster, path));
 }
 
-export function decodeCluster(
-  input: Uint8Array | Cluster,
-  path = "",
-  options: ClusterDecoding = { isForGrpc: false },
-): Result<Decoded<ClusterConfig>> {
-  return decodeResource(ClusterSchema, input, path, (decoding, cluster) => toConfig(decoding, cluster, path, options));
-}
-
-function toConfig(decoding: Decoding, cluster: Cluster, path: string, options: ClusterDecoding): ClusterConfig {
+function toConfig(decoding: Decoding, cluster: Cluster, path: string): ClusterConfig {
   decoding.check(CLUSTER, cluster, path);
   if (cluster.name === "") decoding.problem(join(path, "name"), "missing");
   const type = decodeType(decoding, cluster, path);
@@ -98,6 +90,12 @@ function toConfig(decoding: Decoding, cluster: Cluster, path: string, options: C
   const dnsRefreshMs = durationMs(decoding, cluster.dnsRefreshRate, join(path, "dns_refresh_rate"), 5000);
   if (dnsRefreshMs === 0) decoding.problem(join(path, "dns_refresh_rate"), "must be above 0");
   const services = istioMetadata(cluster.metadata)["services"];
+  const tls = decodeUpstreamTransportSocket(decoding, cluster.transportSocket, join(path, "transport_socket"));
+  const transportSocketMatches = decodeMatches(decoding, cluster, path);
+  const http = decodeHttp(decoding, cluster, path);
+  // Envoy's rule too: a peer can say what it speaks in a TLS handshake only.
+  if (http.protocol === "auto" && [{ tls }, ...transportSocketMatches].some((socket) => socket.tls === undefined))
+    decoding.problem(join(path, "typed_extension_protocol_options"), "auto_config needs TLS in every transport socket of the cluster");
   return {
     name: cluster.name,
     statName: cluster.altStatName === "" ? cluster.name : cluster.altStatName,
@@ -107,9 +105,9 @@ function toConfig(decoding: Decoding, cluster: Cluster, path: string, options: C
     connectTimeoutMs,
     ...decodeLoadBalancing(decoding, cluster, type, path),
     circuitBreakers: decodeCircuitBreakers(decoding, cluster.circuitBreakers, join(path, "circuit_breakers")),
-    transportSocketMatches: decodeMatches(decoding, cluster, path),
-    tls: decodeUpstreamTransportSocket(decoding, cluster.transportSocket, join(path, "transport_socket")),
-    ...decodeHttp(decoding, cluster, path, options),
+    transportSocketMatches,
+    tls,
+    ...http,
     bindSourceAddresses: decodeBindSources(decoding, cluster.upstreamBindConfig, join(path, "upstream_bind_config")),
     dnsRefreshMs,
     dnsLookupFamily: DNS_FAMILIES[cluster.dnsLookupFamily] ?? "auto",
@@ -180,15 +178,15 @@ function decodeMatches(decoding: Decoding, cluster: Cluster, path: string): read
   });
 }
 
-function decodeHttp(decoding: Decoding, cluster: Cluster, path: string, options: ClusterDecoding): UpstreamHttp {
+function decodeHttp(decoding: Decoding, cluster: Cluster, path: string): UpstreamHttp {
   const typed = decodeTypedProtocolOptions(decoding, cluster.typedExtensionProtocolOptions, join(path, "typed_extension_protocol_options"));
   const http = typed ?? {
     // The fields that were there before typed_extension_protocol_options; without it Envoy still reads them.
     ...decodeCommonUpstream(decoding, cluster.commonHttpProtocolOptions, join(path, "common_http_protocol_options")),
-    protocol: cluster.http2ProtocolOptions !== undefined ? "http2" : cluster.protocolSelection === 1 ? "downstream" : "http1",
+    protocol: cluster.protocolSelection === 1 ? "downstream" : cluster.http2ProtocolOptions !== undefined ? "http2" : "http1",
+    http2: decodeHttp2(decoding, cluster.http2ProtocolOptions, join(path, "http2_protocol_options")),
   };
   if (typed === undefined) checkUpstreamHttp1(decoding, cluster.httpProtocolOptions, join(path, "http_protocol_options"));
-  if (http.protocol === "http2" && !options.isForGrpc) decoding.unsupported(path, "HTTP/2 to upstream hosts (http2_protocol_options)");
   const maxRequests = cluster.maxRequestsPerConnection ?? 0;
   return { ...http, maxRequestsPerConnection: http.maxRequestsPerConnection === 0 ? maxRequests : http.maxRequestsPerConnection };
 }

@@ -11,6 +11,7 @@ import {
 import { decodeAccessLogs } from "./decode-access-log.ts";
 import { requireAds } from "./decode-cluster.ts";
 import { checkHttpFilters } from "./decode-http-filters.ts";
+import { decodeHttp2 } from "./decode-http2-options.ts";
 import { decodeCommonDownstream, decodeHttp1 } from "./decode-listener-protocol.ts";
 import { decodeRouteConfiguration } from "./decode-route.ts";
 import { durationMs, headText } from "./decode-values.ts";
@@ -28,6 +29,7 @@ const MANAGER = fieldRules(
     "http_filters",
     "common_http_protocol_options",
     "http_protocol_options",
+    "http2_protocol_options",
     "server_name",
     "server_header_transformation",
     "max_request_headers_kb",
@@ -35,6 +37,7 @@ const MANAGER = fieldRules(
     "request_timeout",
     "request_headers_timeout",
     "delayed_close_timeout",
+    "drain_timeout",
     "access_log",
     "use_remote_address",
     "skip_xff_append",
@@ -49,16 +52,15 @@ const MANAGER = fieldRules(
     "stream_error_on_invalid_http_message",
   ],
   {
-    http2_protocol_options: "windows and limits of HTTP/2, which no connection here speaks",
     http3_protocol_options: "limits of HTTP/3, which no connection here speaks",
-    drain_timeout: "the time between the two GOAWAYs of HTTP/2",
     append_local_overload: "the proxy has no overload manager that could refuse a request",
     add_proxy_protocol_connection_state: "for the PROXY protocol, which no listener here speaks",
   },
 );
 const CERT_DETAILS = fieldRules(HttpConnectionManager_SetCurrentClientCertDetailsSchema, ["subject", "uri", "dns"]);
 
-// By the numbers of the enums.
+// By the numbers of the enums; HTTP3 is refused.
+const CODECS: readonly HttpConnectionManagerConfig["codec"][] = ["auto", "http1", "http2"];
 const FORWARD: readonly ForwardClientCert[] = ["sanitize", "forward_only", "append_forward", "sanitize_set", "always_forward_only"];
 const ESCAPED: Readonly<Record<EscapedSlashes, HttpConnectionManagerConfig["escapedSlashes"]>> = {
   [EscapedSlashes.IMPLEMENTATION_SPECIFIC_DEFAULT]: "keep",
@@ -83,11 +85,12 @@ export function decodeHttpConnectionManager(
   decoding.check(MANAGER, manager, path);
   if (manager.statPrefix === "") decoding.problem(join(path, "stat_prefix"), "missing");
   if (manager.addUserAgent === true) decoding.unsupported(join(path, "add_user_agent"));
-  if (manager.streamErrorOnInvalidHttpMessage === true)
-    decoding.unsupported(join(path, "stream_error_on_invalid_http_message"), "an invalid message ends its connection");
-  if (manager.codecType === CodecType.HTTP2 || manager.codecType === CodecType.HTTP3) {
-    decoding.unsupported(join(path, "codec_type"), `${manager.codecType === CodecType.HTTP2 ? "HTTP2" : "HTTP3"}; use AUTO or HTTP1`);
+  const streamError = manager.streamErrorOnInvalidHttpMessage;
+  if (streamError === true && manager.codecType !== CodecType.HTTP2) {
+    const hint = "for HTTP/2 set override_stream_error_on_invalid_http_message of http2_protocol_options";
+    decoding.unsupported(join(path, "stream_error_on_invalid_http_message"), `an invalid HTTP/1 message ends its connection; ${hint}`);
   }
+  if (manager.codecType === CodecType.HTTP3) decoding.unsupported(join(path, "codec_type"), "HTTP3; use AUTO, HTTP1 or HTTP2");
   checkHttpFilters(decoding, manager.httpFilters, join(path, "http_filters"));
   const maxRequestHeadersKb = manager.maxRequestHeadersKb ?? 60;
   if (maxRequestHeadersKb < 1 || maxRequestHeadersKb > 8192)
@@ -95,10 +98,11 @@ export function decodeHttpConnectionManager(
   return {
     kind: "http",
     statPrefix: manager.statPrefix,
-    codec: manager.codecType === CodecType.HTTP1 ? "http1" : "auto",
+    codec: CODECS[manager.codecType] ?? "auto",
     routes: decodeRoutes(decoding, manager, path),
     filters: [],
     http1: decodeHttp1(decoding, manager.httpProtocolOptions, join(path, "http_protocol_options")),
+    http2: decodeHttp2(decoding, manager.http2ProtocolOptions, join(path, "http2_protocol_options"), streamError),
     useRemoteAddress: manager.useRemoteAddress ?? false,
     skipXffAppend: manager.skipXffAppend,
     generateRequestId: manager.generateRequestId ?? true,
@@ -118,7 +122,7 @@ export function decodeHttpConnectionManager(
   };
 }
 
-type Timeouts = "streamIdleTimeoutMs" | "requestTimeoutMs" | "requestHeadersTimeoutMs" | "delayedCloseTimeoutMs";
+type Timeouts = "streamIdleTimeoutMs" | "requestTimeoutMs" | "requestHeadersTimeoutMs" | "delayedCloseTimeoutMs" | "drainTimeoutMs";
 
 function decodeTimeouts(decoding: Decoding, manager: HttpConnectionManager, path: string): Pick<HttpConnectionManagerConfig, Timeouts> {
   return {
@@ -126,6 +130,7 @@ function decodeTimeouts(decoding: Decoding, manager: HttpConnectionManager, path
     requestTimeoutMs: durationMs(decoding, manager.requestTimeout, join(path, "request_timeout"), 0),
     requestHeadersTimeoutMs: durationMs(decoding, manager.requestHeadersTimeout, join(path, "request_headers_timeout"), 0),
     delayedCloseTimeoutMs: durationMs(decoding, manager.delayedCloseTimeout, join(path, "delayed_close_timeout"), 1000),
+    drainTimeoutMs: durationMs(decoding, manager.drainTimeout, join(path, "drain_timeout"), 5000),
   };
 }
 

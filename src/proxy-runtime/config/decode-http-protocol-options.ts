@@ -7,7 +7,11 @@ import {
   HttpProtocolOptionsSchema as CommonOptionsSchema,
 } from "../../xds/gen/envoy/config/core/v3/protocol_pb.ts";
 import { PreserveCaseFormatterConfigSchema } from "../../xds/gen/envoy/extensions/http/header_formatters/preserve_case/v3/preserve_case_pb.ts";
-import type { HttpProtocolOptions } from "../../xds/gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.ts";
+import type {
+  HttpProtocolOptions,
+  HttpProtocolOptions_AutoHttpConfig,
+  HttpProtocolOptions_UseDownstreamHttpConfig,
+} from "../../xds/gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.ts";
 import {
   HttpProtocolOptions_AutoHttpConfigSchema,
   HttpProtocolOptions_ExplicitHttpConfigSchema,
@@ -15,9 +19,12 @@ import {
   HttpProtocolOptionsSchema,
 } from "../../xds/gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.ts";
 import type { ClusterConfig } from "./cluster-config.ts";
+import { decodeHttp2 } from "./decode-http2-options.ts";
 import { durationMs } from "./decode-values.ts";
 import type { Decoding } from "./decoding.ts";
 import { fieldRules, join, typeName } from "./decoding.ts";
+import type { Http2Config } from "./http2-config.ts";
+import { DEFAULT_HTTP2 } from "./http2-config.ts";
 
 const OPTIONS = fieldRules(HttpProtocolOptionsSchema, [
   "common_http_protocol_options",
@@ -25,12 +32,10 @@ const OPTIONS = fieldRules(HttpProtocolOptionsSchema, [
   "use_downstream_protocol_config",
   "auto_config",
 ]);
-const HTTP2_TUNING = "windows and limits of HTTP/2, where our own are bounded";
-const EXPLICIT = fieldRules(HttpProtocolOptions_ExplicitHttpConfigSchema, ["http_protocol_options", "http2_protocol_options"]);
-const DOWNSTREAM = fieldRules(HttpProtocolOptions_UseDownstreamHttpConfigSchema, ["http_protocol_options"], {
-  http2_protocol_options: HTTP2_TUNING,
-});
-const AUTO = fieldRules(HttpProtocolOptions_AutoHttpConfigSchema, ["http_protocol_options"], { http2_protocol_options: HTTP2_TUNING });
+const VERSIONS = ["http_protocol_options", "http2_protocol_options"];
+const EXPLICIT = fieldRules(HttpProtocolOptions_ExplicitHttpConfigSchema, VERSIONS);
+const DOWNSTREAM = fieldRules(HttpProtocolOptions_UseDownstreamHttpConfigSchema, VERSIONS);
+const AUTO = fieldRules(HttpProtocolOptions_AutoHttpConfigSchema, VERSIONS);
 
 const COMMON_UPSTREAM = fieldRules(CommonOptionsSchema, ["idle_timeout", "max_requests_per_connection", "headers_with_underscores_action"]);
 const HTTP1_UPSTREAM = fieldRules(Http1ProtocolOptionsSchema, ["header_key_format"], {
@@ -42,9 +47,11 @@ const HTTP1_UPSTREAM = fieldRules(Http1ProtocolOptionsSchema, ["header_key_forma
   allow_custom_methods: "every method is accepted",
 });
 
-export type UpstreamHttp = Pick<ClusterConfig, "protocol" | "idleTimeoutMs" | "maxRequestsPerConnection">;
+type Lifetime = Pick<ClusterConfig, "idleTimeoutMs" | "maxRequestsPerConnection">;
+type Versions = Pick<ClusterConfig, "protocol" | "http2">;
+export type UpstreamHttp = Versions & Lifetime;
 
-export const DEFAULT_UPSTREAM_HTTP: UpstreamHttp = { protocol: "http1", idleTimeoutMs: 3_600_000, maxRequestsPerConnection: 0 };
+const DEFAULT_IDLE_TIMEOUT_MS = 3_600_000;
 
 /** typed_extension_protocol_options of a cluster; undefined when they say nothing of HTTP. */
 export function decodeTypedProtocolOptions(
@@ -59,46 +66,56 @@ export function decodeTypedProtocolOptions(
     if (message === undefined) continue;
     decoding.check(OPTIONS, message, inner);
     const common = decodeCommonUpstream(decoding, message.commonHttpProtocolOptions, join(inner, "common_http_protocol_options"));
-    found = { ...common, protocol: decodeProtocol(decoding, message.upstreamProtocolOptions, inner) };
+    found = { ...common, ...decodeVersions(decoding, message.upstreamProtocolOptions, inner) };
   }
   return found;
 }
 
-function decodeProtocol(
-  decoding: Decoding,
-  choice: HttpProtocolOptions["upstreamProtocolOptions"],
-  path: string,
-): ClusterConfig["protocol"] {
+function decodeVersions(decoding: Decoding, choice: HttpProtocolOptions["upstreamProtocolOptions"], path: string): Versions {
   switch (choice.case) {
     case "explicitHttpConfig": {
       const inner = join(path, "explicit_http_config");
       decoding.check(EXPLICIT, choice.value, inner);
       const config = choice.value.protocolConfig;
+      if (config.case === "http2ProtocolOptions") {
+        return { protocol: "http2", http2: decodeHttp2(decoding, config.value, join(inner, "http2_protocol_options")) };
+      }
       if (config.case === "httpProtocolOptions") checkUpstreamHttp1(decoding, config.value, join(inner, "http_protocol_options"));
       else if (config.case === undefined) decoding.problem(inner, "needs http_protocol_options or http2_protocol_options");
-      return config.case === "http2ProtocolOptions" ? "http2" : "http1";
+      return { protocol: "http1", http2: DEFAULT_HTTP2 };
     }
-    case "useDownstreamProtocolConfig":
-      decoding.check(DOWNSTREAM, choice.value, join(path, "use_downstream_protocol_config"));
-      checkUpstreamHttp1(decoding, choice.value.httpProtocolOptions, join(path, "use_downstream_protocol_config.http_protocol_options"));
-      return "downstream";
-    case "autoConfig":
-      decoding.check(AUTO, choice.value, join(path, "auto_config"));
-      checkUpstreamHttp1(decoding, choice.value.httpProtocolOptions, join(path, "auto_config.http_protocol_options"));
-      return "auto";
+    case "useDownstreamProtocolConfig": {
+      const inner = join(path, "use_downstream_protocol_config");
+      decoding.check(DOWNSTREAM, choice.value, inner);
+      return { protocol: "downstream", http2: decodeBoth(decoding, choice.value, inner) };
+    }
+    case "autoConfig": {
+      const inner = join(path, "auto_config");
+      decoding.check(AUTO, choice.value, inner);
+      return { protocol: "auto", http2: decodeBoth(decoding, choice.value, inner) };
+    }
     default:
       decoding.problem(path, "needs one of explicit_http_config, use_downstream_protocol_config, auto_config");
-      return "http1";
+      return { protocol: "http1", http2: DEFAULT_HTTP2 };
   }
 }
 
+function decodeBoth(
+  decoding: Decoding,
+  options: HttpProtocolOptions_UseDownstreamHttpConfig | HttpProtocolOptions_AutoHttpConfig,
+  path: string,
+): Http2Config {
+  checkUpstreamHttp1(decoding, options.httpProtocolOptions, join(path, "http_protocol_options"));
+  return decodeHttp2(decoding, options.http2ProtocolOptions, join(path, "http2_protocol_options"));
+}
+
 /** common_http_protocol_options, in whichever of its two places a cluster has it. */
-export function decodeCommonUpstream(decoding: Decoding, common: CommonOptions | undefined, path: string): Omit<UpstreamHttp, "protocol"> {
-  if (common === undefined) return { idleTimeoutMs: DEFAULT_UPSTREAM_HTTP.idleTimeoutMs, maxRequestsPerConnection: 0 };
+export function decodeCommonUpstream(decoding: Decoding, common: CommonOptions | undefined, path: string): Lifetime {
+  if (common === undefined) return { idleTimeoutMs: DEFAULT_IDLE_TIMEOUT_MS, maxRequestsPerConnection: 0 };
   decoding.check(COMMON_UPSTREAM, common, path);
   checkUnderscores(decoding, common, path);
   return {
-    idleTimeoutMs: durationMs(decoding, common.idleTimeout, join(path, "idle_timeout"), DEFAULT_UPSTREAM_HTTP.idleTimeoutMs),
+    idleTimeoutMs: durationMs(decoding, common.idleTimeout, join(path, "idle_timeout"), DEFAULT_IDLE_TIMEOUT_MS),
     maxRequestsPerConnection: common.maxRequestsPerConnection ?? 0,
   };
 }

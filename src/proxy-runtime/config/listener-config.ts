@@ -1,5 +1,6 @@
 // Listeners: where connections arrive, how a filter chain is chosen and what its filters do. Defaults are Envoy's.
 import type { AccessLogConfig } from "./access-log-config.ts";
+import type { Http2Config } from "./http2-config.ts";
 import type { RouteConfig } from "./route-config.ts";
 import type { DownstreamTlsConfig } from "./tls-config.ts";
 
@@ -40,6 +41,7 @@ export interface HttpConnectionManagerConfig {
   /** HTTP filters before the router, in order; the router itself is implied last. */
   readonly filters: readonly HttpFilterConfig[];
   readonly http1: Http1Config;
+  readonly http2: Http2Config;
   readonly useRemoteAddress: boolean;
   readonly skipXffAppend: boolean;
   readonly generateRequestId: boolean;
@@ -62,6 +64,8 @@ export interface HttpConnectionManagerConfig {
   readonly requestHeadersTimeoutMs: number;
   readonly maxRequestsPerConnection: number;
   readonly delayedCloseTimeoutMs: number;
+  /** HTTP/2, between the GOAWAY that announces a drain and the one that refuses streams; default 5000. */
+  readonly drainTimeoutMs: number;
   readonly accessLogs: readonly AccessLogConfig[];
   /** Which side's istio_* metrics are written; undefined: none. */
   readonly reporter: "source" | "destination" | undefined;

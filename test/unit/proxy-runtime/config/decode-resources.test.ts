@@ -8,6 +8,7 @@ import { decodeEndpoints } from "../../../../src/proxy-runtime/config/decode-end
 import { decodeListener } from "../../../../src/proxy-runtime/config/decode-listener.ts";
 import { decodeRoute } from "../../../../src/proxy-runtime/config/decode-route.ts";
 import type { Decoded } from "../../../../src/proxy-runtime/config/decoding.ts";
+import { DEFAULT_HTTP2 } from "../../../../src/proxy-runtime/config/http2-config.ts";
 import {
   any,
   ADS,
@@ -47,12 +48,6 @@ function refuses(decode: (json: JsonObject) => Result<unknown>, cases: readonly 
 
 describe("clusters", () => {
   const decode = (json: JsonObject): ReturnType<typeof decodeCluster> => decodeCluster(cluster(json));
-  const h2 = {
-    "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": any("envoy.extensions.upstreams.http.v3.HttpProtocolOptions", {
-      explicit_http_config: { http2_protocol_options: {} },
-    }),
-  };
-
   test("have Envoy's defaults", () => {
     const { circuitBreakers, ...config } = value(decode({ name: "a" }));
     assert.deepEqual(circuitBreakers.default, { maxConnections: 1024, maxPendingRequests: 1024, maxRequests: 1024, maxRetries: 3 });
@@ -71,6 +66,7 @@ describe("clusters", () => {
         transportSocketMatches: [],
         tls: undefined,
         protocol: "http1",
+        http2: DEFAULT_HTTP2,
         idleTimeoutMs: 3_600_000,
         maxRequestsPerConnection: 0,
         bindSourceAddresses: [],
@@ -147,13 +143,6 @@ describe("clusters", () => {
     assert.deepEqual(value(decode({ name: "a", upstream_bind_config: bind })).bindSourceAddresses, ["127.0.0.6", "::6"]);
   });
 
-  test("speak HTTP/2 where they carry the proxy's own streams", () => {
-    assert.equal(
-      value(decodeCluster(cluster({ name: "xds", typed_extension_protocol_options: h2 }), "", { isForGrpc: true })).protocol,
-      "http2",
-    );
-  });
-
   test("report every problem at once", () => {
     assert.deepEqual(
       lines(decode({ type: "EDS", connect_timeout: "0s", outlier_detection: {}, health_checks: [{}], lb_policy: "RING_HASH" })),
@@ -169,7 +158,6 @@ describe("clusters", () => {
   });
 
   refuses(decode, [
-    ["HTTP/2 to upstream hosts", { name: "a", typed_extension_protocol_options: h2 }, /HTTP\/2 to upstream hosts/],
     [
       "a custom cluster type",
       { name: "a", cluster_type: { name: "envoy.clusters.aggregate" } },
