@@ -9,11 +9,13 @@ import type { ListenerServices } from "./listener/connection-manager.ts";
 import { ListenerManager } from "./listener/listener-manager.ts";
 import { RouteTables } from "./router/route-tables.ts";
 import { AccessLogs } from "./telemetry/access-log/access-logs.ts";
+import { InternalErrors } from "./telemetry/internal-errors.ts";
 import { IstioMetrics } from "./telemetry/istio-metrics.ts";
 import { RefusalLog } from "./telemetry/refusal-log.ts";
 import type { StatsStore } from "./telemetry/stats-store.ts";
 import { workloadLookup, type WorkloadFacts } from "./telemetry/workload-facts.ts";
 import { BlockPool } from "./transport/block-pool.ts";
+import type { IoContext } from "./transport/connection.ts";
 import { FlushQueue } from "./transport/flush-queue.ts";
 import { loadOriginalDst, type OriginalDst } from "./transport/original-dst.ts";
 import { Secrets } from "./transport/secrets.ts";
@@ -25,7 +27,7 @@ import type { UpstreamHost } from "./upstream/host.ts";
 export interface DataPlaneOptions {
   readonly stats: StatsStore;
   readonly workload: WorkloadFacts;
-  readonly onLog: (level: "debug" | "warn", message: string, fields: Readonly<Record<string, unknown>>) => void;
+  readonly onLog: (level: "debug" | "warn" | "error", message: string, fields: Readonly<Record<string, unknown>>) => void;
 }
 
 export interface ListenFailure {
@@ -45,8 +47,15 @@ export class DataPlane {
   #applying: Promise<unknown> = Promise.resolve();
 
   constructor({ stats, workload, onLog }: DataPlaneOptions) {
-    const timers = new Timers();
-    const io = { reads: new SharedReadBuffer(), queue: new FlushQueue(), blocks: new BlockPool() };
+    const internalErrors = new InternalErrors(stats, (message, fields) => onLog("error", message, fields));
+    const onInternalError = (thrown: unknown): void => internalErrors.note(thrown);
+    const timers = new Timers(onInternalError);
+    const io: IoContext = {
+      reads: new SharedReadBuffer(),
+      queue: new FlushQueue(onInternalError),
+      blocks: new BlockPool(),
+      onInternalError,
+    };
     const lookupWorkload = workloadLookup(() => this.#config.endpoints);
     const metrics = new Map<string, IstioMetrics>();
     const refusals = new RefusalLog(

@@ -25,7 +25,14 @@ class SilentSocket extends Duplex {
   }
 }
 
-export const TEST_IO: IoContext = { reads: new SharedReadBuffer(), queue: new FlushQueue(), blocks: new BlockPool() };
+export const TEST_IO: IoContext = {
+  reads: new SharedReadBuffer(),
+  queue: new FlushQueue(),
+  blocks: new BlockPool(),
+  onInternalError(thrown) {
+    throw thrown;
+  },
+};
 // One read buffer for all, reused at once: what a codec keeps without copying is garbled.
 const SHARED = Buffer.alloc(65536);
 

@@ -67,7 +67,12 @@ export class FilterChain {
       if ("failure" in outcome) events.onTlsFailure(outcome.failure, outcome.detail);
       else {
         events.onTlsHandshake();
-        this.#start(outcome.socket, accepted, outcome.peer, events);
+        try {
+          this.#start(outcome.socket, accepted, outcome.peer, events);
+        } catch (thrown) {
+          outcome.socket.destroy();
+          this.#io.onInternalError(thrown);
+        }
       }
     });
   }

@@ -105,7 +105,9 @@ export class Listener {
   }
 
   async #bindOne({ host, port, ipv4Compat }: ListenerAddress): Promise<void> {
-    const server = createServer({ pauseOnConnect: true, noDelay: true, allowHalfOpen: true }, (socket) => this.#onConnection(socket));
+    const server = createServer({ pauseOnConnect: true, noDelay: true, allowHalfOpen: true }, (socket) =>
+      this.#guard(socket, () => this.#onConnection(socket)),
+    );
     // Both families may be bound apart from each other on the same port.
     const options = { host, port, ipv6Only: host.includes(":") && ipv4Compat !== true, backlog: 4096 };
     await new Promise<void>((resolve, reject) => {
@@ -170,6 +172,16 @@ export class Listener {
     target.#take({ socket, remote, local, originalDst: restored, serverName: "", alpn: [], id: nextConnectionId() });
   }
 
+  /** A bug of ours costs the connection at most. */
+  #guard(socket: Socket, work: () => void): void {
+    try {
+      work();
+    } catch (thrown) {
+      socket.destroy();
+      this.#dependencies.io.onInternalError(thrown);
+    }
+  }
+
   #take(accepted: Accepted): void {
     this.stats.cxTotal.inc();
     this.stats.cxActive.inc();
@@ -190,10 +202,8 @@ export class Listener {
           this.stats.preCxTimeout.inc();
           if (!continueOnListenerFiltersTimeout) return void accepted.socket.destroy();
         }
-        this.#dispatch(
-          { ...accepted, serverName: sniffed.serverName, alpn: sniffed.transport === "tls" ? sniffed.applicationProtocols : [] },
-          sniffed,
-        );
+        const alpn = sniffed.transport === "tls" ? sniffed.applicationProtocols : [];
+        this.#guard(accepted.socket, () => this.#dispatch({ ...accepted, serverName: sniffed.serverName, alpn }, sniffed));
       },
     );
   }

@@ -11,8 +11,14 @@ export interface IoContext {
   readonly reads: SharedReadBuffer;
   readonly queue: FlushQueue;
   readonly blocks: BlockPool;
+  /** A bug of ours came up while a connection was served; the connection has been ended, the process goes on. */
+  readonly onInternalError: (thrown: unknown) => void;
 }
 
+/** `code` of the error that onClose gets for a connection that a bug of ours has ended. */
+export const INTERNAL_ERROR = "ERR_MESHCTL_INTERNAL";
+
+/** What a codec or relay does with a connection. Whatever it throws ends this connection and no other. */
 export interface ConnectionReceiver {
   /** buffer[0, length), valid during the call. */
   onBytes(buffer: Buffer, length: number): void;
@@ -53,7 +59,11 @@ export class Connection {
 
   /** The read callback, also for `onread` of sockets that we open. */
   readonly onBytes = (buffer: Buffer, length: number): boolean => {
-    this.#receiver?.onBytes(buffer, length);
+    try {
+      this.#receiver?.onBytes(buffer, length);
+    } catch (thrown) {
+      this.#onThrown(thrown);
+    }
     return !this.#paused;
   };
 
@@ -102,15 +112,34 @@ export class Connection {
 
   readonly #onEnd = (): void => {
     this.#ended = true;
-    this.#receiver?.onEnd();
+    try {
+      this.#receiver?.onEnd();
+    } catch (thrown) {
+      this.#onThrown(thrown);
+    }
   };
 
   readonly #onDrain = (): void => {
-    this.#receiver?.onWritable();
+    try {
+      this.#receiver?.onWritable();
+    } catch (thrown) {
+      this.#onThrown(thrown);
+    }
   };
 
   readonly #onClose = (): void => {
-    this.#receiver?.onClose(this.#error);
+    const receiver = this.#receiver;
     this.#receiver = undefined;
+    try {
+      receiver?.onClose(this.#error);
+    } catch (thrown) {
+      this.#io.onInternalError(thrown);
+    }
   };
+
+  #onThrown(thrown: unknown): void {
+    this.#io.onInternalError(thrown);
+    this.#error ??= Object.assign(new Error(thrown instanceof Error ? thrown.message : String(thrown)), { code: INTERNAL_ERROR });
+    this.destroy(true);
+  }
 }

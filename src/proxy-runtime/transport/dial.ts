@@ -75,7 +75,12 @@ export function dial(
     settled = true;
     timers.disarm(timer);
     if ("cause" in outcome) socket.destroy();
-    done(outcome);
+    try {
+      done(outcome);
+    } catch (thrown) {
+      socket.destroy();
+      io.onInternalError(thrown);
+    }
   };
   connection = new Connection(socket, io);
   socket.once(target.tls === undefined ? "connect" : "secureConnect", () => {

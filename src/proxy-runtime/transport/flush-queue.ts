@@ -7,11 +7,17 @@ export interface Flushable {
 }
 
 export class FlushQueue {
+  readonly #onThrown: (thrown: unknown) => void;
   /** The first #count are pending. */
   readonly #pending: (Flushable | undefined)[] = [];
   #count = 0;
   #next = 0;
   #scheduled = false;
+
+  /** @param onThrown told what a flush threw; the others are flushed all the same. */
+  constructor(onThrown: (thrown: unknown) => void = rethrow) {
+    this.#onThrown = onThrown;
+  }
 
   /** The flushable is flushed once, before the loop waits again; it must not add itself again before that. */
   add(flushable: Flushable): void {
@@ -34,9 +40,17 @@ export class FlushQueue {
       const each = this.#pending[this.#next]!;
       this.#pending[this.#next] = undefined;
       this.#next += 1;
-      each.flush();
+      try {
+        each.flush();
+      } catch (thrown) {
+        this.#onThrown(thrown);
+      }
     }
     this.#next = 0;
     this.#count = 0;
   }
+}
+
+function rethrow(thrown: unknown): never {
+  throw thrown;
 }

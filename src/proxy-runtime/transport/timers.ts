@@ -32,11 +32,13 @@ const MAX_DELAY_MS = 2 ** 31 - 1;
 
 class TimerList {
   readonly durationMs: number;
+  readonly #onThrown: (thrown: unknown) => void;
   readonly #anchor: TimerEntry;
   #timer: NodeJS.Timeout | undefined = undefined;
 
-  constructor(durationMs: number) {
+  constructor(durationMs: number, onThrown: (thrown: unknown) => void) {
     this.durationMs = durationMs;
+    this.#onThrown = onThrown;
     this.#anchor = new TimerEntry({ onTimer: () => undefined }, 0);
     this.#anchor.previous = this.#anchor;
     this.#anchor.next = this.#anchor;
@@ -67,7 +69,11 @@ class TimerList {
     let head = this.#anchor.next!;
     while (head !== this.#anchor && head.deadline <= now) {
       this.remove(head);
-      head.owner.onTimer(head.kind);
+      try {
+        head.owner.onTimer(head.kind);
+      } catch (thrown) {
+        this.#onThrown(thrown);
+      }
       head = this.#anchor.next!;
     }
     this.#timer = head === this.#anchor ? undefined : this.#schedule(head.deadline - now);
@@ -81,16 +87,26 @@ class TimerList {
 
 export class Timers {
   readonly #lists = new Map<number, TimerList>();
+  readonly #onThrown: (thrown: unknown) => void;
+
+  /** @param onThrown told what an owner threw; the others get their call all the same. */
+  constructor(onThrown: (thrown: unknown) => void = rethrow) {
+    this.#onThrown = onThrown;
+  }
 
   /** Arms (again) an entry for durationMs from `now`, a reading of performance.now() that the caller may have at hand. */
   arm(entry: TimerEntry, durationMs: number, now: number = performance.now()): void {
     entry.list?.remove(entry);
     let list = this.#lists.get(durationMs);
-    if (list === undefined) this.#lists.set(durationMs, (list = new TimerList(durationMs)));
+    if (list === undefined) this.#lists.set(durationMs, (list = new TimerList(durationMs, this.#onThrown)));
     list.push(entry, now);
   }
 
   disarm(entry: TimerEntry): void {
     entry.list?.remove(entry);
   }
+}
+
+function rethrow(thrown: unknown): never {
+  throw thrown;
 }
