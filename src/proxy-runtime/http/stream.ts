@@ -7,6 +7,11 @@
 // Order of calls, both ways: headers once, then data any number of times, then at most one of trailers or an end flag;
 // reset may come instead at any moment and is the last call. Data buffers belong to the caller and are valid only
 // during the call: who keeps them copies them.
+//
+// Upgrades (a request whose `upgrade` is not empty; it comes with end = false): the router holds the flow of the request
+// until the final head. Where that opens a tunnel (`opensTunnel`), both streams are raw byte pipes from there on: data
+// both ways, each direction ended by its end flag alone, no trailers. With any other head the upgrade was refused: the
+// response is an ordinary one, the request was whole with its head, and nobody says so by an end flag.
 import type { Cause } from "../failure/causes.ts";
 import type { HeaderList } from "./header-list.ts";
 
@@ -22,8 +27,9 @@ export interface RequestHead {
   /** `HTTP/1.0`, `HTTP/1.1` or `HTTP/2`. */
   readonly protocol: string;
   /**
-   * Lower-case token of an Upgrade request (RFC 9110 §7.8) or of HTTP/2's extended CONNECT (RFC 8441), `connect` for
-   * CONNECT; else empty. Such a request has no body: what follows its head belongs to the upgraded connection.
+   * Lower-case token of an Upgrade request (RFC 9110 §7.8; several as `a, b`) or of HTTP/2's extended CONNECT (RFC 8441,
+   * whose method here is GET), `connect` for CONNECT (whose path is empty); else empty. Such a request has no body: what
+   * follows its head belongs to the upgraded connection. HTTP/1's own Upgrade header stays in `headers`, in its case.
    */
   readonly upgrade: string;
   /** -1 where unknown (chunked) or none. */
@@ -33,6 +39,7 @@ export interface RequestHead {
 }
 
 export interface ResponseHead {
+  /** Of an upgrade that was accepted 101, whatever the version; HTTP/2 says 200 on the wire. */
   status: number;
   /** HTTP/1 only; empty for the usual one. */
   readonly reason: string;
@@ -41,6 +48,12 @@ export interface ResponseHead {
   readonly contentLength: number;
   /** Status line and headers as they came, in bytes; 0 for replies of our own. */
   readonly headBytes: number;
+}
+
+/** Whether a final head with this status turns the streams of such a request into byte pipes (RFC 9110 §7.8, §9.3.6). */
+export function opensTunnel(upgrade: string, status: number): boolean {
+  if (upgrade === "") return false;
+  return upgrade === "connect" ? status >= 200 && status < 300 : status === 101;
 }
 
 /** Receives what the client sends. */
