@@ -1,6 +1,8 @@
 // The proxy's own answer in place of an upstream's: rendered from a row of the failure table, for plain HTTP and gRPC,
 // and always saying who failed and why in `x-mesh-error`.
-import { blameOf, type Cause, type Vantage } from "../failure/causes.ts";
+import { blameOf, type Cause, type Vantage } from "../failure/cause.ts";
+import { isGrpc } from "./grpc/content-type.ts";
+import { encodeGrpcMessage } from "./grpc/status.ts";
 import { HeaderId } from "./header-id.ts";
 import { HeaderList } from "./header-list.ts";
 import type { DownstreamStream, RequestHead, ResponseHead } from "./stream.ts";
@@ -19,22 +21,21 @@ export function sendLocalReply(
   vantage: Vantage,
   detail: string,
 ): ResponseHead {
-  const isGrpc = request?.headers.get(HeaderId["content-type"])?.startsWith("application/grpc") === true;
-  const body = isGrpc ? "" : cause.body;
+  const toGrpc = request !== undefined && isGrpc(request.headers);
+  const body = toGrpc ? "" : cause.body;
   const headers = new HeaderList();
-  if (isGrpc) {
+  if (toGrpc) {
     headers.append(HeaderId["content-type"], "content-type", "application/grpc");
-    headers.append(HeaderId["grpc-status"], "grpc-status", String(cause.grpcStatus));
-    headers.append(HeaderId["grpc-message"], "grpc-message", percentEncode(cause.body === "" ? cause.details : cause.body));
-  } else if (body !== "") {
-    headers.append(HeaderId["content-type"], "content-type", "text/plain");
+    appendGrpcStatus(headers, cause);
+  } else {
+    if (body !== "") headers.append(HeaderId["content-type"], "content-type", "text/plain");
+    headers.append(HeaderId["content-length"], "content-length", String(Buffer.byteLength(body)));
   }
-  headers.append(HeaderId["content-length"], "content-length", String(Buffer.byteLength(body)));
   headers.append(HeaderId["date"], "date", new Date().toUTCString());
   if (cause.flag === "UO") headers.append(HeaderId["x-envoy-overloaded"], "x-envoy-overloaded", "true");
   headers.append(HeaderId["x-mesh-error"], "x-mesh-error", meshErrorValue(cause, vantage, detail));
   const head: ResponseHead = {
-    status: isGrpc ? 200 : cause.httpStatus,
+    status: toGrpc ? 200 : cause.httpStatus,
     reason: "",
     headers,
     contentLength: Buffer.byteLength(body),
@@ -45,9 +46,15 @@ export function sendLocalReply(
   return head;
 }
 
-/** gRPC's percent encoding of status messages: everything but printable ASCII without `%`. */
-function percentEncode(text: string): string {
-  return text.replace(/[^\x20-\x24\x26-\x7e]/g, (char) =>
-    [...Buffer.from(char)].map((byte) => `%${byte.toString(16).toUpperCase().padStart(2, "0")}`).join(""),
-  );
+/** Trailers that end a gRPC response which has begun: they say what the reply would have said. */
+export function failureTrailers(cause: Cause, vantage: Vantage, detail: string): HeaderList {
+  const trailers = new HeaderList();
+  appendGrpcStatus(trailers, cause);
+  trailers.append(HeaderId["x-mesh-error"], "x-mesh-error", meshErrorValue(cause, vantage, detail));
+  return trailers;
+}
+
+function appendGrpcStatus(headers: HeaderList, cause: Cause): void {
+  headers.append(HeaderId["grpc-status"], "grpc-status", String(cause.grpcStatus));
+  headers.append(HeaderId["grpc-message"], "grpc-message", encodeGrpcMessage(cause.body === "" ? cause.details : cause.body));
 }
