@@ -12,6 +12,7 @@ import {
   WeightedCluster_ClusterWeightSchema,
   WeightedClusterSchema,
 } from "../../xds/gen/envoy/config/route/v3/route_components_pb.ts";
+import { decodeGrpcDeadline } from "./decode-grpc-deadline.ts";
 import { decodeHeaderEdits, NO_EDITS } from "./decode-header-edits.ts";
 import { decodeRetryPolicy } from "./decode-retry-policy.ts";
 import { dataSource, durationMs, headText } from "./decode-values.ts";
@@ -29,6 +30,9 @@ const FORWARD = fieldRules(
     "host_rewrite_literal",
     "auto_host_rewrite",
     "timeout",
+    "max_stream_duration",
+    "max_grpc_timeout",
+    "grpc_timeout_offset",
     "idle_timeout",
     "retry_policy",
     "priority",
@@ -104,7 +108,9 @@ function decodeForward(decoding: Decoding, action: ForwardAction, path: string, 
   return {
     kind: "route",
     clusters: decodeClusters(decoding, action, path),
-    timeoutMs: durationMs(decoding, action.timeout, join(path, "timeout"), 15_000),
+    // Envoy: a route that has max_stream_duration, even an empty one, has no other limit of time.
+    timeoutMs: action.maxStreamDuration === undefined ? durationMs(decoding, action.timeout, join(path, "timeout"), 15_000) : 0,
+    grpcDeadline: decodeGrpcDeadline(decoding, action, path),
     idleTimeoutMs: action.idleTimeout === undefined ? undefined : durationMs(decoding, action.idleTimeout, join(path, "idle_timeout"), 0),
     retry: action.retryPolicy === undefined ? defaults.retry : decodeRetryPolicy(decoding, action.retryPolicy, join(path, "retry_policy")),
     prefixRewrite: optional(decoding, action.prefixRewrite, join(path, "prefix_rewrite")),

@@ -55,6 +55,19 @@ export interface RetryPolicy {
   readonly avoidPreviousHostsAttempts: number;
 }
 
+/** What the deadline that a gRPC call's client sets by `grpc-timeout` does to the time that the call may take. */
+export interface GrpcDeadline {
+  /**
+   * `timeout`: gRPC calls have it in place of the route's timeout, or none where the client has set none (Envoy's
+   * max_grpc_timeout). `duration`: calls that have one have it in place of the stream's longest duration (grpc_timeout_header_max).
+   */
+  readonly replaces: "timeout" | "duration";
+  /** It counts for so much at most; 0 without limit. */
+  readonly maxMs: number;
+  /** So much earlier than the client we give up. */
+  readonly offsetMs: number;
+}
+
 export interface WeightedCluster {
   readonly cluster: string;
   readonly weight: number;
@@ -69,6 +82,8 @@ export type RouteAction =
       readonly clusters: readonly WeightedCluster[];
       /** From the end of the request to the end of the response; default 15000, 0 none. */
       readonly timeoutMs: number;
+      /** undefined: `grpc-timeout` is only passed on. */
+      readonly grpcDeadline: GrpcDeadline | undefined;
       /** undefined: the connection manager's stream idle timeout. */
       readonly idleTimeoutMs: number | undefined;
       readonly retry: RetryPolicy | undefined;

@@ -3,6 +3,7 @@
 import type { HttpConnectionManagerConfig } from "../config/listener-config.ts";
 import type { HeadLimits } from "../http/http1/head-parser.ts";
 import type { Http1ServerOptions } from "../http/http1/server-connection.ts";
+import { impliedGrpcStatus } from "../http/grpc/status.ts";
 import { HeaderId } from "../http/header-id.ts";
 import type { ResponseHead } from "../http/stream.ts";
 import { Causes } from "../failure/causes.ts";
@@ -87,6 +88,7 @@ export class ConnectionManager implements RouterContext {
 
   onStreamEnd(info: StreamInfo, cluster: Cluster | undefined): void {
     const { stats } = this;
+    if (info.isGrpc) info.grpcStatus ??= impliedGrpcStatus(info.responseCode, info.cause);
     stats.rqActive.dec();
     stats.countCompleted(info.responseCode);
     stats.rqTime.record(info.endedAt - info.startedAt);

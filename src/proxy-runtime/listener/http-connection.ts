@@ -1,6 +1,8 @@
 // One downstream HTTP connection: its codec, its streams, and when it is closed.
 import { performance } from "node:perf_hooks";
-import { Causes, type Cause } from "../failure/causes.ts";
+import type { Cause } from "../failure/cause.ts";
+import { Causes } from "../failure/causes.ts";
+import { isGrpc } from "../http/grpc/content-type.ts";
 import { Http1ServerConnection, type ServerConnectionOwner } from "../http/http1/server-connection.ts";
 import { sendLocalReply } from "../http/local-reply.ts";
 import type { DownstreamStream, RequestHead } from "../http/stream.ts";
@@ -74,6 +76,7 @@ export class HttpConnection implements ServerConnectionOwner, TimerOwner {
     info.authority = head.authority;
     info.requestHeadBytes = head.headBytes;
     info.requestHeaders = head.headers;
+    info.isGrpc = isGrpc(head.headers);
     if (!editRequest(head, manager.config, this.#options.info, this.#options.remoteIp)) {
       return this.#refuse(stream, head, info, Causes.pathNormalizationFailed, "path cannot be normalized");
     }

@@ -1,10 +1,12 @@
 // The response side of one request: writes heads, bodies, trailers and replies of our own to the client, and notes each
 // in the stream's record. What to send, and when, is the router's to decide.
 import { performance } from "node:perf_hooks";
-import type { Cause, Vantage } from "../failure/causes.ts";
+import type { Cause, Vantage } from "../failure/cause.ts";
 import { HeaderId } from "../http/header-id.ts";
 import type { HeaderList } from "../http/header-list.ts";
-import { sendLocalReply } from "../http/local-reply.ts";
+import { isGrpc } from "../http/grpc/content-type.ts";
+import { grpcStatusOf } from "../http/grpc/status.ts";
+import { failureTrailers, sendLocalReply } from "../http/local-reply.ts";
 import type { DownstreamStream, RequestHead, ResponseHead } from "../http/stream.ts";
 import type { StreamInfo } from "../telemetry/stream-info.ts";
 import type { CompiledHeaderEdits } from "./header-edits.ts";
@@ -17,6 +19,8 @@ export class ResponseSide {
   readonly #downstream: DownstreamStream;
   readonly #request: RequestHead;
   readonly #info: StreamInfo;
+  /** The response that has begun is a gRPC one, whose trailers tell how it ended. */
+  #endsInGrpcStatus = false;
 
   constructor(context: RouterContext, downstream: DownstreamStream, request: RequestHead, info: StreamInfo) {
     this.#context = context;
@@ -54,6 +58,8 @@ export class ResponseSide {
 
   /** Notes trailers before the stream is over, since they are sent after it. */
   noteTrailers(trailers: HeaderList): void {
+    // Only a sidecar may say whose fault a failure was.
+    if (this.#info.upstreamPeerUri === "") trailers.remove(HeaderId["x-mesh-error"]);
     this.#info.responseTrailers = trailers;
     this.#noteGrpcStatus(trailers);
   }
@@ -80,6 +86,15 @@ export class ResponseSide {
     return head.status;
   }
 
+  /** What is to be sent after a response that breaks off: trailers where the client looks for a status in them. */
+  noteCut(cause: Cause, vantage: Vantage, detail: string): HeaderList | undefined {
+    if (!this.#endsInGrpcStatus) return undefined;
+    const trailers = failureTrailers(cause, vantage, detail);
+    this.#info.responseTrailers = trailers;
+    this.#noteGrpcStatus(trailers);
+    return trailers;
+  }
+
   /** Cuts a response that has begun. */
   reset(cause: Cause): void {
     this.#downstream.reset(cause);
@@ -93,11 +108,12 @@ export class ResponseSide {
     info.responseCode = head.status;
     info.responseHeaders = head.headers;
     this.#noteGrpcStatus(head.headers);
+    // Trailers need a body that was not announced as longer, and a client that can read them.
+    this.#endsInGrpcStatus = info.isGrpc && head.contentLength < 0 && isGrpc(head.headers) && info.protocol !== "HTTP/1.0";
     this.#downstream.sendHeaders(head, end);
   }
 
   #noteGrpcStatus(headers: HeaderList): void {
-    const grpcStatus = headers.get(HeaderId["grpc-status"]);
-    if (grpcStatus !== undefined) this.#info.grpcStatus = Number(grpcStatus);
+    if (this.#info.isGrpc) this.#info.grpcStatus = grpcStatusOf(headers) ?? this.#info.grpcStatus;
   }
 }

@@ -1,13 +1,15 @@
 // The router: takes one request from its downstream stream to an upstream host and the response back; chooses route and
 // cluster, keeps time, and turns every failure into the one reply that the table gives it.
 import { performance } from "node:perf_hooks";
-import { Causes, type Cause, type Vantage } from "../failure/causes.ts";
+import type { Cause, Vantage } from "../failure/cause.ts";
+import { Causes } from "../failure/causes.ts";
 import type { HeaderList } from "../http/header-list.ts";
 import type { DownstreamStream, RequestHead, RequestReceiver, ResponseHead } from "../http/stream.ts";
 import type { StreamInfo } from "../telemetry/stream-info.ts";
 import type { SocketAddress } from "../transport/socket-address.ts";
 import type { TimerOwner } from "../transport/timers.ts";
 import { directHead, redirectHead } from "./direct-answer.ts";
+import { GrpcCall } from "./grpc-call.ts";
 import { RequestBody } from "./request-body.ts";
 import { ResponseSide } from "./response-side.ts";
 import { rewriteRequest } from "./rewrite.ts";
@@ -25,6 +27,7 @@ export class Router implements RequestReceiver, TriesOwner, TimerOwner {
   readonly #response: ResponseSide;
   readonly #timers: StreamTimers;
   readonly #tries: Tries;
+  readonly #grpc: GrpcCall | undefined;
   #route: CompiledRoute | undefined = undefined;
   #choice: ClusterChoice | undefined = undefined;
   #over = false;
@@ -39,6 +42,7 @@ export class Router implements RequestReceiver, TriesOwner, TimerOwner {
     this.#context = context;
     this.#head = head;
     this.#info = info;
+    this.#grpc = info.isGrpc ? new GrpcCall(info) : undefined;
     this.#body = new RequestBody(downstream);
     this.#response = new ResponseSide(context, downstream, head, info);
     this.#timers = new StreamTimers(context.timers, this);
@@ -68,9 +72,10 @@ export class Router implements RequestReceiver, TriesOwner, TimerOwner {
     timers.idleMs = action.idleTimeoutMs ?? this.#context.streamIdleTimeoutMs;
     timers.perTryMs = route.retry?.perTryTimeoutMs ?? 0;
     timers.requestMs = this.#context.requestTimeoutMs;
+    this.#grpc?.begin(this.#head.headers, action, timers);
     timers.onRequestHead(end, this.#info.startedAt);
     if (end) this.#noteRequestEnd(this.#info.startedAt);
-    this.#tries.begin(cluster, route);
+    this.#tries.begin(cluster, route, this.#grpc);
   }
 
   onAttemptReady(attempt: UpstreamAttempt): void {
@@ -79,6 +84,7 @@ export class Router implements RequestReceiver, TriesOwner, TimerOwner {
 
   onRequestData(chunk: Uint8Array, end: boolean): void {
     this.#info.bytesReceived += chunk.length;
+    this.#grpc?.requestMessages.add(chunk);
     this.#timers.onProgress();
     if (end) this.#onRequestEnd();
     if (!this.#response.started) this.#body.keep(chunk);
@@ -134,6 +140,7 @@ export class Router implements RequestReceiver, TriesOwner, TimerOwner {
 
   onAttemptData(chunk: Uint8Array, end: boolean): void {
     this.#info.bytesSent += chunk.length;
+    this.#grpc?.responseMessages.add(chunk);
     // Over before the last send: that send may start the next request of the same connection.
     if (end) this.#end();
     else this.#timers.onProgress();
@@ -162,9 +169,9 @@ export class Router implements RequestReceiver, TriesOwner, TimerOwner {
       case Timer.backoff:
         return this.#tries.onBackoffOver();
       case Timer.route:
-        this.#tries.cluster!.stats.rqTimeout.inc();
-        if (this.#tries.current !== undefined) this.#tries.current.host.rqTimeout += 1;
-        return this.#abort(Causes.upstreamTimeout, Causes.upstreamTimeoutMidway, `no response within ${timers.routeMs} ms`);
+        return this.#onTimeout(`no response within ${timers.routeMs} ms`);
+      case Timer.deadline:
+        return this.#onTimeout(`the call's deadline of ${timers.deadlineMs} ms has passed`);
       case Timer.idle:
         return this.#abort(
           this.#body.ended ? Causes.streamIdle : Causes.downstreamIdle,
@@ -176,6 +183,12 @@ export class Router implements RequestReceiver, TriesOwner, TimerOwner {
       case Timer.request:
         return this.#abort(Causes.requestTimeout, Causes.requestTimeoutMidway, `request not whole within ${timers.requestMs} ms`);
     }
+  }
+
+  #onTimeout(detail: string): void {
+    this.#tries.cluster!.stats.rqTimeout.inc();
+    if (this.#tries.current !== undefined) this.#tries.current.host.rqTimeout += 1;
+    this.#abort(Causes.upstreamTimeout, Causes.upstreamTimeoutMidway, detail);
   }
 
   #onTryTimeout(): void {
@@ -193,8 +206,10 @@ export class Router implements RequestReceiver, TriesOwner, TimerOwner {
 
   #cut(cause: Cause, detail: string): void {
     this.#info.fail(cause, detail);
-    this.#response.reset(cause);
+    const trailers = this.#response.noteCut(cause, this.#vantage(), detail);
     this.#end();
+    if (trailers === undefined) this.#response.reset(cause);
+    else this.#response.sendTrailers(trailers);
   }
 
   #fail(cause: Cause, detail: string): void {
@@ -221,6 +236,7 @@ export class Router implements RequestReceiver, TriesOwner, TimerOwner {
     this.#over = true;
     if (this.#timers.isBackingOff) this.#tries.cluster!.breaker.retries -= 1;
     this.#timers.disarmAll();
+    this.#grpc?.end();
     const endedAt = this.#tries.current?.endedAt ?? -1;
     this.#info.endedAt = endedAt < 0 ? performance.now() : endedAt;
     this.#context.onStreamEnd(this.#info, this.#tries.cluster);

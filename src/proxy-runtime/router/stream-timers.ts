@@ -14,6 +14,8 @@ export const Timer = {
   backoff: 3,
   /** From the request's head to its last byte. */
   request: 4,
+  /** From the head of a gRPC call to the end of the response. */
+  deadline: 5,
 } as const;
 
 export class StreamTimers {
@@ -22,6 +24,7 @@ export class StreamTimers {
   idleMs = 0;
   perTryMs = 0;
   requestMs = 0;
+  deadlineMs = 0;
   readonly #timers: Timers;
   readonly #owner: TimerOwner;
   #route: TimerEntry | undefined = undefined;
@@ -29,6 +32,7 @@ export class StreamTimers {
   #try: TimerEntry | undefined = undefined;
   #backoff: TimerEntry | undefined = undefined;
   #request: TimerEntry | undefined = undefined;
+  #deadline: TimerEntry | undefined = undefined;
 
   constructor(timers: Timers, owner: TimerOwner) {
     this.#timers = timers;
@@ -38,6 +42,7 @@ export class StreamTimers {
   /** The head has come, and more is to come unless `end`. `now` is a reading of performance.now(). */
   onRequestHead(end: boolean, now: number): void {
     if (this.idleMs > 0) this.#timers.arm((this.#idle ??= new TimerEntry(this.#owner, Timer.idle)), this.idleMs, now);
+    if (this.deadlineMs > 0) this.#timers.arm((this.#deadline = new TimerEntry(this.#owner, Timer.deadline)), this.deadlineMs, now);
     if (end) this.onRequestEnd(now);
     else if (this.requestMs > 0) this.#timers.arm((this.#request = new TimerEntry(this.#owner, Timer.request)), this.requestMs, now);
   }
@@ -77,5 +82,6 @@ export class StreamTimers {
     if (this.#try !== undefined) timers.disarm(this.#try);
     if (this.#backoff !== undefined) timers.disarm(this.#backoff);
     if (this.#request !== undefined) timers.disarm(this.#request);
+    if (this.#deadline !== undefined) timers.disarm(this.#deadline);
   }
 }

@@ -2,13 +2,15 @@
 // followed by another, at once or after a back-off.
 import { performance } from "node:perf_hooks";
 import type { RetryPolicy } from "../config/route-config.ts";
-import { Causes, type Cause } from "../failure/causes.ts";
+import type { Cause } from "../failure/cause.ts";
+import { Causes } from "../failure/causes.ts";
 import { HeaderId } from "../http/header-id.ts";
 import type { RequestHead, ResponseHead } from "../http/stream.ts";
 import type { StreamInfo } from "../telemetry/stream-info.ts";
 import type { SocketAddress } from "../transport/socket-address.ts";
 import type { Cluster } from "../upstream/cluster.ts";
 import type { UpstreamHost } from "../upstream/host.ts";
+import type { GrpcCall } from "./grpc-call.ts";
 import type { RequestBody } from "./request-body.ts";
 import { RetryState } from "./retry-state.ts";
 import type { CompiledRoute } from "./route-table.ts";
@@ -36,6 +38,7 @@ export class Tries {
   readonly #originalDst: SocketAddress | undefined;
   #policy: RetryPolicy | undefined = undefined;
   #countsAttempts = false;
+  #grpc: GrpcCall | undefined = undefined;
   #retry: RetryState | undefined = undefined;
   #tried: UpstreamHost[] | undefined = undefined;
   #isStarting = false;
@@ -62,10 +65,11 @@ export class Tries {
   }
 
   /** The first try. */
-  begin(cluster: Cluster, route: CompiledRoute): void {
+  begin(cluster: Cluster, route: CompiledRoute, grpc: GrpcCall | undefined): void {
     this.cluster = cluster;
     this.#policy = route.retry;
     this.#countsAttempts = route.virtualHost.includeAttemptCount;
+    this.#grpc = grpc;
     this.#start();
   }
 
@@ -82,6 +86,7 @@ export class Tries {
     info.upstreamHost = host.address;
     info.upstreamWorkload = host.endpoint.workload;
     if (this.#countsAttempts) this.#head.headers.set(HeaderId["x-envoy-attempt-count"], String(info.attempts));
+    this.#grpc?.forwardDeadline(this.#head.headers, this.#startedAt);
     const attempt = new UpstreamAttempt(this.#owner, cluster, host, this.#head, this.#body.isEmpty, this.#startedAt);
     this.current = attempt;
     this.#isStarting = true;

@@ -52,6 +52,8 @@ export interface HttpSeries {
   readonly duration: Histogram;
   readonly requestBytes: Histogram;
   readonly responseBytes: Histogram;
+  /** Of gRPC calls only. */
+  readonly messages: { readonly requests: Counter; readonly responses: Counter } | undefined;
 }
 
 export interface TcpSeries {
@@ -71,12 +73,17 @@ export function httpSeries(store: StatsStore, peers: Labels, { responseCode, grp
     ["connection_security_policy", security],
   ];
   const suffix = dotted(labels);
+  const counter = (name: string) => store.counter(`istiocustom.${name}${suffix}`, name, labels);
   const histogram = (name: string, unit: "ms" | "bytes") => store.histogram(`istiocustom.${name}${suffix}`, name, labels, unit);
   return {
-    requests: store.counter(`istiocustom.istio_requests_total${suffix}`, "istio_requests_total", labels),
+    requests: counter("istio_requests_total"),
     duration: histogram("istio_request_duration_milliseconds", "ms"),
     requestBytes: histogram("istio_request_bytes", "bytes"),
     responseBytes: histogram("istio_response_bytes", "bytes"),
+    messages:
+      grpcStatus === undefined
+        ? undefined
+        : { requests: counter("istio_request_messages_total"), responses: counter("istio_response_messages_total") },
   };
 }
 

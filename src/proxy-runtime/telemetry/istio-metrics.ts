@@ -63,6 +63,9 @@ export class IstioMetrics {
     series.duration.record(info.endedAt - info.startedAt);
     series.requestBytes.record(info.bytesReceived + info.requestHeadBytes);
     series.responseBytes.record(info.bytesSent + info.responseHeadBytes);
+    if (series.messages === undefined) return;
+    series.messages.requests.add(info.requestMessages);
+    series.messages.responses.add(info.responseMessages);
   }
 
   /** Counts an opened TCP connection, once its upstream is known or has failed; bytes and its end go to the meter. */

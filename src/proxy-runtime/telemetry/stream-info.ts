@@ -1,7 +1,7 @@
 // What is known of one request or TCP connection: filled in while it runs, read once when it ends by the access log and
 // the metrics. Times are milliseconds of performance.now(); -1 where the moment has not come.
 import { performance } from "node:perf_hooks";
-import type { Cause } from "../failure/causes.ts";
+import type { Cause } from "../failure/cause.ts";
 
 /** What the other side of a connection proved to be: from its certificate, over mutual TLS. */
 export interface PeerIdentity {
@@ -70,7 +70,13 @@ export class StreamInfo {
   causeDetail = "";
   /** True where the response came from the upstream (%RESPONSE_CODE_DETAILS% via_upstream). */
   viaUpstream = false;
+  /** The request is a gRPC call. */
+  isGrpc = false;
+  /** Of a gRPC call; where the peer sent none, what follows from how it ended. */
   grpcStatus: number | undefined = undefined;
+  /** Whole messages of a gRPC call, from the client and to it. */
+  requestMessages = 0;
+  responseMessages = 0;
 
   constructor(connection: ConnectionInfo, startedAt: number) {
     this.connection = connection;

@@ -310,6 +310,7 @@ describe("routes", () => {
       kind: "route",
       clusters: [{ cluster: "a", weight: 1, requestHeaders: { set: [], remove: [] }, responseHeaders: { set: [], remove: [] } }],
       timeoutMs: 15_000,
+      grpcDeadline: undefined,
       idleTimeoutMs: undefined,
       retry: undefined,
       prefixRewrite: undefined,
