@@ -12,7 +12,7 @@
 // until the final head. Where that opens a tunnel (`opensTunnel`), both streams are raw byte pipes from there on: data
 // both ways, each direction ended by its end flag alone, no trailers. With any other head the upgrade was refused: the
 // response is an ordinary one, the request was whole with its head, and nobody says so by an end flag.
-import type { Cause } from "../failure/causes.ts";
+import type { Cause } from "../failure/cause.ts";
 import type { HeaderList } from "./header-list.ts";
 
 export interface RequestHead {

@@ -1,7 +1,8 @@
 // Relays bytes between a downstream connection and one to an upstream host: half-close and backpressure both ways.
 import { performance } from "node:perf_hooks";
 import type { TcpProxyConfig } from "../config/listener-config.ts";
-import { Causes, type Cause } from "../failure/causes.ts";
+import type { Cause } from "../failure/cause.ts";
+import { Causes } from "../failure/causes.ts";
 import type { AccessLogger } from "../telemetry/access-log/access-logs.ts";
 import type { IstioMetrics, TcpMeter } from "../telemetry/istio-metrics.ts";
 import { StreamInfo, type ConnectionInfo } from "../telemetry/stream-info.ts";

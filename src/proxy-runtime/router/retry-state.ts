@@ -1,6 +1,7 @@
 // Whether a failed attempt is tried again: Envoy's retry_on words, the number of retries and the back-off between them.
 import type { RetryPolicy } from "../config/route-config.ts";
-import { Causes, type Cause } from "../failure/causes.ts";
+import type { Cause } from "../failure/cause.ts";
+import { Causes } from "../failure/causes.ts";
 
 // RFC 9110 §9.2.2.
 const IDEMPOTENT = new Set(["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"]);

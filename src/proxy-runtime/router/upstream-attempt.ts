@@ -1,6 +1,6 @@
 // One try at one host: waits for a connection, sends the request, hears the response, and tells the router.
 import { performance } from "node:perf_hooks";
-import type { Cause } from "../failure/causes.ts";
+import type { Cause } from "../failure/cause.ts";
 import type { HeaderList } from "../http/header-list.ts";
 import type { RequestHead, ResponseHead, UpstreamStream } from "../http/stream.ts";
 import type { Cluster } from "../upstream/cluster.ts";

@@ -1,5 +1,6 @@
 // The client side of an HTTP/1 connection: one request at a time, and what is left of it for the next.
-import { Causes, type Cause } from "../../failure/causes.ts";
+import type { Cause } from "../../failure/cause.ts";
+import { Causes } from "../../failure/causes.ts";
 import type { Connection, ConnectionReceiver } from "../../transport/connection.ts";
 import type { TimerEntry } from "../../transport/timers.ts";
 import { Carry } from "../carry.ts";

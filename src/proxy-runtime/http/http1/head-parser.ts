@@ -1,7 +1,8 @@
 // One pass over the bytes of an HTTP/1 head: validates, finds known names by hash and records offsets; then one slice
 // of the whole head, out of which a HeaderList cuts what is asked for. Strict in everything that request smuggling lives on (RFC 9112 §11.2).
 // Measured fastest of five ways (docs/performance.md).
-import { Causes, type Cause } from "../../failure/causes.ts";
+import type { Cause } from "../../failure/cause.ts";
+import { Causes } from "../../failure/causes.ts";
 import { HeaderList } from "../header-list.ts";
 import { HeaderId, TOKEN_LOWER, hashStep, lookupHeaderId } from "../header-id.ts";
 

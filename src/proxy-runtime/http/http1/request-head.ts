@@ -1,5 +1,6 @@
 // What a parsed HTTP/1 request head means: target forms, Host, connection persistence, Expect, Upgrade.
-import { Causes, type Cause } from "../../failure/causes.ts";
+import type { Cause } from "../../failure/cause.ts";
+import { Causes } from "../../failure/causes.ts";
 import { HeaderId, REMOVED } from "../header-id.ts";
 import type { HeaderList } from "../header-list.ts";
 import type { RequestHead } from "../stream.ts";

@@ -1,5 +1,6 @@
 // The server side of an HTTP/1 connection: requests one after the other, pipelined ones answered in order.
-import { Causes, type Cause } from "../../failure/causes.ts";
+import type { Cause } from "../../failure/cause.ts";
+import { Causes } from "../../failure/causes.ts";
 import type { Connection, ConnectionReceiver } from "../../transport/connection.ts";
 import { TimerEntry, type Timers } from "../../transport/timers.ts";
 import { Carry } from "../carry.ts";

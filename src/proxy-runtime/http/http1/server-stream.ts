@@ -1,5 +1,5 @@
 // One request of an HTTP/1 server connection and the writing of its response.
-import type { Cause } from "../../failure/causes.ts";
+import type { Cause } from "../../failure/cause.ts";
 import { HeaderId } from "../header-id.ts";
 import type { Connection } from "../../transport/connection.ts";
 import type { HeaderList } from "../header-list.ts";

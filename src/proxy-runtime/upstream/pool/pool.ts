@@ -1,5 +1,5 @@
 // The seam between router and connections: who wants a stream waits for one here.
-import type { Cause } from "../../failure/causes.ts";
+import type { Cause } from "../../failure/cause.ts";
 import type { ResponseReceiver, UpstreamStream } from "../../http/stream.ts";
 
 /** Somebody who wants a stream; receives the response, too. Exactly one of ready and failure is called, once. */

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { RetryPolicy } from "../../../../src/proxy-runtime/config/route-config.ts";
-import { Causes, type Cause } from "../../../../src/proxy-runtime/failure/causes.ts";
+import type { Cause } from "../../../../src/proxy-runtime/failure/cause.ts";
+import { Causes } from "../../../../src/proxy-runtime/failure/causes.ts";
 import { RetryState } from "../../../../src/proxy-runtime/router/retry-state.ts";
 
 function policy(retryOn: readonly string[], more: Partial<RetryPolicy> = {}): RetryPolicy {
