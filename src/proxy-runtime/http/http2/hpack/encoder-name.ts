@@ -1,0 +1,94 @@
+// A name that an encoder has met, with the values of it that are in a table: what makes a look-up cheap.
+import { HEADER_NAMES, UNKNOWN } from "../../header-id.ts";
+import { type Indexing, indexingOf } from "./indexing-policy.ts";
+import { STATIC_FIELDS, STATIC_NAME_INDEX } from "./static-table.ts";
+
+/** A value of a name in a table. */
+export class IndexedValue {
+  readonly owner: EncoderName;
+  readonly value: string;
+  /** How many entries the dynamic table had seen with this one; -index for one of the static table. */
+  readonly number: number;
+  readonly key: number;
+  newer: IndexedValue | undefined = undefined;
+  older: IndexedValue | undefined = undefined;
+
+  constructor(owner: EncoderName, value: string, number: number) {
+    this.owner = owner;
+    this.value = value;
+    this.number = number;
+    this.key = keyOf(value);
+  }
+}
+
+/** Cheaper than a hash: values that differ mostly differ in this (the seconds of a date, the end of a path). */
+function keyOf(value: string): number {
+  const { length } = value;
+  if (length < 5) return length;
+  return (length << 24) | (value.charCodeAt(length - 1) << 16) | (value.charCodeAt(length - 5) << 8) | value.charCodeAt(length >>> 1);
+}
+
+export class EncoderName {
+  /** As the caller spells it. */
+  readonly name: string;
+  /** As it is sent. */
+  readonly sentName: string;
+  readonly indexing: Indexing;
+  /** Lowest index in the static table, or 0. */
+  readonly staticIndex: number;
+  /** Values of the dynamic table, newest first. */
+  newest: IndexedValue | undefined = undefined;
+  /** The value that was asked for last. */
+  last: IndexedValue | undefined = undefined;
+  /** The name that came behind this one in the last block where it did. */
+  follower: EncoderName | undefined = undefined;
+  /** Seen before: a name without an index is worth an entry. */
+  isKnown = false;
+  readonly #staticValues: IndexedValue | undefined;
+
+  constructor(id: number, name: string, keepsCase: boolean) {
+    const lower = id === UNKNOWN ? name.toLowerCase() : HEADER_NAMES[id]!;
+    this.name = name === lower ? lower : flat(name);
+    this.sentName = keepsCase ? this.name : lower;
+    this.indexing = indexingOf(lower);
+    this.staticIndex = STATIC_NAME_INDEX.get(this.sentName) ?? 0;
+    let values: IndexedValue | undefined;
+    for (let index = this.staticIndex; STATIC_FIELDS[index]?.name === this.sentName; index += 1) {
+      const value = new IndexedValue(this, STATIC_FIELDS[index]!.value, -index);
+      value.older = values;
+      values = value;
+    }
+    this.#staticValues = values;
+  }
+
+  /** The entry that holds a value. */
+  find(value: string): IndexedValue | undefined {
+    const key = keyOf(value);
+    for (let entry = this.newest; entry !== undefined; entry = entry.older) {
+      if (entry.key === key && entry.value === value) return (this.last = entry);
+    }
+    for (let entry = this.#staticValues; entry !== undefined; entry = entry.older) {
+      if (entry.key === key && entry.value === value) return (this.last = entry);
+    }
+    return undefined;
+  }
+
+  add(entry: IndexedValue): void {
+    if (this.newest !== undefined) this.newest.newer = entry;
+    entry.older = this.newest;
+    this.newest = entry;
+    this.last = entry;
+  }
+
+  /** Takes the oldest entry out. */
+  drop(entry: IndexedValue): void {
+    if (entry.newer === undefined) this.newest = undefined;
+    else entry.newer.older = undefined;
+    if (this.last === entry) this.last = undefined;
+  }
+}
+
+/** A copy that holds on to no other text. */
+export function flat(text: string): string {
+  return Buffer.from(text, "latin1").latin1Slice();
+}
