@@ -26,8 +26,9 @@ const connectionPool = struct({
     maxRequestsPerConnection: count.optional(),
     maxRetries: count.optional(),
     idleTimeout: duration.optional(),
-    h2UpgradePolicy: notSupported(),
-    useClientProtocol: notSupported(),
+    // Towards a sidecar HTTP/1 requests are multiplexed anyway, and towards anything else nobody knows that HTTP/2 is understood.
+    h2UpgradePolicy: choice(["DEFAULT", "DO_NOT_UPGRADE"], ["UPGRADE"]).optional(),
+    useClientProtocol: z.boolean({ error: "must be true or false" }).optional(),
     maxConcurrentStreams: notSupported(),
     http2KeepAlive: notSupported(),
   }).optional(),

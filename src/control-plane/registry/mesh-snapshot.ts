@@ -12,8 +12,8 @@ export interface MeshSettings {
   readonly accessLogPath: string | undefined;
 }
 
-/** What travels on a port. `auto`: told by its first bytes. */
-export type PortProtocol = "http" | "tcp" | "auto";
+/** What travels on a port. `http`: either version, as the client speaks; `http2`: servers speak nothing else, as gRPC's; `auto`: told by the first bytes. */
+export type PortProtocol = "http" | "http2" | "tcp" | "auto";
 
 export interface ServicePort {
   readonly name: string;

@@ -5,17 +5,17 @@ import type { PortProtocol } from "./mesh-snapshot.ts";
 
 const BY_NAME: Readonly<Record<string, PortProtocol>> = {
   http: "http",
+  // Framed for browsers, which speak either version; the workload gets what its client sent.
   "grpc-web": "http",
-  // Carried as bytes until the sidecar's HTTP/2 codec is there: gRPC keeps working, with mutual TLS, unrouted.
-  http2: "tcp",
-  grpc: "tcp",
+  http2: "http2",
+  grpc: "http2",
   tcp: "tcp",
   tls: "tcp",
   https: "tcp",
   mongo: "tcp",
   mysql: "tcp",
   redis: "tcp",
-  "kubernetes.io/h2c": "tcp",
+  "kubernetes.io/h2c": "http2",
   "kubernetes.io/ws": "http",
   "kubernetes.io/wss": "tcp",
 };

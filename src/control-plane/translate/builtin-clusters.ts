@@ -3,6 +3,7 @@ import { create } from "@bufbuild/protobuf";
 import { Cluster_DiscoveryType, Cluster_LbPolicy, ClusterSchema } from "../../xds/gen/envoy/config/cluster/v3/cluster_pb.ts";
 import type { Cluster } from "../../xds/gen/envoy/config/cluster/v3/cluster_pb.ts";
 import { ClusterName, INBOUND_PASSTHROUGH_SOURCE_V4, INBOUND_PASSTHROUGH_SOURCE_V6 } from "../../xds/names.ts";
+import { httpOptions } from "./http-options.ts";
 import type { ProxyView } from "./proxy-view.ts";
 import { toDuration } from "./wire-values.ts";
 
@@ -34,6 +35,7 @@ function originalDst(name: string, source?: string): Cluster {
     clusterDiscoveryType: { case: "type", value: Cluster_DiscoveryType.ORIGINAL_DST },
     lbPolicy: Cluster_LbPolicy.CLUSTER_PROVIDED,
     connectTimeout: toDuration(CONNECT_TIMEOUT_MS),
+    typedExtensionProtocolOptions: httpOptions("auto"),
     ...(source === undefined
       ? {}
       : { upstreamBindConfig: { sourceAddress: { address: source, portSpecifier: { case: "portValue", value: 0 } } } }),

@@ -15,16 +15,29 @@ export interface ChainShape {
   readonly serverAlpn: readonly string[];
 }
 
-const MESH_HTTP = [Alpn.meshHttp10, Alpn.meshHttp11];
+// A client that offers several tokens is matched by the first that some chain has: an HTTP client names these before `istio`.
+const MESH_HTTP = [Alpn.meshTransport, Alpn.meshHttp10, Alpn.meshHttp11, Alpn.meshHttp2];
 const MESH_TCP = [Alpn.meshTcp];
 const MESH_ANY = [...MESH_HTTP, ...MESH_TCP];
+// In the server's order of preference: two of our sidecars agree on the mesh transport; another's gets the name that both
+// ends read the version from (its `istio-…` tokens only say which chain it means).
+const HTTP_ALPN = [
+  Alpn.meshTransport,
+  Alpn.http2,
+  Alpn.http11,
+  Alpn.http10,
+  Alpn.meshHttp2,
+  Alpn.meshHttp11,
+  Alpn.meshHttp10,
+  Alpn.meshTcp,
+];
 
 const meshHttp = (alpn: readonly string[]): ChainShape => ({
   http: true,
   meshTls: true,
   transport: "tls",
   alpn,
-  serverAlpn: [Alpn.meshHttp11, Alpn.meshHttp10, Alpn.http11, Alpn.meshTcp],
+  serverAlpn: HTTP_ALPN,
 });
 const meshTcp = (alpn: readonly string[]): ChainShape => ({
   http: false,
@@ -44,7 +57,8 @@ const plain = (http: boolean, transport: ChainShape["transport"], alpn: readonly
 /** TLS without a mesh token is the application's own: under PERMISSIVE and DISABLE it is passed on as bytes. */
 const APPLICATION_TLS = plain(false, "tls");
 
-const SHAPES: Readonly<Record<MtlsMode, Readonly<Record<PortProtocol, readonly ChainShape[]>>>> = {
+/** `http` stands for both kinds of HTTP port: which version a client speaks is for the connection manager to see. */
+const SHAPES: Readonly<Record<MtlsMode, Readonly<Record<Exclude<PortProtocol, "http2">, readonly ChainShape[]>>>> = {
   STRICT: {
     http: [meshHttp([])],
     tcp: [meshTcp([])],
@@ -63,5 +77,5 @@ const SHAPES: Readonly<Record<MtlsMode, Readonly<Record<PortProtocol, readonly C
 };
 
 export function chainShapes(protocol: PortProtocol, mode: MtlsMode): readonly ChainShape[] {
-  return SHAPES[mode][protocol];
+  return SHAPES[mode][protocol === "http2" ? "http" : protocol];
 }

@@ -18,6 +18,7 @@ import {
 } from "../../xds/names.ts";
 import type { MeshSnapshot } from "../registry/mesh-snapshot.ts";
 import { effectiveMtls } from "../registry/peer-authentication.ts";
+import { httpOptions } from "./http-options.ts";
 import { chainShapes } from "./inbound-chains.ts";
 import type { ChainShape } from "./inbound-chains.ts";
 import type { InboundPort } from "./inbound-ports.ts";
@@ -43,6 +44,7 @@ export function inboundClusters(view: ProxyView, ports: readonly InboundPort[]):
       clusterDiscoveryType: { case: "type", value: Cluster_DiscoveryType.ORIGINAL_DST },
       lbPolicy: Cluster_LbPolicy.CLUSTER_PROVIDED,
       connectTimeout: toDuration(CONNECT_TIMEOUT_MS),
+      typedExtensionProtocolOptions: httpOptions(each.protocol),
       // A dual stack workload: whichever family the destination has.
       upstreamBindConfig: {
         sourceAddress: source as Exclude<typeof source, string>,

@@ -8,10 +8,11 @@ import type { Address } from "../../xds/gen/envoy/config/core/v3/address_pb.ts";
 import { HttpInspectorSchema } from "../../xds/gen/envoy/extensions/filters/listener/http_inspector/v3/http_inspector_pb.ts";
 import { OriginalDstSchema } from "../../xds/gen/envoy/extensions/filters/listener/original_dst/v3/original_dst_pb.ts";
 import { TlsInspectorSchema } from "../../xds/gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb.ts";
+import { Alpn } from "../../xds/names.ts";
 import { pack, toAddress, toDuration } from "./wire-values.ts";
 
-/** Plaintext HTTP as the HTTP inspector names it; HTTP/2 with prior knowledge is carried as bytes for now. */
-export const SNIFFED_HTTP: readonly string[] = ["http/1.0", "http/1.1"];
+/** Plaintext HTTP as the HTTP inspector names it; `h2c` begins with HTTP/2's preface. */
+export const SNIFFED_HTTP: readonly string[] = [Alpn.http10, Alpn.http11, Alpn.h2c];
 
 interface Families {
   readonly hasIpv4: boolean;

@@ -39,6 +39,7 @@ export function httpManager(
         routeSpecifier,
         httpFilters: [{ name: "envoy.filters.http.router", configType: { case: "typedConfig", value: pack(RouterSchema, {}) } }],
         httpProtocolOptions: { acceptHttp10: true },
+        http2ProtocolOptions: { allowConnect: true },
         useRemoteAddress: false,
         normalizePath: true,
         streamIdleTimeout: toDuration(0),

@@ -9,15 +9,16 @@ import {
 import type { Cluster } from "../../xds/gen/envoy/config/cluster/v3/cluster_pb.ts";
 import { ApiVersion, ConfigSourceSchema } from "../../xds/gen/envoy/config/core/v3/config_source_pb.ts";
 import type { ConfigSource } from "../../xds/gen/envoy/config/core/v3/config_source_pb.ts";
-import { HttpProtocolOptionsSchema } from "../../xds/gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.ts";
 import { outboundClusterName, TLS_MODE_MESH } from "../../xds/names.ts";
 import type { Subset } from "../../mesh-api/destination-rule.ts";
 import { effectiveRule, portPolicy } from "../registry/destination-rule.ts";
 import type { EffectiveRule, PortPolicy } from "../registry/destination-rule.ts";
 import type { MeshService, MeshSnapshot, ServicePort } from "../registry/mesh-snapshot.ts";
+import { httpOptions } from "./http-options.ts";
+import type { HttpOptions } from "./http-options.ts";
 import { speaksMeshTls, subsetEndpoints } from "./service-endpoints.ts";
-import { exactMatcher, prefixMatcher, rawBuffer, upstreamMeshTls } from "./tls-contexts.ts";
-import { configPath, istioMetadata, pack, toDuration } from "./wire-values.ts";
+import { MESH_HTTP_ALPN, MESH_TCP_ALPN, exactMatcher, prefixMatcher, rawBuffer, upstreamMeshTls } from "./tls-contexts.ts";
+import { configPath, istioMetadata, toDuration } from "./wire-values.ts";
 
 /** Istio's limits: none unless a DestinationRule sets one (Envoy's own are 1024). */
 const UNLIMITED = 0xffffffff;
@@ -67,7 +68,7 @@ function outboundCluster(
         },
       ],
     },
-    typedExtensionProtocolOptions: httpOptions(policy),
+    typedExtensionProtocolOptions: outboundHttpOptions(port, policy),
     metadata: istioMetadata({
       ...(rule === undefined ? {} : { config: configPath(rule.namespace, "destination-rule", rule.name) }),
       services: [{ host: service.hostname, name: service.name, namespace: service.namespace }],
@@ -92,22 +93,12 @@ function toLbPolicy(simple: string | undefined): Cluster_LbPolicy {
   return Cluster_LbPolicy.LEAST_REQUEST;
 }
 
-function httpOptions(policy: PortPolicy): Record<string, ReturnType<typeof pack>> {
-  const idleTimeout = policy.connectionPool?.http?.idleTimeout ?? policy.connectionPool?.tcp?.idleTimeout;
-  const maxRequests = policy.connectionPool?.http?.maxRequestsPerConnection;
-  if (idleTimeout === undefined && !maxRequests) return {};
-  return {
-    "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": pack(HttpProtocolOptionsSchema, {
-      commonHttpProtocolOptions: {
-        ...(idleTimeout === undefined ? {} : { idleTimeout: toDuration(idleTimeout) }),
-        ...(maxRequests ? { maxRequestsPerConnection: maxRequests } : {}),
-      },
-      upstreamProtocolOptions: {
-        case: "explicitHttpConfig",
-        value: { protocolConfig: { case: "httpProtocolOptions", value: {} } },
-      },
-    }),
-  };
+function outboundHttpOptions(port: ServicePort, policy: PortPolicy): HttpOptions {
+  const pool = policy.connectionPool;
+  return httpOptions(pool?.http?.useClientProtocol === true && port.protocol === "http2" ? "http" : port.protocol, {
+    idleTimeoutMs: pool?.http?.idleTimeout ?? pool?.tcp?.idleTimeout,
+    maxRequestsPerConnection: pool?.http?.maxRequestsPerConnection,
+  });
 }
 
 /**
@@ -125,7 +116,8 @@ function setTransport(
   const mode = policy.tls?.mode;
   if (mode === "DISABLE") return;
   const sni = policy.tls?.sni ?? `outbound_.${port.port}_.${subset?.name ?? ""}_.${service.hostname}`;
-  const socket = upstreamMeshTls(sni, peerMatchers(snapshot, service, policy.tls?.subjectAltNames));
+  const alpn = port.protocol === "tcp" ? MESH_TCP_ALPN : MESH_HTTP_ALPN;
+  const socket = upstreamMeshTls(alpn, sni, peerMatchers(snapshot, service, policy.tls?.subjectAltNames));
   const endpoints = subsetEndpoints(service, port, subset);
   const meshed = endpoints.filter((each) => speaksMeshTls(snapshot, each)).length;
   if (mode === "ISTIO_MUTUAL") {

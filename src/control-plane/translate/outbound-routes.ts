@@ -21,7 +21,7 @@ export function sniffedRouteName(service: MeshService, port: ServicePort): strin
 
 /** Ports that share a wildcard listener and a route configuration named by the port. */
 export function isSharedHttpPort(port: ServicePort): boolean {
-  return port.protocol === "http";
+  return port.protocol === "http" || port.protocol === "http2";
 }
 
 export function outboundRoutes(snapshot: MeshSnapshot, scope: OutboundScope, services: readonly MeshService[]): RouteConfiguration[] {

@@ -69,13 +69,17 @@ function meshTls(alpn: readonly string[], peers: readonly StringMatcher[]): Comm
 
 const TLS_SOCKET = "envoy.transport_sockets.tls";
 
-/** A client's side of mesh mutual TLS. `istio` in the ALPN list is what tells the pool that the peer is a sidecar. */
-export function upstreamMeshTls(sni: string, peers: readonly StringMatcher[]): TransportSocket {
+/** What a cluster's ALPN list says of its hosts: `istio`, that they are sidecars; the mesh transport, that HTTP may take it. */
+export const MESH_HTTP_ALPN: readonly string[] = [Alpn.meshTransport, Alpn.meshTcp];
+export const MESH_TCP_ALPN: readonly string[] = [Alpn.meshTcp];
+
+/** A client's side of mesh mutual TLS. */
+export function upstreamMeshTls(alpn: readonly string[], sni: string, peers: readonly StringMatcher[]): TransportSocket {
   return create(TransportSocketSchema, {
     name: TLS_SOCKET,
     configType: {
       case: "typedConfig",
-      value: pack(UpstreamTlsContextSchema, { commonTlsContext: meshTls([Alpn.meshTcp], peers), sni }),
+      value: pack(UpstreamTlsContextSchema, { commonTlsContext: meshTls(alpn, peers), sni }),
     },
   });
 }

@@ -1,5 +1,6 @@
 // Relays bytes between a downstream connection and one to an upstream host: half-close and backpressure both ways.
 import { performance } from "node:perf_hooks";
+import { Alpn } from "../../xds/names.ts";
 import type { TcpProxyConfig } from "../config/listener-config.ts";
 import type { Cause } from "../failure/cause.ts";
 import { Causes } from "../failure/causes.ts";
@@ -143,7 +144,8 @@ export class TcpRelay implements TimerOwner {
         ip: host.ip,
         port: host.port,
         tls: host.tls,
-        alpn: undefined,
+        // The mesh transport is HTTP/2: a peer that read it here would take bytes for frames.
+        alpn: host.tls?.alpn.filter((each) => each !== Alpn.meshTransport),
         bindSourceAddress: sourceAddressFor(cluster.config, host.ip),
         timeoutMs: cluster.config.connectTimeoutMs,
       },

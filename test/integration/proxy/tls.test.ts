@@ -337,6 +337,36 @@ describe("TCP over mutual TLS", () => {
     await server.until((peer) => peer.ended, "FIN");
     assert.equal(server.text, "one two");
   });
+
+  test("offers a sidecar what bytes ride in, not the transport that is for requests", async (context) => {
+    let offered: readonly string[] = [];
+    const upstream = await startRawTlsServer(
+      {
+        ...own,
+        ca: identities.rootsPem,
+        requestCert: true,
+        ALPNCallback: ({ protocols }) => {
+          offered = protocols;
+          return protocols[0];
+        },
+      },
+      (peer) => void peer.write("hello"),
+    );
+    const tls = tlsSocket("Upstream", commonTls(["server"], { alpn_protocols: ["meshctl/1", "istio"] }));
+    const relay = await startPlane(
+      staticResources(
+        [listener([{ filters: [tcpFilter("up")] }])],
+        [cluster("up", [upstream.port], tls)],
+        [certificateSecret("own", friend), rootsSecret("roots", identities.rootsPem)],
+      ),
+    );
+    context.after(async () => {
+      await relay.stop();
+      await upstream.stop();
+    });
+    await (await connectRaw(relay.port())).receives("hello");
+    assert.deepEqual(offered, ["istio"]);
+  });
 });
 
 describe("an upstream over mutual TLS", () => {

@@ -18,8 +18,8 @@ const TCP_PROXY = /(^envoy\.tcp_proxy$|tcp_proxy)/;
 const KNOWN_ALPN: readonly (readonly [string, ReadonlySet<string>])[] = [
   ["HTTP", new Set(["http/1.0", "http/1.1", "h2c"])],
   ["TCP TLS", new Set(["istio", "istio-peer-exchange"])],
-  ["HTTP TLS", new Set(["http/1.0", "http/1.1", "h2c", "istio-http/1.0", "istio-http/1.1", "istio-h2"])],
-  ["Istio HTTP Plain", new Set(["istio", "istio-http/1.0", "istio-http/1.1", "istio-h2"])],
+  ["HTTP TLS", new Set(["http/1.0", "http/1.1", "h2c", "meshctl/1", "istio-http/1.0", "istio-http/1.1", "istio-h2"])],
+  ["Istio HTTP Plain", new Set(["istio", "meshctl/1", "istio-http/1.0", "istio-http/1.1", "istio-h2"])],
 ];
 
 export function selectListeners(listeners: readonly Json[], filter: ListenerFilter): Json[] {

@@ -160,6 +160,14 @@ test("a port's protocol is appProtocol's, else its name's, else told by its byte
   assert.equal(port("http-web"), "http");
   assert.equal(port("httpish"), "auto");
   assert.equal(port("grpc-web-x"), "http");
+  assert.equal(port("grpc"), "http2");
+  assert.equal(port("grpc-ledger"), "http2");
+  assert.equal(port("http2-web"), "http2");
+  assert.equal(port("http", 8000, "grpc"), "http2");
+  assert.equal(port("web", 8000, "http2"), "http2");
+  assert.equal(port("web", 8000, "kubernetes.io/h2c"), "http2");
+  assert.equal(port("web", 8000, "kubernetes.io/ws"), "http");
+  assert.equal(port("web", 8000, "kubernetes.io/wss"), "tcp");
   assert.equal(port("mysql"), "tcp");
   assert.equal(port("https"), "tcp");
   assert.equal(port(""), "auto");
