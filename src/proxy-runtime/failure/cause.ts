@@ -43,6 +43,7 @@ export const PEER: Elsewhere = { inMesh: "server-sidecar" };
 export const OURS: Elsewhere = { inbound: "server-sidecar" };
 
 export const Grpc = {
+  cancelled: 1,
   invalidArgument: 3,
   deadlineExceeded: 4,
   permissionDenied: 7,

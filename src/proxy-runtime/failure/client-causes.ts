@@ -31,5 +31,5 @@ export const ClientCauses = named({
   /** max_stream_duration passed before the request was whole. */
   requestDuration: row(408, Grpc.deadlineExceeded, "DT", "max_duration_timeout", "client", "downstream duration timeout"),
 
-  downstreamDisconnect: midway(Grpc.unavailable, "DC", "downstream_remote_disconnect", "client"),
+  downstreamDisconnect: midway(Grpc.cancelled, "DC", "downstream_remote_disconnect", "client"),
 });
