@@ -1,36 +1,40 @@
 // `npm run bench`: meshctl and its peers under the same load, on the same core, in the same run.
 import { mkdirSync, writeFileSync } from "node:fs";
-import { availableParallelism, constants } from "node:os";
+import { availableParallelism, constants, cpus } from "node:os";
 import { dirname, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { buildBundle, runScript } from "../scripts/run-script.ts";
 import { ensureSystemPackages } from "../scripts/system-packages.ts";
 import { UserError } from "../src/common/user-error.ts";
-import type { Chain } from "./chain.ts";
+import { compare } from "./comparison.ts";
 import { Lab } from "./lab.ts";
-import { measure } from "./measure.ts";
-import type { Figures, Pace } from "./measure.ts";
-import type { Measurement } from "./report.ts";
-import { renderBars, renderTable, toJson } from "./report.ts";
+import type { JsonMeasurement, Verdict } from "./report.ts";
+import { renderVerdicts } from "./report.ts";
+import { bulk } from "./scenarios/bulk.ts";
+import { grpc } from "./scenarios/grpc.ts";
+import { handshake } from "./scenarios/handshake.ts";
 import { hop } from "./scenarios/hop.ts";
+import { latency } from "./scenarios/latency.ts";
 import { memory } from "./scenarios/memory.ts";
 import { mesh } from "./scenarios/mesh.ts";
 import { SUBJECT } from "./scenarios/scenario.ts";
 import type { Scenario } from "./scenarios/scenario.ts";
 
 const STOP_SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
-const SCENARIOS: readonly Scenario[] = [hop, mesh];
+const SCENARIOS: readonly Scenario[] = [hop, mesh, bulk, grpc, latency, handshake];
+const MEMORY = "memory";
+const NAMES = [...SCENARIOS.map((each) => each.name), MEMORY];
 
 const USAGE = `Usage: npm run bench -- [options]
-  --scenario NAME     only this one: ${[...SCENARIOS.map((each) => each.name), "memory"].join(", ")} (default: hop and mesh)
+  --scenario LIST     only these: ${NAMES.join(", ")} (default: all)
   --connections LIST  only these numbers of connections, such as 8,32
   --seconds N         length of one run (default 2)
   --rounds N          runs of each proxy, in turn; the median counts (default 3)
   --json FILE         write the figures to FILE
   --cpuprof DIR       write CPU profiles of meshctl to DIR (slows it down: the ratios mean nothing then)
   --subject NAME      measure a peer in meshctl's place, to check the benchmark itself
-  --bootstrap FILE    memory: the configuration to start with
-A FAIL is a ratio below what meshctl promises; it does not change the exit code, a run that could not be made does.`;
+  --bootstrap FILE    memory: the configuration of the idle sidecar
+A FAIL is a figure that misses what meshctl promises; it does not change the exit code, a run that could not be made does.`;
 
 const OPTIONS = {
   scenario: { type: "string" },
@@ -50,15 +54,10 @@ async function main(): Promise<number> {
     console.log(USAGE);
     return 0;
   }
-  const pace: Pace = { seconds: positive("--seconds", values.seconds), rounds: positive("--rounds", values.rounds) };
+  const pace = { seconds: positive("--seconds", values.seconds), rounds: positive("--rounds", values.rounds) };
   const connections = values.connections?.split(",").map((each) => positive("--connections", each));
-  const chosen = values.scenario === undefined ? SCENARIOS : SCENARIOS.filter((each) => each.name === values.scenario);
-  const isMemory = values.scenario === "memory";
-  if (chosen.length === 0 && !isMemory)
-    throw new UserError(
-      `there is no scenario ${values.scenario}`,
-      `known: ${[...SCENARIOS.map((each) => each.name), "memory"].join(", ")}`,
-    );
+  const chosen = new Set(values.scenario?.split(",") ?? NAMES);
+  for (const each of chosen) if (!NAMES.includes(each)) throw new UserError(`there is no scenario ${each}`, `known: ${NAMES.join(", ")}`);
 
   await ensureSystemPackages("bench");
   buildBundle();
@@ -67,33 +66,47 @@ async function main(): Promise<number> {
 
   if (availableParallelism() < 2)
     console.log("one core only: load generator and proxies share it, so only the CPU ratios mean something\n");
-  if (isMemory) {
-    await withLab(async (lab) => memory(lab, values.bootstrap));
-    return 0;
-  }
-  const all: Measurement[] = [];
-  for (const scenario of chosen) {
-    await withLab(async (lab, signal) => {
+  const measurements: JsonMeasurement[] = [];
+  const limits: Verdict[] = [];
+  const impossible: string[] = [];
+  // One that can't be measured leaves the others their turn.
+  const attempt = async (name: string, work: (lab: Lab, signal: AbortSignal) => Promise<void>): Promise<void> => {
+    try {
+      await withLab(work);
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error;
+      impossible.push(name);
+      console.log(`  NONE  ${name} could not be measured: ${error.message}\n        ${error.hint ?? ""}\n`);
+    }
+  };
+  for (const scenario of SCENARIOS.filter((each) => chosen.has(each.name))) {
+    await attempt(scenario.name, async (lab, signal) => {
       console.log(`${scenario.name}: ${scenario.summary}\n`);
-      const chains = withSubject(await scenario.start(lab, { cpuprof, peersOnly: values.subject !== SUBJECT }), values.subject);
-      for (const count of connections ?? scenario.connections) {
-        const measurement = toMeasurement(scenario.name, count, values.subject, await measure(chains, count, pace, lab, signal));
-        all.push(measurement);
-        console.log(
-          [
-            ...renderTable(values.subject, measurement),
-            ...(values.subject === SUBJECT ? renderBars(measurement, scenario.bars) : []),
-            "",
-          ].join("\n"),
-        );
-      }
+      await compare(scenario, { pace, connections, cpuprof, subjectName: values.subject }, lab, signal, (json, lines) => {
+        measurements.push(json);
+        console.log([...lines, ""].join("\n"));
+      });
+    });
+  }
+  if (chosen.has(MEMORY)) {
+    await attempt(MEMORY, async (lab, signal) => {
+      console.log("memory: anonymous memory of a sidecar, what each one more on a node really costs\n");
+      await memory({ lab, signal, bootstrapFile: values.bootstrap, loadSeconds: pace.seconds * pace.rounds }, (verdict) => {
+        limits.push(verdict);
+        console.log(renderVerdicts([verdict])[0]);
+      });
+      console.log("");
     });
   }
   if (values.json !== undefined) {
+    const machine = { node: process.version, cpu: cpus()[0]?.model, cores: availableParallelism() };
     mkdirSync(dirname(resolve(values.json)), { recursive: true });
-    writeFileSync(values.json, `${JSON.stringify(all.map(toJson), null, 2)}\n`);
+    writeFileSync(values.json, `${JSON.stringify({ machine, pace, measurements, limits }, null, 2)}\n`);
   }
-  return 0;
+  const verdicts = [...measurements.flatMap((each) => each.verdicts), ...limits];
+  // One scenario has just shown its own.
+  if (chosen.size > 1) console.log(["All bars", ...renderVerdicts(verdicts), ...impossible.map((name) => `  NONE  ${name}`)].join("\n"));
+  return impossible.length === 0 ? 0 : 1;
 }
 
 /** Ends and removes everything that `work` started, whether it succeeds, fails or is interrupted. */
@@ -113,20 +126,6 @@ async function withLab(work: (lab: Lab, signal: AbortSignal) => Promise<void>): 
     await lab.close();
     for (const each of STOP_SIGNALS) process.off(each, onSignal);
   }
-}
-
-/** A peer that plays the subject takes its place: first, and no longer among the peers. */
-function withSubject(chains: readonly Chain[], subject: string): Chain[] {
-  const found = chains.find((each) => each.name === subject);
-  if (found === undefined)
-    throw new UserError(`there is no proxy ${subject} in this scenario`, `known: ${chains.map((each) => each.name).join(", ")}`);
-  return [found, ...chains.filter((each) => each !== found)];
-}
-
-function toMeasurement(scenario: string, connections: number, subject: string, figures: Map<string, Figures>): Measurement {
-  const peers = new Map(figures);
-  peers.delete(subject);
-  return { scenario, connections, subject: figures.get(subject)!, peers };
 }
 
 function positive(flag: string, text: string): number {

@@ -2,16 +2,23 @@
 // all alike, and the median of the rounds.
 import type { Chain } from "./chain.ts";
 import type { Lab } from "./lab.ts";
-import { runWrk } from "./wrk.ts";
+import type { Load, Percentiles } from "./load/load.ts";
+
+/** One process of a chain. */
+export interface ProcessFigures {
+  /** Right after a run. */
+  readonly rssAnonMb: number;
+  /** User and system time by amount; much less noisy than the amount per second. */
+  readonly cpuUs: number;
+}
 
 export interface Figures {
-  readonly rps: number;
-  readonly p50Ms: number;
-  readonly p99Ms: number;
-  /** Sum over the chain's processes, right after a run. */
-  readonly rssAnonMb: number;
-  /** User and system time of all the chain's processes; much less noisy than rps. */
-  readonly cpuUsPerRequest: number;
+  readonly perSecond: number;
+  readonly latency: Percentiles | undefined;
+  /** In the order in which a request passes them; none where there is no proxy. */
+  readonly processes: readonly ProcessFigures[];
+  /** Which part of the run the processes were computing; 1 is their whole core. Below 0.9 they were not what limited it. */
+  readonly coreShare: number;
 }
 
 /** V8 has compiled what is hot after some ten thousand requests. */
@@ -25,6 +32,7 @@ export interface Pace {
 /** Resolves to figures by chain name. */
 export async function measure(
   chains: readonly Chain[],
+  load: Load,
   connections: number,
   pace: Pace,
   lab: Lab,
@@ -32,38 +40,46 @@ export async function measure(
 ): Promise<Map<string, Figures>> {
   const runs = new Map<string, Figures[]>(chains.map((chain) => [chain.name, []]));
   // Connections, pools and compiled code first reach the state in which they stay.
-  for (const chain of chains) await runWrk(chain.port, connections, WARM_UP_SECONDS, signal);
+  for (const chain of chains) await load.run(chain.port, connections, WARM_UP_SECONDS, signal);
   for (let round = 0; round < pace.rounds; round++) {
     // Every other round backwards: a machine that grows slower or faster meanwhile favours no one.
     for (const chain of round % 2 === 0 ? chains : chains.toReversed()) {
-      runs.get(chain.name)!.push(await measureOnce(chain, connections, pace.seconds, signal));
+      runs.get(chain.name)!.push(await measureOnce(chain, load, connections, pace.seconds, signal));
       lab.assertAllRun();
     }
   }
   return new Map([...runs].map(([name, figures]) => [name, medianOf(figures)]));
 }
 
-async function measureOnce(chain: Chain, connections: number, seconds: number, signal: AbortSignal): Promise<Figures> {
-  const cpu = (): number => sum(chain.processes.map((each) => each.cpuSeconds()));
-  const before = cpu();
-  const { requests, rps, p50Ms, p99Ms } = await runWrk(chain.port, connections, seconds, signal);
+async function measureOnce(chain: Chain, load: Load, connections: number, seconds: number, signal: AbortSignal): Promise<Figures> {
+  const cpuSeconds = (): number[] => chain.processes.map((each) => each.cpuSeconds());
+  const startedAt = performance.now();
+  const before = cpuSeconds();
+  const { amount, perSecond, latency } = await load.run(chain.port, connections, seconds, signal);
+  const used = cpuSeconds().map((each, index) => each - before[index]!);
   return {
-    rps,
-    p50Ms,
-    p99Ms,
-    rssAnonMb: sum(chain.processes.map((each) => each.rssAnonMb())),
-    cpuUsPerRequest: ((cpu() - before) / requests) * 1e6,
+    perSecond,
+    latency,
+    processes: chain.processes.map((each, index) => ({ rssAnonMb: each.rssAnonMb(), cpuUs: (used[index]! / amount) * 1e6 })),
+    coreShare: (sum(used) * 1000) / (performance.now() - startedAt),
   };
 }
 
 function medianOf(figures: readonly Figures[]): Figures {
   const of = (pick: (each: Figures) => number): number => median(figures.map(pick));
+  const [first] = figures;
   return {
-    rps: of((each) => each.rps),
-    p50Ms: of((each) => each.p50Ms),
-    p99Ms: of((each) => each.p99Ms),
-    rssAnonMb: of((each) => each.rssAnonMb),
-    cpuUsPerRequest: of((each) => each.cpuUsPerRequest),
+    perSecond: of((each) => each.perSecond),
+    latency: first?.latency && {
+      p50Ms: of((each) => each.latency!.p50Ms),
+      p90Ms: of((each) => each.latency!.p90Ms),
+      p99Ms: of((each) => each.latency!.p99Ms),
+    },
+    processes: (first?.processes ?? []).map((_, index) => ({
+      rssAnonMb: of((each) => each.processes[index]!.rssAnonMb),
+      cpuUs: of((each) => each.processes[index]!.cpuUs),
+    })),
+    coreShare: of((each) => each.coreShare),
   };
 }
 
@@ -72,6 +88,11 @@ export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   const middle = Math.floor(sorted.length / 2);
   return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
+}
+
+/** All processes of a chain together. */
+export function cpuUsOf({ processes }: Figures): number {
+  return sum(processes.map((each) => each.cpuUs));
 }
 
 function sum(values: readonly number[]): number {

@@ -43,7 +43,7 @@ export const NEEDS = {
   demo: LOCAL_MESH,
   "test:fast": FAST_TESTS,
   test: [...LOCAL_MESH, ...FAST_TESTS, "tcpdump", "newuidmap"],
-  bench: ["haproxy", "nginx", "wrk", "h2load", "taskset"],
+  bench: ["haproxy", "nginx", "wrk", "h2load", "openssl", "taskset"],
 } as const satisfies Record<string, readonly Program[]>;
 
 /** Packages whose installation would start a daemon and start it again at every boot. */

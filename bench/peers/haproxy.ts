@@ -10,6 +10,8 @@ export interface HaproxyHop {
   readonly isRich: boolean;
   /** Which end of an mTLS chain it is; neither for a plaintext hop. */
   readonly tls?: { readonly end: "client" | "server"; readonly certificates: Certificates };
+  /** HTTP/2 with prior knowledge on both sides. */
+  readonly isHttp2?: boolean;
 }
 
 export function haproxyCommand(configFile: string): string[] {
@@ -17,12 +19,12 @@ export function haproxyCommand(configFile: string): string[] {
 }
 
 export function haproxyConfig(hop: HaproxyHop): string {
-  const bind = `  bind 127.0.0.1:${hop.listenPort}${bindTls(hop)}`;
+  const bind = `  bind 127.0.0.1:${hop.listenPort}${protocol(hop)}${bindTls(hop)}`;
   const ports = hop.isRich ? hop.upstreamPorts : hop.upstreamPorts.slice(0, 1);
-  const servers = ports.map((port, index) => `  server s${index} 127.0.0.1:${port}${serverTls(hop)}`);
+  const servers = ports.map((port, index) => `  server s${index} 127.0.0.1:${port}${protocol(hop)}${serverTls(hop)}`);
   return `global
   nbthread 1
-  maxconn 1000
+  maxconn 4000
 defaults
   mode http
   http-reuse always
@@ -32,6 +34,10 @@ defaults
   timeout http-keep-alive 1h
 ${hop.isRich ? rich(hop, bind, servers) : `listen hop\n${bind}\n${servers.join("\n")}`}
 `;
+}
+
+function protocol({ isHttp2 }: HaproxyHop): string {
+  return isHttp2 === true ? " proto h2" : "";
 }
 
 function bindTls({ tls }: HaproxyHop): string {

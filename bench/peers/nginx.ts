@@ -25,19 +25,43 @@ ${http}
 }
 `;
 
+export interface Origin {
+  readonly ports: readonly number[];
+  /** HTTP/2 with prior knowledge on all ports, and a trailer as gRPC servers send it. */
+  readonly isHttp2?: boolean;
+  /** Folder of files that are served below /files/. */
+  readonly filesFolder?: string;
+  /** A port of its own; what is posted to /upload is then read to its end before it is answered. */
+  readonly uploadPort?: number;
+}
+
 /** Answers a small JSON body on each port, and what it saw of the headers that the rules set. */
-export function originConfig(ports: readonly number[]): string {
+export function originConfig({ ports, isHttp2 = false, filesFolder, uploadPort }: Origin): string {
   const seen = REQUEST_HEADERS.ruleHeader.replaceAll("-", "_");
+  const files = filesFolder === undefined ? "" : `    location /files/ { alias ${filesFolder}/; sendfile on; tcp_nopush on; }\n`;
+  // Only a proxied location reads a body before it answers: it is kept in memory, and the answer comes from next door.
+  const upload =
+    uploadPort === undefined
+      ? ""
+      : `    location = /upload {
+      client_max_body_size 16m;
+      client_body_buffer_size 16m;
+      proxy_pass http://127.0.0.1:${uploadPort};
+      proxy_pass_request_body off;
+      proxy_set_header Content-Length "";
+    }
+`;
+  const uploaded = uploadPort === undefined ? "" : `  server { listen 127.0.0.1:${uploadPort}; location / { return 200 '${BODY}'; } }\n`;
   return frame(
     "origin",
-    `  server {
-${ports.map((port) => `    listen 127.0.0.1:${port};`).join("\n")}
+    `${uploaded}  server {
+${ports.map((port) => `    listen 127.0.0.1:${port}${isHttp2 ? " http2" : ""};`).join("\n")}
     default_type application/json;
-    location / {
+${files}${upload}    location / {
       add_header X-Powered-By nginx;
       add_header X-Seen-Rule $http_${seen};
       add_header X-Seen-Request-Id $http_x_request_id;
-      return 200 '${BODY}';
+${isHttp2 ? "      add_trailer Grpc-Status 0;\n" : ""}      return 200 '${BODY}';
     }
   }`,
   );

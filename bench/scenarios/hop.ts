@@ -1,10 +1,11 @@
 // One plain HTTP/1.1 hop: what a sidecar costs without TLS.
-import { assertCounts, assertWorks } from "../chain.ts";
 import type { Chain } from "../chain.ts";
+import { assertCounts, assertWorks } from "../checks.ts";
 import { Core, freePorts } from "../lab.ts";
 import type { Lab } from "../lab.ts";
+import { wrk } from "../load/wrk.ts";
+import { startOrigin } from "../pairs.ts";
 import { haproxyCommand, haproxyConfig } from "../peers/haproxy.ts";
-import { nginxCommand, originConfig } from "../peers/nginx.ts";
 import { sidecarBootstrap } from "../subject/bootstrap.ts";
 import { startMeshctl } from "../subject/meshctl.ts";
 import { SUBJECT } from "./scenario.ts";
@@ -19,10 +20,8 @@ export const hop: Scenario = {
     { peer: "haproxy-rich", atLeast: 0.9 },
   ],
   async start(lab, { cpuprof, peersOnly }) {
-    const [origin1, origin2, adminPort, ...ports] = (await freePorts(6)) as [number, number, number, number, number, number];
-    const originPorts = [origin1, origin2];
-    lab.start("origin", Core.load, nginxCommand(lab.write("origin.conf", originConfig(originPorts)), lab.folder));
-    const [meshctlPort, barePort, richPort] = ports;
+    const originPorts = await startOrigin(lab);
+    const [adminPort, meshctlPort, barePort, richPort] = (await freePorts(4)) as [number, number, number, number];
     const chains: Chain[] = [];
     if (!peersOnly) {
       const bootstrap = sidecarBootstrap({ adminPort, listenPort: meshctlPort, upstreamPorts: originPorts });
@@ -31,7 +30,7 @@ export const hop: Scenario = {
     chains.push(startHaproxy(lab, "haproxy", barePort, originPorts, false), startHaproxy(lab, "haproxy-rich", richPort, originPorts, true));
     for (const chain of chains) await assertWorks(chain, lab);
     if (!peersOnly) await assertCounts(SUBJECT, adminPort);
-    return chains;
+    return { chains, loads: [wrk()] };
   },
 };
 

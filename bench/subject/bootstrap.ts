@@ -1,5 +1,6 @@
 // meshctl's configuration for the benchmark: an Envoy v3 bootstrap with static listeners, clusters and secrets. Every
 // filter of a sidecar is on: routing table, header edits, least request, timeout, statistics, and who the peer is.
+import { Alpn } from "../../src/xds/names.ts";
 import type { Certificates, Workload } from "../certificates.ts";
 import type { Rule } from "../rules.ts";
 import { OTHER_HOSTS, REQUEST, REQUEST_HEADERS, RESPONSE_HEADERS, RULES } from "../rules.ts";
@@ -10,9 +11,16 @@ export interface SidecarHop {
   readonly upstreamPorts: readonly number[];
   /** Which end of an mTLS chain it is; neither for a plaintext hop. */
   readonly tls?: { readonly end: "client" | "server"; readonly certificates: Certificates };
+  /** Speaks HTTP/2 to the upstream; HTTP/1.1 where not set. */
+  readonly isHttp2Upstream?: boolean;
 }
 
 type Json = Record<string, unknown>;
+
+/** As the control plane's inbound chains: the server takes the first of these that its client offers. */
+const SERVER_ALPN = [Alpn.meshTransport, Alpn.meshHttp11, Alpn.meshHttp10, Alpn.http11, Alpn.meshTcp];
+/** As the control plane's clusters: marks the peer as a sidecar; the pool then offers what it speaks to one. */
+const CLIENT_ALPN = [Alpn.meshTcp];
 
 const EXTENSIONS = "type.googleapis.com/envoy.extensions";
 
@@ -25,6 +33,12 @@ export function sidecarBootstrap(hop: SidecarHop): string {
   };
   return `${JSON.stringify(bootstrap, null, 2)}\n`;
 }
+
+/** The server's application is told who the client is. */
+const CLIENT_CERTIFICATE: Json = {
+  forward_client_cert_details: "APPEND_FORWARD",
+  set_current_client_cert_details: { subject: true, uri: true, dns: true },
+};
 
 function listener(hop: SidecarHop): Json {
   return {
@@ -42,6 +56,9 @@ function listener(hop: SidecarHop): Json {
               stat_prefix: "bench",
               codec_type: "AUTO",
               use_remote_address: true,
+              normalize_path: true,
+              http_protocol_options: { accept_http_10: true, default_host_for_http_10: REQUEST.host },
+              ...(hop.tls?.end === "server" ? CLIENT_CERTIFICATE : {}),
               route_config: routes(),
               http_filters: [
                 { name: "envoy.filters.http.router", typed_config: { "@type": `${EXTENSIONS}.filters.http.router.v3.Router` } },
@@ -95,9 +112,17 @@ function cluster(hop: SidecarHop): Json {
     // Envoy's default of 1024 would do; said so that nobody wonders at 128 connections.
     circuit_breakers: { thresholds: [{ max_connections: 4096, max_pending_requests: 4096, max_requests: 4096 }] },
     load_assignment: { cluster_name: "upstream", endpoints: [{ lb_endpoints: endpoints }] },
+    ...(hop.isHttp2Upstream === true ? { typed_extension_protocol_options: HTTP2_UPSTREAM } : {}),
     ...(hop.tls?.end === "client" ? { transport_socket: upstreamTls(hop.tls.certificates) } : {}),
   };
 }
+
+const HTTP2_UPSTREAM: Json = {
+  "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+    "@type": `${EXTENSIONS}.upstreams.http.v3.HttpProtocolOptions`,
+    explicit_http_config: { http2_protocol_options: {} },
+  },
+};
 
 function downstreamTls({ client }: Certificates): Json {
   return {
@@ -105,7 +130,7 @@ function downstreamTls({ client }: Certificates): Json {
     typed_config: {
       "@type": `${EXTENSIONS}.transport_sockets.tls.v3.DownstreamTlsContext`,
       require_client_certificate: true,
-      common_tls_context: commonTls(client),
+      common_tls_context: commonTls(client, SERVER_ALPN),
     },
   };
 }
@@ -116,16 +141,16 @@ function upstreamTls({ server }: Certificates): Json {
     typed_config: {
       "@type": `${EXTENSIONS}.transport_sockets.tls.v3.UpstreamTlsContext`,
       sni: server.dnsName,
-      common_tls_context: commonTls(server),
+      common_tls_context: commonTls(server, CLIENT_ALPN),
     },
   };
 }
 
 /** TLS 1.3 only, own certificate and roots by secret name, and the one identity that the peer must have. */
-function commonTls(peer: Workload): Json {
+function commonTls(peer: Workload, alpn: readonly string[]): Json {
   return {
     tls_params: { tls_minimum_protocol_version: "TLSv1_3", tls_maximum_protocol_version: "TLSv1_3" },
-    alpn_protocols: ["http/1.1"],
+    alpn_protocols: alpn,
     tls_certificate_sds_secret_configs: [{ name: "default" }],
     combined_validation_context: {
       default_validation_context: { match_typed_subject_alt_names: [{ san_type: "URI", matcher: { exact: peer.spiffeId } }] },
