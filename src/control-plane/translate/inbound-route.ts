@@ -1,10 +1,15 @@
-// The route of an inbound HTTP chain: everything to the workload, without a timeout.
+// The route of an inbound HTTP chain: everything to the workload, without a timeout but for the deadlines of gRPC calls.
 import { create } from "@bufbuild/protobuf";
-import { RetryPolicySchema, RouteSchema, VirtualHostSchema } from "../../xds/gen/envoy/config/route/v3/route_components_pb.ts";
+import {
+  RetryPolicySchema,
+  RouteActionSchema,
+  RouteSchema,
+  VirtualHostSchema,
+} from "../../xds/gen/envoy/config/route/v3/route_components_pb.ts";
 import { RouteConfigurationSchema } from "../../xds/gen/envoy/config/route/v3/route_pb.ts";
 import type { RouteConfiguration } from "../../xds/gen/envoy/config/route/v3/route_pb.ts";
-import { plainAction } from "./route-action.ts";
 import { toRouteMatch } from "./route-match.ts";
+import { toDuration } from "./wire-values.ts";
 
 const RETRIES = 2;
 
@@ -22,7 +27,15 @@ export function inboundRoute(cluster: string, hostName: string): RouteConfigurat
           create(RouteSchema, {
             name: "default",
             match: toRouteMatch(undefined),
-            action: { case: "route", value: plainAction(cluster, retries) },
+            action: {
+              case: "route",
+              value: create(RouteActionSchema, {
+                clusterSpecifier: { case: "cluster", value: cluster },
+                timeout: toDuration(0),
+                maxStreamDuration: { maxStreamDuration: toDuration(0), grpcTimeoutHeaderMax: toDuration(0) },
+                retryPolicy: retries,
+              }),
+            },
           }),
         ],
       }),

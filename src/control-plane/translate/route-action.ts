@@ -30,9 +30,14 @@ export function destinationCluster(snapshot: MeshSnapshot, destination: Destinat
   return outboundClusterName(destination.port?.number ?? only ?? port, destination.subset ?? "", host);
 }
 
-/** A route to one cluster, without a timeout. */
+/** A route to one cluster, without a timeout but for the deadlines that gRPC clients set. */
 export function plainAction(cluster: string, retryPolicy: RetryPolicy | undefined): RouteAction {
-  return create(RouteActionSchema, { clusterSpecifier: { case: "cluster", value: cluster }, timeout: toDuration(0), retryPolicy });
+  return create(RouteActionSchema, { clusterSpecifier: { case: "cluster", value: cluster }, ...timeouts(0), retryPolicy });
+}
+
+/** A timeout, 0 for none, and the deadlines of gRPC calls up to it. Istio says so in the older fields, too. */
+function timeouts(timeoutMs: number): Pick<RouteAction, "timeout" | "maxGrpcTimeout"> {
+  return { timeout: toDuration(timeoutMs), maxGrpcTimeout: toDuration(timeoutMs) };
 }
 
 /** @param namespace of the VirtualService, for its short host names. */
@@ -79,7 +84,7 @@ const REDIRECT_CODES = {
 function toRouteAction(snapshot: MeshSnapshot, route: HttpRoute, namespace: string, port: number): RouteAction {
   const hostRewrite = route.rewrite?.authority ?? hostHeader(route.headers);
   const action = create(RouteActionSchema, {
-    timeout: toDuration(route.timeout ?? 0),
+    ...timeouts(route.timeout ?? 0),
     retryPolicy: toRetryPolicy(route.retries),
     prefixRewrite: route.rewrite?.uri ?? "",
     hostRewriteSpecifier: hostRewrite === undefined ? { case: undefined } : { case: "hostRewriteLiteral", value: hostRewrite },
