@@ -18,9 +18,18 @@ export interface SidecarHop {
 type Json = Record<string, unknown>;
 
 /** As the control plane's inbound chains: the server takes the first of these that its client offers. */
-const SERVER_ALPN = [Alpn.meshTransport, Alpn.meshHttp11, Alpn.meshHttp10, Alpn.http11, Alpn.meshTcp];
-/** As the control plane's clusters: marks the peer as a sidecar; the pool then offers what it speaks to one. */
-const CLIENT_ALPN = [Alpn.meshTcp];
+const SERVER_ALPN = [
+  Alpn.meshTransport,
+  Alpn.http2,
+  Alpn.http11,
+  Alpn.http10,
+  Alpn.meshHttp2,
+  Alpn.meshHttp11,
+  Alpn.meshHttp10,
+  Alpn.meshTcp,
+];
+/** As the control plane's clusters: the peers are sidecars, and HTTP may take the mesh transport. */
+const CLIENT_ALPN = [Alpn.meshTransport, Alpn.meshTcp];
 
 const EXTENSIONS = "type.googleapis.com/envoy.extensions";
 
