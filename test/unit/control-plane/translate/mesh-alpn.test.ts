@@ -74,6 +74,7 @@ for (const mode of ["STRICT", "PERMISSIVE"]) {
       test(`two of our sidecars agree on the mesh transport, whatever version they carry, on a port that is ${kind}`, () => {
         assert.deepEqual(taken(chains, PORTS[kind], "tls", MESHCTL_HTTP1), ["http", "meshctl/1"]);
         assert.deepEqual(taken(chains, PORTS[kind], "tls", MESHCTL_HTTP2), ["http", "meshctl/1"]);
+        assert.deepEqual(taken(chains, PORTS[kind], "tls", ["meshctl/1"]), ["http", "meshctl/1"]);
       });
 
       test(`another mesh's sidecar gets the version that it offers on a port that is ${kind}`, () => {
