@@ -33,12 +33,14 @@ const MAX_DELAY_MS = 2 ** 31 - 1;
 class TimerList {
   readonly durationMs: number;
   readonly #onThrown: (thrown: unknown) => void;
+  readonly #onEmpty: (durationMs: number) => void;
   readonly #anchor: TimerEntry;
   #timer: NodeJS.Timeout | undefined = undefined;
 
-  constructor(durationMs: number, onThrown: (thrown: unknown) => void) {
+  constructor(durationMs: number, onThrown: (thrown: unknown) => void, onEmpty: (durationMs: number) => void) {
     this.durationMs = durationMs;
     this.#onThrown = onThrown;
+    this.#onEmpty = onEmpty;
     this.#anchor = new TimerEntry({ onTimer: () => undefined }, 0);
     this.#anchor.previous = this.#anchor;
     this.#anchor.next = this.#anchor;
@@ -76,7 +78,8 @@ class TimerList {
       }
       head = this.#anchor.next!;
     }
-    this.#timer = head === this.#anchor ? undefined : this.#schedule(head.deadline - now);
+    if (head === this.#anchor) this.#onEmpty(this.durationMs);
+    else this.#timer = this.#schedule(head.deadline - now);
   };
 
   #schedule(delayMs: number): NodeJS.Timeout {
@@ -87,6 +90,8 @@ class TimerList {
 
 export class Timers {
   readonly #lists = new Map<number, TimerList>();
+  // Deadlines of gRPC calls come in any number of durations.
+  readonly #drop = (durationMs: number): void => void this.#lists.delete(durationMs);
   readonly #onThrown: (thrown: unknown) => void;
 
   /** @param onThrown told what an owner threw; the others get their call all the same. */
@@ -98,7 +103,7 @@ export class Timers {
   arm(entry: TimerEntry, durationMs: number, now: number = performance.now()): void {
     entry.list?.remove(entry);
     let list = this.#lists.get(durationMs);
-    if (list === undefined) this.#lists.set(durationMs, (list = new TimerList(durationMs, this.#onThrown)));
+    if (list === undefined) this.#lists.set(durationMs, (list = new TimerList(durationMs, this.#onThrown, this.#drop)));
     list.push(entry, now);
   }
 

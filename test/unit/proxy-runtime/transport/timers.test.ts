@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, mock, test } from "node:test";
+import { queryObjects } from "node:v8";
 import { TimerEntry, Timers } from "../../../../src/proxy-runtime/transport/timers.ts";
 import { eventually } from "../../../support/eventually.ts";
 
@@ -75,6 +76,26 @@ describe("timers", () => {
     } finally {
       mock.restoreAll();
     }
+  });
+
+  test("of ever new durations leave nothing behind", (context) => {
+    const callbacks: (() => void)[] = [];
+    const real = globalThis.setTimeout;
+    // Not node:test's mock, which remembers every call and what it was called with.
+    globalThis.setTimeout = ((callback: () => void) => {
+      callbacks.push(callback);
+      return { unref: () => ({}) };
+    }) as unknown as typeof setTimeout;
+    context.after(() => (globalThis.setTimeout = real));
+    const timers = new Timers();
+    const one = recorder().entry(1);
+    timers.arm(one, 1);
+    const listClass = one.list!.constructor;
+    for (let durationMs = 1; durationMs <= 500; durationMs += 1) timers.arm(one, durationMs);
+    timers.disarm(one);
+    assert.ok(queryObjects(listClass, { format: "count" }) >= 500);
+    for (const callback of callbacks.splice(0)) callback();
+    assert.ok(queryObjects(listClass, { format: "count" }) < 10);
   });
 
   test("of more than 24.8 days wait instead of keeping the process busy", (context) => {
