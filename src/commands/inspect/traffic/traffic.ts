@@ -58,13 +58,14 @@ export class Traffic {
   }
 }
 
-// Status codes of gRPC that say the server failed: UNKNOWN, DEADLINE_EXCEEDED, UNIMPLEMENTED, INTERNAL, UNAVAILABLE,
-// DATA_LOSS (OpenTelemetry's rule for server spans).
-const GRPC_FAILURES = new Set(["2", "4", "12", "13", "14", "15"]);
+// Statuses of gRPC that say the server failed, as Linkerd counts them: UNKNOWN, DEADLINE_EXCEEDED, INTERNAL, UNAVAILABLE,
+// DATA_LOSS. The others say something about the call, as a 4xx does.
+const GRPC_FAILURES = new Set(["2", "4", "13", "14", "15"]);
 
 /** A 5xx, a failed gRPC call, or no answer at all (0) unless it was the client that left (DC). */
 function isFailure(labels: Labels): boolean {
   const grpc = labels["grpc_response_status"] ?? "";
+  // A client that leaves has CANCELLED its call, whatever the code says.
   if (grpc !== "") return GRPC_FAILURES.has(grpc);
   const code = labels["response_code"] ?? "";
   return code.startsWith("5") || (code === "0" && labels["response_flags"] !== "DC");

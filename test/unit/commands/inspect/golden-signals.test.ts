@@ -111,6 +111,16 @@ test("a client that left is no failure, a missing answer and a failed gRPC call 
   assert.equal(Math.round(inbound!.success! * 31), 25);
 });
 
+test("a gRPC call fails by the statuses that Linkerd counts as failures", () => {
+  const statuses = Array.from({ length: 17 }, (_, status) => status);
+  const failures = statuses.filter((status) => {
+    const line = `istio_requests_total{reporter="destination",response_code="200",grpc_response_status="${status}",response_flags="-"} 1`;
+    const samples = parseSamples(line, all);
+    return goldenSignals({ window: samples, now: samples, windowSeconds: 1, clusters: [], endpoints: [] })[0]!.success === 0;
+  });
+  assert.deepEqual(failures, [2, 4, 13, 14, 15]);
+});
+
 test("reads escaped label values and the forms of infinity", () => {
   const [sample, other] = parseSamples('a{x="q\\"\\\\\\n}, y"} +Inf\nb 1.5e3 1700000000\n', all);
   assert.deepEqual(sample!.labels, { x: 'q"\\\n}, y' });
