@@ -19,7 +19,7 @@ export const ClientCauses = named({
   // One stream of an HTTP/2 connection; the others go on.
   http2Malformed: row(400, Grpc.internal, "DPE", "http2.violation.of.messaging.rule", "client", "Bad Request"),
   http2HeadersTooLarge: row(431, Grpc.internal, "DPE", "http2.too_many_headers", "client", "Request Header Fields Too Large"),
-  downstreamReset: midway(Grpc.unavailable, "DR", "http2.remote_reset", "client"),
+  downstreamReset: midway(Grpc.cancelled, "DR", "http2.remote_reset", "client"),
   // The whole connection, and every stream on it.
   http2ConnectionError: midway(Grpc.internal, "DPE", "http2.protocol_error", "client"),
   http2Flood: midway(Grpc.internal, "DPE", "http2.inbound_frames_flood", "client"),

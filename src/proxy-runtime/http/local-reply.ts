@@ -1,5 +1,6 @@
 // The proxy's own answer in place of an upstream's: rendered from a row of the failure table, for plain HTTP and gRPC,
 // and always saying who failed and why in `x-mesh-error`.
+import { codeFromHttpStatus } from "../../xds/grpc-status.ts";
 import { blameOf, type Cause, type Vantage } from "../failure/cause.ts";
 import { isGrpc } from "./grpc/content-type.ts";
 import { encodeGrpcMessage } from "./grpc/status.ts";
@@ -44,6 +45,18 @@ export function sendLocalReply(
   stream.sendHeaders(head, body === "");
   if (body !== "") stream.sendData(Buffer.from(body), true);
   return head;
+}
+
+/**
+ * A route's own answer as a gRPC client understands it: the status that the HTTP status stands for, the body as its
+ * message. Envoy's; a grpc-status that the route has set stays.
+ */
+export function grpcAnswer({ status, headers }: ResponseHead, body: string): ResponseHead {
+  headers.remove(HeaderId["content-length"]);
+  headers.set(HeaderId["content-type"], "application/grpc");
+  if (!headers.has(HeaderId["grpc-status"])) headers.set(HeaderId["grpc-status"], String(codeFromHttpStatus(status)));
+  if (body !== "") headers.set(HeaderId["grpc-message"], encodeGrpcMessage(body));
+  return { status: 200, reason: "", headers, contentLength: 0, headBytes: 0 };
 }
 
 /** Trailers that end a gRPC response which has begun: they say what the reply would have said. */

@@ -6,7 +6,7 @@ import { HeaderId } from "../http/header-id.ts";
 import type { HeaderList } from "../http/header-list.ts";
 import { isGrpc } from "../http/grpc/content-type.ts";
 import { grpcStatusOf } from "../http/grpc/status.ts";
-import { failureTrailers, sendLocalReply } from "../http/local-reply.ts";
+import { failureTrailers, grpcAnswer, sendLocalReply } from "../http/local-reply.ts";
 import type { DownstreamStream, RequestHead, ResponseHead } from "../http/stream.ts";
 import type { StreamInfo } from "../telemetry/stream-info.ts";
 import type { CompiledHeaderEdits } from "./header-edits.ts";
@@ -44,7 +44,8 @@ export class ResponseSide {
     info.responseHeadBytes = head.headBytes;
     const since = info.requestEndedAt < 0 ? info.startedAt : info.requestEndedAt;
     head.headers.set(HeaderId["x-envoy-upstream-service-time"], String(Math.max(0, Math.round(now - since))));
-    this.#sendHeaders(head, end, edits);
+    if (!edits.isEmpty) edits.apply(head.headers, info);
+    this.#sendHeaders(head, end);
   }
 
   /** Answers false when the client reads too slowly. */
@@ -68,7 +69,9 @@ export class ResponseSide {
   sendAnswer(head: ResponseHead, body: string, edits: CompiledHeaderEdits): void {
     const info = this.#info;
     info.responseStartedAt = performance.now();
-    this.#sendHeaders(head, body === "", edits);
+    if (!edits.isEmpty) edits.apply(head.headers, info);
+    if (info.isGrpc) return this.#sendHeaders(grpcAnswer(head, body), true);
+    this.#sendHeaders(head, body === "");
     if (body === "") return;
     info.bytesSent = Buffer.byteLength(body);
     this.#downstream.sendData(Buffer.from(body), true);
@@ -100,10 +103,9 @@ export class ResponseSide {
     this.#downstream.reset(cause);
   }
 
-  #sendHeaders(head: ResponseHead, end: boolean, edits: CompiledHeaderEdits): void {
+  #sendHeaders(head: ResponseHead, end: boolean): void {
     const info = this.#info;
     this.started = true;
-    if (!edits.isEmpty) edits.apply(head.headers, info);
     this.#context.finishResponse(head, info);
     info.responseCode = head.status;
     info.responseHeaders = head.headers;

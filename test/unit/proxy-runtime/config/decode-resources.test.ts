@@ -318,6 +318,19 @@ describe("routes", () => {
     });
   });
 
+  test("take gRPC deadlines from max_stream_duration, which turns the timeout off, else from the older fields", () => {
+    const timesOf = (fields: JsonObject): unknown[] => {
+      const { action } = actionOf({ route: { cluster: "a", timeout: "3s", ...fields } });
+      return action.kind === "route" ? [action.timeoutMs, action.grpcDeadline] : [];
+    };
+    const older = { max_grpc_timeout: "2s", grpc_timeout_offset: "0.1s" };
+    assert.deepEqual(timesOf({ grpc_timeout_offset: "1s" }), [3000, undefined]);
+    assert.deepEqual(timesOf(older), [3000, { replaces: "timeout", maxMs: 2000, offsetMs: 100 }]);
+    assert.deepEqual(timesOf({ ...older, max_stream_duration: {} }), [0, undefined]);
+    const newer = { grpc_timeout_header_max: "0s", grpc_timeout_header_offset: "0.2s" };
+    assert.deepEqual(timesOf({ ...older, max_stream_duration: newer }), [0, { replaces: "duration", maxMs: 0, offsetMs: 200 }]);
+  });
+
   test("take a virtual host's retry policy where they have none of their own", () => {
     const retry = {
       retry_on: "connect-failure,refused-stream",
