@@ -10,7 +10,6 @@ export function requestHead(fields: Partial<Omit<RequestHead, "headers">> & { re
     authority: "a.test",
     scheme: "http",
     isAbsoluteForm: false,
-    isAbsoluteForm: false,
     protocol: "HTTP/1.1",
     upgrade: "",
     contentLength: -1,

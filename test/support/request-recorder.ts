@@ -66,6 +66,7 @@ export function recordRequests(options: Partial<Http1ServerOptions> = {}, respon
       },
       onHeadBegun: () => undefined,
       onStreamDone: () => undefined,
+    onProtocolError: () => undefined,
       onConnectionClosed: () => undefined,
     },
     new Timers(),

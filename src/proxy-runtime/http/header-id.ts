@@ -22,6 +22,8 @@ const NAMES = [
   "x-request-id",
   "x-forwarded-for",
   "x-forwarded-proto",
+  "x-forwarded-host",
+  "x-forwarded-port",
   "x-forwarded-client-cert",
   "x-mesh-error",
   "x-envoy-upstream-service-time",
@@ -29,13 +31,26 @@ const NAMES = [
   "x-envoy-internal",
   "x-envoy-external-address",
   "x-envoy-original-path",
+  "x-envoy-original-host",
   "x-envoy-upstream-rq-timeout-ms",
   "x-envoy-upstream-rq-per-try-timeout-ms",
+  "x-envoy-upstream-rq-timeout-alt-response",
+  "x-envoy-upstream-stream-duration-ms",
+  "x-envoy-upstream-alt-stat-name",
   "x-envoy-retry-on",
+  "x-envoy-retry-grpc-on",
   "x-envoy-max-retries",
+  "x-envoy-retriable-status-codes",
+  "x-envoy-retriable-header-names",
+  "x-envoy-hedge-on-per-try-timeout",
   "x-envoy-expected-rq-timeout-ms",
+  "x-envoy-is-timeout-retry",
   "x-envoy-overloaded",
   "x-envoy-decorator-operation",
+  "x-envoy-downstream-service-cluster",
+  "x-envoy-downstream-service-node",
+  "x-envoy-force-trace",
+  "x-envoy-ip-tags",
   "grpc-status",
   "grpc-message",
   "grpc-timeout",
@@ -71,6 +86,12 @@ export const HEADER_NAMES: readonly string[] = ["", ...NAMES];
 export const TOKEN_LOWER = new Uint8Array(256);
 for (const char of "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz") TOKEN_LOWER[char.charCodeAt(0)] = char.charCodeAt(0);
 for (const char of "ABCDEFGHIJKLMNOPQRSTUVWXYZ") TOKEN_LOWER[char.charCodeAt(0)] = char.toLowerCase().charCodeAt(0);
+
+/** A token of RFC 9110 §5.6.2: a method, a protocol's name. */
+export function isToken(text: string): boolean {
+  for (let index = 0; index < text.length; index += 1) if ((TOKEN_LOWER[text.charCodeAt(index)] ?? 0) === 0) return false;
+  return text.length > 0;
+}
 
 /** One step of the hash over a lower-cased name. */
 export function hashStep(hash: number, lower: number): number {

@@ -1,8 +1,10 @@
 // An HTTP connection manager at run time: one per filter chain, shared by its connections. Holds the current routes and
 // what every stream reports to when it ends.
 import type { HttpConnectionManagerConfig } from "../config/listener-config.ts";
+import type { Upgrades } from "../config/upgrades.ts";
 import type { HeadLimits } from "../http/http1/head-parser.ts";
 import type { Http1ServerOptions } from "../http/http1/server-connection.ts";
+import type { Http2ServerOptions } from "../http/http2/server-connection.ts";
 import { impliedGrpcStatus } from "../http/grpc/status.ts";
 import { HeaderId } from "../http/header-id.ts";
 import type { ResponseHead } from "../http/stream.ts";
@@ -37,9 +39,12 @@ export class ConnectionManager implements RouterContext {
   readonly random: () => number;
   readonly streamIdleTimeoutMs: number;
   readonly requestTimeoutMs: number;
+  readonly upgrades: Upgrades;
   readonly isInbound: boolean;
   readonly stats: HttpStats;
-  readonly codecOptions: Http1ServerOptions;
+  readonly http1Options: Http1ServerOptions;
+  readonly http2Options: Http2ServerOptions;
+  readonly meshOptions: Http2ServerOptions;
   readonly #services: ListenerServices;
   readonly #inlineTable: RouteTable | undefined;
   readonly #metrics: IstioMetrics | undefined;
@@ -53,6 +58,7 @@ export class ConnectionManager implements RouterContext {
     this.random = services.random;
     this.streamIdleTimeoutMs = config.streamIdleTimeoutMs;
     this.requestTimeoutMs = config.requestTimeoutMs;
+    this.upgrades = config.upgrades;
     this.isInbound = config.reporter === "destination";
     this.stats = new HttpStats(services.stats, config.statPrefix);
     this.#services = services;
@@ -60,7 +66,10 @@ export class ConnectionManager implements RouterContext {
     this.#metrics = config.reporter === undefined ? undefined : services.metrics(config.reporter);
     this.#accessLogs = config.accessLogs.map((each) => services.accessLogger(each));
     const limits: HeadLimits = { maxBytes: config.maxRequestHeadersKb * 1024, maxHeaders: config.maxRequestHeaders };
-    this.codecOptions = { ...config.http1, scheme, limits, delayedCloseTimeoutMs: config.delayedCloseTimeoutMs };
+    const { delayedCloseTimeoutMs } = config;
+    this.http1Options = { ...config.http1, scheme, limits, delayedCloseTimeoutMs };
+    this.http2Options = { config: config.http2, limits, isMesh: false, delayedCloseTimeoutMs, drainTimeoutMs: config.drainTimeoutMs };
+    this.meshOptions = { ...this.http2Options, isMesh: true, config: { ...config.http2, allowConnect: true } };
   }
 
   /** The routes as they are now. */
@@ -86,15 +95,23 @@ export class ConnectionManager implements RouterContext {
     if (!headers.has(HeaderId["date"])) headers.set(HeaderId["date"], httpDate());
   }
 
+  onTunnelOpened(info: StreamInfo): void {
+    info.isTunnel = true;
+    this.stats.upgradesTotal.inc();
+    this.stats.upgradesActive.inc();
+  }
+
   onStreamEnd(info: StreamInfo, cluster: Cluster | undefined): void {
     const { stats } = this;
     if (info.isGrpc) info.grpcStatus ??= impliedGrpcStatus(info.responseCode, info.cause);
     stats.rqActive.dec();
+    if (info.isTunnel) stats.upgradesActive.dec();
     stats.countCompleted(info.responseCode);
     stats.rqTime.record(info.endedAt - info.startedAt);
     if (info.cause !== undefined) {
       if (info.cause === Causes.noRoute) stats.noRoute.inc();
       else if (info.cause === Causes.noCluster) stats.noCluster.inc();
+      else if (info.cause === Causes.upgradeRefused || info.cause === Causes.connectRefused) stats.upgradesRefused.inc();
       else if (info.cause === Causes.downstreamDisconnect) stats.rqRxReset.inc();
       else if (info.cause.flag === "SI") stats.rqIdleTimeout.inc();
       if (info.cause.httpStatus === 0 && info.cause !== Causes.downstreamDisconnect) stats.rqTxReset.inc();

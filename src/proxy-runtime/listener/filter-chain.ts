@@ -101,11 +101,17 @@ export class FilterChain {
         remoteIp: accepted.remote.ip,
         originalDst: accepted.originalDst,
         isTls,
+        alpn: alpnOf(socket),
         onClosed,
       });
     }
     if (!closed) events.onOpen(active);
   }
+}
+
+function alpnOf(socket: Socket | TLSSocket): string {
+  const agreed = "alpnProtocol" in socket ? socket.alpnProtocol : undefined;
+  return typeof agreed === "string" ? agreed : "";
 }
 
 function connectionInfo(socket: Socket | TLSSocket, accepted: Accepted, peer: TlsPeer | undefined): ConnectionInfo {

@@ -1,16 +1,19 @@
-// One downstream HTTP connection: its codec, its streams, and when it is closed.
+// One downstream HTTP connection: which codec it gets, its streams, and when it is closed.
 import { performance } from "node:perf_hooks";
 import type { Cause } from "../failure/cause.ts";
 import { Causes } from "../failure/causes.ts";
 import { isGrpc } from "../http/grpc/content-type.ts";
-import { Http1ServerConnection, type ServerConnectionOwner } from "../http/http1/server-connection.ts";
+import { Http1ServerConnection } from "../http/http1/server-connection.ts";
+import { Http2ServerConnection } from "../http/http2/server-connection.ts";
 import { sendLocalReply } from "../http/local-reply.ts";
+import type { ServerCodec, ServerConnectionOwner } from "../http/server-codec.ts";
 import type { DownstreamStream, RequestHead } from "../http/stream.ts";
 import { Router } from "../router/router.ts";
 import { StreamInfo, type ConnectionInfo } from "../telemetry/stream-info.ts";
-import type { Connection } from "../transport/connection.ts";
+import type { Connection, ConnectionReceiver } from "../transport/connection.ts";
 import type { SocketAddress } from "../transport/socket-address.ts";
 import { TimerEntry, type TimerOwner } from "../transport/timers.ts";
+import { codecFor, codecOf, type CodecKind } from "./codec-choice.ts";
 import type { ConnectionManager } from "./connection-manager.ts";
 import { editRequest } from "./request-edits.ts";
 
@@ -22,14 +25,21 @@ export interface HttpConnectionOptions {
   readonly remoteIp: string;
   readonly originalDst: SocketAddress | undefined;
   readonly isTls: boolean;
+  /** What ALPN has agreed on; empty without. */
+  readonly alpn: string;
   /** Called once, when the connection is gone. */
   readonly onClosed: () => void;
 }
 
-export class HttpConnection implements ServerConnectionOwner, TimerOwner {
+export class HttpConnection implements ConnectionReceiver, ServerConnectionOwner, TimerOwner {
   readonly #manager: ConnectionManager;
   readonly #options: HttpConnectionOptions;
-  readonly #codec: Http1ServerConnection;
+  readonly #connection: Connection;
+  /** Made when the first bytes come, unless ALPN has said before which it is. */
+  #codec: ServerCodec | undefined = undefined;
+  #kind: CodecKind | undefined;
+  /** First bytes that did not tell. */
+  #undecided: Buffer | undefined = undefined;
   readonly #startedAt = performance.now();
   readonly #idleTimer: TimerEntry;
   #headersTimer: TimerEntry | undefined = undefined;
@@ -38,26 +48,70 @@ export class HttpConnection implements ServerConnectionOwner, TimerOwner {
   constructor(connection: Connection, manager: ConnectionManager, options: HttpConnectionOptions) {
     this.#manager = manager;
     this.#options = options;
-    this.#codec = new Http1ServerConnection(connection, manager.codecOptions, this, manager.timers);
+    this.#connection = connection;
+    this.#kind = codecFor(manager.config.codec, options.alpn);
     this.#idleTimer = new TimerEntry(this, IDLE);
     const { stats } = manager;
     stats.cxTotal.inc();
     stats.cxActive.inc();
-    stats.cxHttp1Total.inc();
     if (options.isTls) stats.cxSslTotal.inc();
     this.#armIdle();
-    connection.start(this.#codec, false);
+    // HTTP/2 begins with both sides' settings.
+    if (this.#kind === "http2" || this.#kind === "mesh") this.#startCodec(this.#kind);
+    connection.start(this.#codec ?? this, false);
+  }
+
+  /** An idle connection has no codec yet: it may be one of ten thousand. */
+  onBytes(buffer: Buffer, length: number): void {
+    const early = this.#undecided;
+    const bytes = early === undefined ? buffer : Buffer.concat([early, buffer.subarray(0, length)]);
+    const size = early === undefined ? length : bytes.length;
+    const kind = this.#kind ?? codecOf(bytes, size);
+    if (kind === undefined) {
+      this.#undecided = Buffer.from(bytes.subarray(0, size));
+      return;
+    }
+    this.#undecided = undefined;
+    const codec = this.#startCodec(kind);
+    this.#connection.start(codec, true);
+    codec.onBytes(bytes, size);
+  }
+
+  onEnd(): void {
+    this.#connection.destroy();
+  }
+
+  onWritable(): void {
+    // Nothing is written before there is a codec.
+  }
+
+  onClose(error: NodeJS.ErrnoException | undefined): void {
+    this.onConnectionClosed(error);
+  }
+
+  #startCodec(kind: CodecKind): ServerCodec {
+    const { stats, timers, http1Options, http2Options, meshOptions } = this.#manager;
+    this.#kind = kind;
+    if (kind === "http1") {
+      stats.cxHttp1Total.inc();
+      this.#codec = new Http1ServerConnection(this.#connection, http1Options, this, timers);
+    } else {
+      stats.cxHttp2Total.inc();
+      this.#codec = new Http2ServerConnection(this.#connection, kind === "mesh" ? meshOptions : http2Options, this, timers);
+    }
+    return this.#codec;
   }
 
   /** Lets streams end, then closes; idle connections close at once, but one that has asked nothing yet may ask once. */
   drain(): void {
-    if (this.#codec.isDraining || this.#requests === 0) return;
+    const codec = this.#codec;
+    if (codec === undefined || codec.isDraining || (this.#kind === "http1" && this.#requests === 0)) return;
     this.#manager.stats.cxDrainClose.inc();
-    this.#codec.drain();
+    codec.drain();
   }
 
   destroy(): void {
-    this.#codec.connection.destroy();
+    this.#connection.destroy();
   }
 
   onRequest(stream: DownstreamStream, head: RequestHead, end: boolean): void {
@@ -66,7 +120,7 @@ export class HttpConnection implements ServerConnectionOwner, TimerOwner {
     if (this.#headersTimer !== undefined) manager.timers.disarm(this.#headersTimer);
     this.#requests += 1;
     const limit = manager.config.maxRequestsPerConnection;
-    if (manager.isDraining || (limit > 0 && this.#requests >= limit)) this.#codec.drain();
+    if (manager.isDraining || (limit > 0 && this.#requests >= limit)) this.#codec!.drain();
     manager.stats.rqTotal.inc();
     manager.stats.rqActive.inc();
     const info = new StreamInfo(this.#options.info, performance.now());
@@ -79,10 +133,6 @@ export class HttpConnection implements ServerConnectionOwner, TimerOwner {
     info.isGrpc = isGrpc(head.headers);
     if (!editRequest(head, manager.config, this.#options.info, this.#options.remoteIp)) {
       return this.#refuse(stream, head, info, Causes.pathNormalizationFailed, "path cannot be normalized");
-    }
-    // An upgrade to h2c is an offer that may be ignored (RFC 9110 §7.8); others would change what the bytes mean.
-    if (head.upgrade !== "" && head.upgrade !== "h2c") {
-      return this.#refuse(stream, head, info, Causes.upgradeRefused, `upgrade to ${head.upgrade} is not allowed here`);
     }
     const router = new Router(manager, stream, head, info, this.#options.originalDst);
     stream.receiver = router;
@@ -97,7 +147,7 @@ export class HttpConnection implements ServerConnectionOwner, TimerOwner {
     stats.rqTotal.inc();
     stats.rqActive.inc();
     const info = new StreamInfo(this.#options.info, performance.now());
-    info.protocol = "HTTP/1.1";
+    info.protocol = this.#kind === "http1" ? "HTTP/1.1" : "HTTP/2";
     this.#refuse(stream, undefined, info, cause, detail);
   }
 
@@ -119,7 +169,11 @@ export class HttpConnection implements ServerConnectionOwner, TimerOwner {
   }
 
   onStreamDone(_stream: DownstreamStream): void {
-    this.#armIdle();
+    if (this.#codec!.isIdle) this.#armIdle();
+  }
+
+  onProtocolError(_detail: string): void {
+    this.#manager.stats.cxProtocolError.inc();
   }
 
   onConnectionClosed(_error: NodeJS.ErrnoException | undefined): void {
@@ -135,12 +189,12 @@ export class HttpConnection implements ServerConnectionOwner, TimerOwner {
   onTimer(kind: number): void {
     if (kind === HEADERS) {
       this.#manager.stats.rqTimeout.inc();
-      return this.#codec.refuseHead(Causes.headersTimeout, `head not whole within ${this.#manager.config.requestHeadersTimeoutMs} ms`);
+      return this.#codec!.refuseHead(Causes.headersTimeout, `head not whole within ${this.#manager.config.requestHeadersTimeoutMs} ms`);
     }
     this.#manager.stats.cxIdleTimeout.inc();
-    this.#codec.drain();
+    this.#codec?.drain();
     // Half a head counts as idle, too: nobody may hold a connection with it for ever.
-    if (this.#codec.hasPartialHead) this.#codec.connection.destroy();
+    if (this.#codec === undefined || this.#codec.hasPartialHead) this.#connection.destroy();
   }
 
   #armIdle(): void {

@@ -6,11 +6,15 @@ export class HttpStats {
   readonly cxActive: Gauge;
   readonly cxDestroy: Counter;
   readonly cxHttp1Total: Counter;
+  readonly cxHttp2Total: Counter;
   readonly cxSslTotal: Counter;
   readonly cxProtocolError: Counter;
   readonly cxIdleTimeout: Counter;
   readonly cxDrainClose: Counter;
   readonly cxLengthMs: Histogram;
+  readonly upgradesTotal: Counter;
+  readonly upgradesActive: Gauge;
+  readonly upgradesRefused: Counter;
   readonly rqTotal: Counter;
   readonly rqActive: Gauge;
   readonly rqCompleted: Counter;
@@ -29,11 +33,16 @@ export class HttpStats {
     this.cxActive = scope.gauge("downstream_cx_active");
     this.cxDestroy = scope.counter("downstream_cx_destroy");
     this.cxHttp1Total = scope.counter("downstream_cx_http1_total");
+    this.cxHttp2Total = scope.counter("downstream_cx_http2_total");
     this.cxSslTotal = scope.counter("downstream_cx_ssl_total");
     this.cxProtocolError = scope.counter("downstream_cx_protocol_error");
     this.cxIdleTimeout = scope.counter("downstream_cx_idle_timeout");
     this.cxDrainClose = scope.counter("downstream_cx_drain_close");
     this.cxLengthMs = scope.histogram("downstream_cx_length_ms", "ms");
+    this.upgradesTotal = scope.counter("downstream_cx_upgrades_total");
+    this.upgradesActive = scope.gauge("downstream_cx_upgrades_active");
+    // Envoy's name, which covers every upgrade and CONNECT.
+    this.upgradesRefused = scope.counter("downstream_rq_ws_on_non_ws_route");
     this.rqTotal = scope.counter("downstream_rq_total");
     this.rqActive = scope.gauge("downstream_rq_active");
     this.rqCompleted = scope.counter("downstream_rq_completed");

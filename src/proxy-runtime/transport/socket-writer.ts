@@ -50,15 +50,38 @@ export class SocketWriter implements Flushable {
     this.#enqueue();
   }
 
-  #copy(view: Uint8Array): void {
-    if (this.#block === undefined) {
-      this.#block = this.#blocks.take();
-      this.#used = 0;
-      if (this.#text.length > 0) {
-        this.#used = this.#block.bytes.latin1Write(this.#text, 0);
-        this.#text = "";
-      }
+  /**
+   * Room for `length` bytes (at most BLOCK_BYTES) that the caller writes itself, from `offset` of the returned buffer,
+   * and then commits; nothing else may be written in between.
+   */
+  reserve(length: number): Buffer {
+    let block = this.#block ?? this.#startBlock();
+    if (this.#used + length > BLOCK_BYTES) {
+      this.#sendBlock();
+      block = this.#startBlock();
     }
+    return block.bytes;
+  }
+
+  get offset(): number {
+    return this.#used;
+  }
+
+  /** The bytes before `offset` are written. */
+  commit(offset: number): void {
+    this.#used = offset;
+    this.#enqueue();
+  }
+
+  #startBlock(): Block {
+    const block = (this.#block = this.#blocks.take());
+    this.#used = this.#text.length > 0 ? block.bytes.latin1Write(this.#text, 0) : 0;
+    this.#text = "";
+    return block;
+  }
+
+  #copy(view: Uint8Array): void {
+    if (this.#block === undefined) this.#startBlock();
     let offset = 0;
     while (offset < view.length) {
       const room = BLOCK_BYTES - this.#used;
@@ -68,7 +91,7 @@ export class SocketWriter implements Flushable {
         continue;
       }
       const piece = view.length - offset <= room ? view.subarray(offset) : view.subarray(offset, offset + room);
-      this.#block.bytes.set(piece, this.#used);
+      this.#block!.bytes.set(piece, this.#used);
       this.#used += piece.length;
       offset += piece.length;
     }

@@ -24,7 +24,10 @@ export class CircuitBreaker {
     return this.requests < this.limits.maxRequests;
   }
 
+  /** `retries` counts those that wait and those under way. */
   admitsRetry(): boolean {
-    return this.retries < this.limits.maxRetries;
+    const { maxRetries, retryBudget } = this.limits;
+    if (retryBudget === undefined) return this.retries < maxRetries;
+    return this.retries < Math.max(retryBudget.minRetries, ((this.requests + this.pending) * retryBudget.percent) / 100);
   }
 }

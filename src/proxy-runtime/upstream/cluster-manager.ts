@@ -19,10 +19,10 @@ export class ClusterManager {
   constructor(dependencies: ClusterDependencies) {
     this.#dependencies = dependencies;
     const scope = dependencies.store.plainScope("cluster_manager");
-    this.#active = scope.gauge("active_clusters");
-    this.#added = scope.counter("cluster_added");
-    this.#modified = scope.counter("cluster_modified");
-    this.#removed = scope.counter("cluster_removed");
+    this.#active = scope.gauge("active_clusters", "max");
+    this.#added = scope.counter("cluster_added", undefined, "max");
+    this.#modified = scope.counter("cluster_modified", undefined, "max");
+    this.#removed = scope.counter("cluster_removed", undefined, "max");
     this.#cleanup = setInterval(() => this.#forgetIdleHosts(), CLEANUP_INTERVAL_MS).unref();
   }
 

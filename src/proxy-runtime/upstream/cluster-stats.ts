@@ -5,6 +5,7 @@ export class ClusterStats {
   readonly cxTotal: Counter;
   readonly cxActive: Gauge;
   readonly cxHttp1Total: Counter;
+  readonly cxHttp2Total: Counter;
   readonly cxConnectFail: Counter;
   readonly cxConnectTimeout: Counter;
   readonly cxDestroy: Counter;
@@ -52,6 +53,7 @@ export class ClusterStats {
     this.cxTotal = scope.counter("upstream_cx_total");
     this.cxActive = scope.gauge("upstream_cx_active");
     this.cxHttp1Total = scope.counter("upstream_cx_http1_total");
+    this.cxHttp2Total = scope.counter("upstream_cx_http2_total");
     this.cxConnectFail = scope.counter("upstream_cx_connect_fail");
     this.cxConnectTimeout = scope.counter("upstream_cx_connect_timeout");
     this.cxDestroy = scope.counter("upstream_cx_destroy");
@@ -83,10 +85,10 @@ export class ClusterStats {
     this.sslHandshake = scope.counter("ssl.handshake");
     this.sslConnectionError = scope.counter("ssl.connection_error");
     this.sslFailVerifySan = scope.counter("ssl.fail_verify_san");
-    this.membershipTotal = scope.gauge("membership_total");
-    this.membershipHealthy = scope.gauge("membership_healthy");
-    this.membershipChange = scope.counter("membership_change");
-    this.updateSuccess = scope.counter("update_success");
+    this.membershipTotal = scope.gauge("membership_total", "max");
+    this.membershipHealthy = scope.gauge("membership_healthy", "max");
+    this.membershipChange = scope.counter("membership_change", undefined, "max");
+    this.updateSuccess = scope.counter("update_success", undefined, "max");
     this.healthyPanic = scope.counter("lb_healthy_panic");
   }
 

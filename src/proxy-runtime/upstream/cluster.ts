@@ -13,7 +13,8 @@ import { LeastRequest } from "./load-balancer/least-request.ts";
 import type { LoadBalancer } from "./load-balancer/load-balancer.ts";
 import { RandomChoice } from "./load-balancer/random.ts";
 import { RoundRobin } from "./load-balancer/round-robin.ts";
-import { Http1Pool, type PoolContext } from "./pool/http1-pool.ts";
+import { HostPools } from "./pool/host-pools.ts";
+import type { PoolContext } from "./pool/pool-context.ts";
 import type { Pool } from "./pool/pool.ts";
 
 export type ClusterDependencies = Pick<PoolContext, "io" | "secrets" | "timers"> & {
@@ -113,7 +114,7 @@ export class Cluster {
   }
 
   poolOf(host: UpstreamHost): Pool {
-    return (host.pool ??= new Http1Pool(host, this.#pools));
+    return (host.pool ??= new HostPools(host, this.#pools));
   }
 
   /** What a TCP proxy needs to dial by itself. */

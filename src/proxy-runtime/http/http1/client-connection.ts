@@ -6,18 +6,21 @@ import type { TimerEntry } from "../../transport/timers.ts";
 import { Carry } from "../carry.ts";
 import { HeaderId } from "../header-id.ts";
 import type { HeaderList } from "../header-list.ts";
-import type { ResponseHead, ResponseReceiver } from "../stream.ts";
+import { sanitizeTrailers } from "../trailers.ts";
+import { opensTunnel, type ResponseHead, type ResponseReceiver } from "../stream.ts";
 import { BodyReader, type BodySink } from "./body-reader.ts";
 import { HeadParser, INCOMPLETE, REFUSED, framingOf, isFramingError, type HeadLimits } from "./head-parser.ts";
 import { Http1ClientStream, type ClientStreamOwner } from "./client-stream.ts";
-import { isBodiless, sanitizeTrailers } from "./serialize.ts";
+import { isOffered } from "./connection-options.ts";
+import { readPersistence } from "./persistence.ts";
+import { isBodiless } from "./serialize.ts";
 
-const CONNECTION = HeaderId["connection"];
+const UPGRADE = HeaderId["upgrade"];
 // What a host may answer at most; Envoy's default for responses is the same as for requests.
 const RESPONSE_LIMITS: HeadLimits = { maxBytes: 61440, maxHeaders: 200 };
 
-// A host that names these in Connection would take away what delimits its own response.
-const FRAMING_TOKENS = new Set(["", "content-length", "transfer-encoding", "upgrade", "te"]);
+// Each is written to the client at once, whether it reads or not.
+const MAX_INFORMATIONAL = 100;
 
 /** The pool that owns the connection. */
 export interface ClientConnectionOwner {
@@ -45,6 +48,7 @@ export class Http1ClientConnection implements ConnectionReceiver, BodySink, Clie
   #usable = true;
   #responseStarted = false;
   #responseKeepAlive = true;
+  #informational = 0;
   #paused = false;
   #parsing = false;
   #endedWhilePaused = false;
@@ -63,6 +67,7 @@ export class Http1ClientConnection implements ConnectionReceiver, BodySink, Clie
     this.#exchange = exchange;
     this.#responseStarted = false;
     this.#responseKeepAlive = true;
+    this.#informational = 0;
     this.requests += 1;
     return exchange;
   }
@@ -123,57 +128,58 @@ export class Http1ClientConnection implements ConnectionReceiver, BodySink, Clie
       return end;
     }
     const exchange = this.#exchange!;
-    const { status, minor } = parser;
-    if (status < 200) {
-      if (status === 101) this.#fail(Causes.upstreamProtocolError, "101 without an upgrade request");
-      // 100 was answered already, when the client asked for it.
-      else if (status !== 100) {
-        exchange.receiver.onInformational({
-          status,
-          reason: parser.reason,
-          headers: parser.headers,
-          contentLength: -1,
-          headBytes: parser.bytes,
-        });
-      }
-      return next;
+    const { status } = parser;
+    if (opensTunnel(exchange.upgrade, status)) this.#openTunnel(exchange);
+    else if (status < 200) this.#onInformational(exchange);
+    else return this.#onFinalHead(exchange, next, end);
+    return next;
+  }
+
+  #onInformational(exchange: Http1ClientStream): void {
+    const { status, reason, headers, bytes } = this.#parser;
+    this.#informational += 1;
+    if (status === 101) this.#fail(Causes.upstreamProtocolError, "101 without an upgrade request");
+    else if (this.#informational > MAX_INFORMATIONAL) {
+      this.#fail(Causes.upstreamProtocolError, `more than ${MAX_INFORMATIONAL} informational responses`);
     }
+    // 100 was answered already, when the client asked for it.
+    else if (status !== 100) exchange.receiver.onInformational({ status, reason, headers, contentLength: -1, headBytes: bytes });
+  }
+
+  #openTunnel(exchange: Http1ClientStream): void {
+    const { status, reason, headers, bytes } = this.#parser;
+    if (exchange.upgrade !== "connect" && !isOffered(headers.joined(UPGRADE), exchange.upgrade)) {
+      return this.#fail(Causes.upstreamProtocolError, "101 to a protocol that was not asked for");
+    }
+    readPersistence(headers, 1);
+    this.#responseStarted = true;
+    this.#body.start({ kind: "until-close" });
+    exchange.isTunnel = true;
+    exchange.receiver.onResponseHeaders({ status, reason, headers, contentLength: -1, headBytes: bytes }, false);
+    if (exchange.requestEnded && this.#exchange === exchange) this.connection.end();
+  }
+
+  /** @returns the offset behind the head, or `end` where the connection can't be read any further. */
+  #onFinalHead(exchange: Http1ClientStream, next: number, end: number): number {
+    const { status, minor, reason, headers, bytes } = this.#parser;
+    // An upgrade that was refused is a request without a body.
+    if (exchange.upgrade !== "") exchange.requestEnded = true;
     const bodiless = isBodiless(exchange.method, status);
-    const framing = framingOf(parser.headers, minor, true, false);
+    const framing = framingOf(headers, minor, true, false);
     if (isFramingError(framing)) {
       this.#fail(Causes.upstreamProtocolError, framing.detail);
       return end;
     }
-    const { headers } = parser;
-    this.#readPersistence(headers, minor);
+    if (!readPersistence(headers, minor) || exchange.isLast) this.#responseKeepAlive = false;
     this.#responseStarted = true;
     this.#body.start(bodiless ? { kind: "none" } : framing);
     const ended = this.#body.isDone;
     const contentLength = framing.kind === "length" ? framing.length : framing.kind === "none" ? 0 : -1;
-    const head: ResponseHead = { status, reason: parser.reason, headers, contentLength, headBytes: parser.bytes };
+    const head: ResponseHead = { status, reason, headers, contentLength, headBytes: bytes };
     if (this.#body.endsWithConnection) this.#responseKeepAlive = false;
     exchange.receiver.onResponseHeaders(head, ended);
     if (ended && this.#exchange === exchange) this.#responseDone();
     return next;
-  }
-
-  #readPersistence(headers: HeaderList, minor: number): void {
-    let keepAlive = minor === 1;
-    for (let index = 0; index < headers.ids.length; index += 1) {
-      if (headers.ids[index] !== CONNECTION) continue;
-      const value = headers.valueAt(index);
-      if (value === "keep-alive") {
-        keepAlive = keepAlive || minor === 0;
-        continue;
-      }
-      for (const token of value.toLowerCase().split(",")) {
-        const name = token.trim();
-        if (name === "close") keepAlive = false;
-        else if (name === "keep-alive") keepAlive = keepAlive || minor === 0;
-        else if (!FRAMING_TOKENS.has(name)) headers.removeByName(name);
-      }
-    }
-    if (!keepAlive) this.#responseKeepAlive = false;
   }
 
   #readBody(bytes: Buffer, start: number, end: number): number {
@@ -220,7 +226,23 @@ export class Http1ClientConnection implements ConnectionReceiver, BodySink, Clie
   abandon(stream: Http1ClientStream): void {
     if (this.#exchange !== stream) return;
     this.#exchange = undefined;
-    this.#retire();
+    // The other end of a tunnel must not take the end for an orderly one.
+    this.#retire(stream.isTunnel);
+  }
+
+  endTunnel(stream: Http1ClientStream): void {
+    if (this.#exchange !== stream) return;
+    this.connection.end();
+    if (this.#body.isDone) this.#tunnelDone();
+  }
+
+  /** Both halves have ended; what is still on its way out may go. */
+  #tunnelDone(): void {
+    this.#exchange!.closed = true;
+    this.#exchange = undefined;
+    if (!this.#usable) return;
+    this.#usable = false;
+    this.#owner.onUnusable(this);
   }
 
   pauseResponse(): void {
@@ -242,11 +264,11 @@ export class Http1ClientConnection implements ConnectionReceiver, BodySink, Clie
     else this.connection.resume();
   }
 
-  #retire(): void {
+  #retire(reset = false): void {
     if (!this.#usable) return;
     this.#usable = false;
     this.#owner.onUnusable(this);
-    this.connection.destroy();
+    this.connection.destroy(reset);
   }
 
   onWritable(): void {
@@ -263,7 +285,9 @@ export class Http1ClientConnection implements ConnectionReceiver, BodySink, Clie
     if (exchange !== undefined && this.#body.endsWithConnection && this.#responseStarted) {
       this.#body.stop();
       exchange.receiver.onResponseData(EMPTY, true);
-      if (this.#exchange === exchange) this.#responseDone();
+      if (this.#exchange !== exchange) return;
+      if (!exchange.isTunnel) this.#responseDone();
+      else if (exchange.requestEnded) this.#tunnelDone();
       return;
     }
     this.#closed(undefined);

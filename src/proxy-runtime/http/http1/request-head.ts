@@ -2,8 +2,9 @@
 import type { Cause } from "../../failure/cause.ts";
 import { Causes } from "../../failure/causes.ts";
 import { HeaderId, REMOVED } from "../header-id.ts";
-import type { HeaderList } from "../header-list.ts";
+import { isHost } from "../host-text.ts";
 import type { RequestHead } from "../stream.ts";
+import { connectionOptions, removeNamed, upgradeOffer } from "./connection-options.ts";
 import type { Framing, HeadParser } from "./head-parser.ts";
 
 export interface Http1Options {
@@ -30,7 +31,6 @@ const CONNECTION = HeaderId["connection"];
 const EXPECT = HeaderId["expect"];
 const UPGRADE = HeaderId["upgrade"];
 const CONTENT_LENGTH = HeaderId["content-length"];
-const TE = HeaderId["te"];
 
 /** Everything about the request but its body. The parser's lists become the request's. */
 export function readRequestHead(parser: HeadParser, framing: Framing, options: Http1Options): RequestFacts | RequestHeadError {
@@ -38,11 +38,10 @@ export function readRequestHead(parser: HeadParser, framing: Framing, options: H
   const { ids } = headers;
   const http10 = minor === 0;
   if (http10 && !options.acceptHttp10) return refused(Causes.httpVersionNotSupported, "HTTP/1.0 is not accepted here");
-  if (method === "CONNECT") return refused(Causes.connectRefused, "CONNECT is not allowed here");
 
   let host: string | undefined;
   let keepAlive = !http10;
-  let upgrade = "";
+  let hasUpgrade = false;
   let expectsContinue = false;
   let hasConnection = false;
   for (let index = 0; index < ids.length; index += 1) {
@@ -53,48 +52,68 @@ export function readRequestHead(parser: HeadParser, framing: Framing, options: H
     } else if (id === CONNECTION) {
       hasConnection = true;
     } else if (id === EXPECT) {
-      if (headers.valueAt(index).toLowerCase() === "100-continue") expectsContinue = !http10;
+      // What else may be expected is for the server to judge.
+      if (headers.valueAt(index).toLowerCase() !== "100-continue") continue;
+      expectsContinue = !http10;
       ids[index] = REMOVED;
     } else if (id === UPGRADE) {
-      upgrade = headers.valueAt(index).toLowerCase();
+      hasUpgrade = true;
     } else if (id === CONTENT_LENGTH && framing.kind === "chunked") {
       ids[index] = REMOVED;
     }
   }
+  let upgrade = "";
   if (hasConnection) {
-    const tokens = connectionTokens(headers);
-    if (tokens.includes("close")) keepAlive = false;
-    else if (http10 && tokens.includes("keep-alive")) keepAlive = true;
-    if (!tokens.includes("upgrade")) upgrade = "";
-    removeNamed(headers, tokens);
-  } else upgrade = "";
+    const named = connectionOptions(headers);
+    if (named.includes("close")) keepAlive = false;
+    else if (http10 && named.includes("keep-alive")) keepAlive = true;
+    removeNamed(headers, named);
+    // RFC 9110 §7.8: not from HTTP/1.0. An offer with a body is left aside, too: what upgrades has none.
+    if (hasUpgrade && named.includes("upgrade") && !http10 && framing.kind === "none") {
+      const offer = upgradeOffer(headers);
+      if (offer === undefined) return refused(Causes.badRequest, "invalid upgrade");
+      if (offer !== "") headers.set(UPGRADE, offer);
+      upgrade = offer.toLowerCase();
+    }
+  }
+  if (hasUpgrade && upgrade === "") headers.remove(UPGRADE);
 
+  // RFC 9112 §3.2: a message of 1.1 has one Host, and a valid one, whatever the form of its target.
+  if (host === undefined && !http10) return refused(Causes.missingHost, "no host header");
+  if (host !== undefined && host !== "" && !isHost(host)) return refused(Causes.badRequest, "invalid host");
   let path = target;
   let scheme = options.scheme;
   let isAbsoluteForm = false;
-  if (target.charCodeAt(0) !== SLASH) {
+  if (method === "CONNECT") {
+    // §3.2.3: authority form. RFC 9110 §9.3.6: content has no meaning here, and what it is taken for differs.
+    if (framing.kind !== "none") return refused(Causes.badRequest, "CONNECT with a body");
+    if (!isTunnelTarget(target)) return refused(Causes.badRequest, "invalid request target");
+    headers.remove(UPGRADE);
+    headers.set(HOST, target);
+    host = target;
+    path = "";
+    upgrade = "connect";
+  } else if (target.charCodeAt(0) !== SLASH) {
     if (target === "*") {
       if (method !== "OPTIONS") return refused(Causes.badRequest, "request target * is for OPTIONS only");
     } else {
       const absolute = parseAbsoluteForm(target);
       if (absolute === undefined) return refused(Causes.badRequest, "invalid request target");
-      // RFC 9112 §3.2.2: the target's authority counts, whatever Host says; the next hop must not see another one.
-      headers.set(HOST, absolute.authority);
+      // §3.2.2: the target's authority counts, whatever Host says; the next hop must not see another one.
+      if (host !== absolute.authority) headers.set(HOST, absolute.authority);
       host = absolute.authority;
-      path = absolute.path;
+      // §3.2.4: without a path OPTIONS is about the server itself.
+      path = absolute.path !== "" ? absolute.path : method === "OPTIONS" ? "*" : "/";
       scheme = absolute.scheme;
       isAbsoluteForm = true;
     }
   }
   if (host === undefined) {
-    if (!http10 || options.defaultHostForHttp10 === "") {
-      if (!http10) return refused(Causes.missingHost, "no host header");
-      return refused(Causes.missingHost, "no host header in an HTTP/1.0 request");
-    }
+    if (options.defaultHostForHttp10 === "") return refused(Causes.missingHost, "no host header in an HTTP/1.0 request");
     host = options.defaultHostForHttp10;
     headers.append(HOST, "host", host);
   }
-  if (!isHost(host)) return refused(Causes.badRequest, "invalid host");
+  if (host === "" || (isAbsoluteForm && !isHost(host))) return refused(Causes.badRequest, "invalid host");
   const contentLength = framing.kind === "length" ? framing.length : headers.has(CONTENT_LENGTH) ? 0 : -1;
   const head: RequestHead = {
     method,
@@ -117,44 +136,15 @@ function refused(cause: Cause, detail: string): RequestHeadError {
   return { cause, detail };
 }
 
-function connectionTokens(headers: HeaderList): string[] {
-  const tokens: string[] = [];
-  for (let index = 0; index < headers.ids.length; index += 1) {
-    if (headers.ids[index] !== CONNECTION) continue;
-    for (const token of headers.valueAt(index).split(",")) {
-      const trimmed = token.trim().toLowerCase();
-      if (trimmed !== "") tokens.push(trimmed);
-    }
-  }
-  return tokens;
-}
-
-// A sender that names these would take away what frames or routes the message.
-const KEPT = new Set(["close", "keep-alive", "upgrade", "te", "host", "content-length", "transfer-encoding"]);
-
-/** RFC 9110 §7.6.1: fields that Connection names go no further. */
-function removeNamed(headers: HeaderList, tokens: readonly string[]): void {
-  for (const token of tokens) if (!KEPT.has(token)) headers.removeByName(token);
-  if (!tokens.includes("te")) headers.remove(TE);
-}
-
 function parseAbsoluteForm(target: string): { scheme: string; authority: string; path: string } | undefined {
   const match = /^(https?):\/\/([^/?#]+)([^#]*)$/i.exec(target);
   if (match === null) return undefined;
   const rest = match[3]!;
-  const path = rest === "" ? "/" : rest.startsWith("/") ? rest : `/${rest}`;
-  return { scheme: match[1]!.toLowerCase(), authority: match[2]!, path };
+  return { scheme: match[1]!.toLowerCase(), authority: match[2]!, path: rest.startsWith("?") ? `/${rest}` : rest };
 }
 
-// reg-name, IPv4 or bracketed IPv6 with an optional port; not empty, no user info (RFC 9110 §4.2.1, §4.2.4).
-const HOST_TEXT = /^(?:\[[0-9a-fA-F:.%]+\]|[A-Za-z0-9\-._~!$&'()*+,;=%]+)(?::[0-9]{0,5})?$/;
-
-/** Whether text may stand in Host; plain names are told by a short scan. */
-export function isHost(text: string): boolean {
-  for (let index = 0; index < text.length; index += 1) {
-    const code = text.charCodeAt(index);
-    const plain = (code >= 97 && code <= 122) || (code >= 48 && code <= 57) || code === 45 || code === 46;
-    if (!plain) return HOST_TEXT.test(text);
-  }
-  return text.length > 0;
+/** `host:port`, both there (RFC 9110 §9.3.6). */
+function isTunnelTarget(target: string): boolean {
+  const port = /:([0-9]{1,5})$/.exec(target)?.[1];
+  return port !== undefined && Number(port) >= 1 && Number(port) <= 65535 && isHost(target);
 }

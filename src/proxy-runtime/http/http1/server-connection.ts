@@ -1,16 +1,17 @@
 // The server side of an HTTP/1 connection: requests one after the other, pipelined ones answered in order.
+import { performance } from "node:perf_hooks";
 import type { Cause } from "../../failure/cause.ts";
 import { Causes } from "../../failure/causes.ts";
-import type { Connection, ConnectionReceiver } from "../../transport/connection.ts";
+import type { Connection } from "../../transport/connection.ts";
 import { TimerEntry, type Timers } from "../../transport/timers.ts";
 import { Carry } from "../carry.ts";
 import type { HeaderList } from "../header-list.ts";
-import type { DownstreamStream, RequestHead } from "../stream.ts";
+import { sanitizeTrailers } from "../trailers.ts";
+import type { ServerCodec, ServerConnectionOwner } from "../server-codec.ts";
 import { BodyReader, type BodySink } from "./body-reader.ts";
 import { HeadParser, INCOMPLETE, REFUSED, framingOf, isFramingError, type Framing, type HeadLimits } from "./head-parser.ts";
 import { readRequestHead, type Http1Options, type RequestFacts } from "./request-head.ts";
-import { sanitizeTrailers } from "./serialize.ts";
-import { Http1ServerStream, type ServerStreamOwner } from "./server-stream.ts";
+import { Http1ServerStream, type AnsweredRequest, type ServerStreamOwner } from "./server-stream.ts";
 
 export interface Http1ServerOptions extends Http1Options {
   readonly limits: HeadLimits;
@@ -18,20 +19,13 @@ export interface Http1ServerOptions extends Http1Options {
   readonly delayedCloseTimeoutMs: number;
 }
 
-/** Who is told of what arrives. */
-export interface ServerConnectionOwner {
-  /** A request; the owner sets `stream.receiver` before it returns, unless it has answered already. */
-  onRequest(stream: DownstreamStream, head: RequestHead, end: boolean): void;
-  /** The bytes are no acceptable request; the owner answers through the stream with the cause's reply, or resets it. */
-  onBadRequest(stream: DownstreamStream, cause: Cause, detail: string): void;
-  /** The first bytes of a head have come, but not all of it. */
-  onHeadBegun(): void;
-  /** A request and its response are over. `reusable` says whether another one may follow. */
-  onStreamDone(stream: DownstreamStream): void;
-  onConnectionClosed(error: NodeJS.ErrnoException | undefined): void;
-}
+// A FIN right behind a request ends what the client has to say; one that comes later says that nobody waits any more.
+const HALF_CLOSE_MS = 250;
+const UNREADABLE: AnsweredRequest = { method: "GET", protocol: "HTTP/1.1", upgrade: "" };
+const TUNNEL: Framing = { kind: "until-close" };
+const EMPTY = Buffer.alloc(0);
 
-export class Http1ServerConnection implements ConnectionReceiver, BodySink, ServerStreamOwner {
+export class Http1ServerConnection implements ServerCodec, BodySink, ServerStreamOwner {
   readonly connection: Connection;
   readonly #options: Http1ServerOptions;
   readonly #owner: ServerConnectionOwner;
@@ -47,6 +41,10 @@ export class Http1ServerConnection implements ConnectionReceiver, BodySink, Serv
   #parsing = false;
   #headBegun = false;
   #draining = false;
+  /** When the request was whole, ms of performance.now(). */
+  #wholeAt = 0;
+  #hasFin = false;
+  #isFinHandled = false;
 
   constructor(connection: Connection, options: Http1ServerOptions, owner: ServerConnectionOwner, timers: Timers) {
     this.connection = connection;
@@ -145,16 +143,21 @@ export class Http1ServerConnection implements ConnectionReceiver, BodySink, Serv
 
   #begin(facts: RequestFacts, framing: Framing): void {
     const { head, keepAlive, expectsContinue } = facts;
-    const stream = new Http1ServerStream(this, head.method, head.protocol === "HTTP/1.0", keepAlive && !this.#draining);
+    const stream = new Http1ServerStream(this, head, keepAlive && !this.#draining);
     this.#stream = stream;
     this.#body.start(framing);
     const end = this.#body.isDone;
-    if (expectsContinue && !end) this.connection.writer.writeText("HTTP/1.1 100 Continue\r\n\r\n");
-    this.#owner.onRequest(stream, head, end);
+    if (end) this.#wholeAt = performance.now();
+    this.#owner.onRequest(stream, head, end && head.upgrade === "");
+    // RFC 9110 §10.1.1: a request that was refused by its head alone gets its final answer and no invitation.
+    if (expectsContinue && !end && this.#stream === stream && !stream.responseStarted) {
+      this.connection.writer.writeText("HTTP/1.1 100 Continue\r\n\r\n");
+    }
   }
 
   #readBody(bytes: Buffer, start: number, end: number): number {
     const next = this.#body.read(bytes, start, end, this);
+    if (this.#body.isDone) this.#wholeAt = performance.now();
     if (next !== REFUSED) return next;
     const stream = this.#stream!;
     this.#body.stop();
@@ -166,7 +169,7 @@ export class Http1ServerConnection implements ConnectionReceiver, BodySink, Serv
   }
 
   #refuse(cause: Cause, detail: string, end: number): number {
-    const stream = new Http1ServerStream(this, "GET", false, false);
+    const stream = new Http1ServerStream(this, UNREADABLE, false);
     this.#stream = stream;
     this.#body.stop();
     this.#owner.onBadRequest(stream, cause, detail);
@@ -203,6 +206,21 @@ export class Http1ServerConnection implements ConnectionReceiver, BodySink, Serv
     this.#adjustReading();
   }
 
+  openTunnel(stream: Http1ServerStream): void {
+    if (this.#stream !== stream) return;
+    this.#body.start(TUNNEL);
+    this.#isFinHandled = false;
+    if (this.#requestPaused) return;
+    this.#readCarry();
+    this.#adjustReading();
+  }
+
+  endTunnel(stream: Http1ServerStream): void {
+    if (this.#stream !== stream) return;
+    if (this.#body.isDone) this.responseDone(stream, false);
+    else this.connection.end();
+  }
+
   abort(stream: Http1ServerStream): void {
     if (this.#stream !== stream) return;
     this.#stream = undefined;
@@ -223,12 +241,13 @@ export class Http1ServerConnection implements ConnectionReceiver, BodySink, Serv
     this.#adjustReading();
   }
 
-  // Reading stops while the body may not flow, and while a pipelined request waits for its turn.
+  // Reading stops while the body may not flow, and while a pipelined request, or what follows an upgrade, waits for its turn.
   #adjustReading(): void {
     if (this.#parsing) return;
-    const waiting = this.#stream !== undefined && this.#carry.length > 0 && (this.#body.isDone || this.#requestPaused);
-    if (!this.#lingering && (waiting || (this.#stream !== undefined && this.#requestPaused))) this.connection.pause();
-    else this.connection.resume();
+    const waiting = this.#stream !== undefined && (this.#requestPaused || (this.#carry.length > 0 && this.#body.isDone));
+    if (!this.#lingering && waiting) return this.connection.pause();
+    this.connection.resume();
+    if (this.#hasFin && !this.#isFinHandled && !this.#lingering) this.#onFin();
   }
 
   // The last response may still be on its way when more bytes arrive; closing on them would send a RST that takes the
@@ -238,7 +257,6 @@ export class Http1ServerConnection implements ConnectionReceiver, BodySink, Serv
     this.#lingering = true;
     this.connection.end();
     this.connection.resume();
-    if (this.connection.isEnded) return;
     this.#timers.arm(this.#lingerTimer, this.#options.delayedCloseTimeoutMs);
   }
 
@@ -258,19 +276,30 @@ export class Http1ServerConnection implements ConnectionReceiver, BodySink, Serv
   }
 
   onEnd(): void {
+    this.#hasFin = true;
+    // Bytes that came before it go first, past a pause (TLS delivers the end through one).
+    this.#adjustReading();
+  }
+
+  /** The client's half has ended, and everything before that was read. */
+  #onFin(): void {
     const stream = this.#stream;
-    if (stream !== undefined) {
-      // As Envoy: a client that has closed its half is not waiting for an answer.
+    if (stream === undefined) return this.#close();
+    this.#isFinHandled = true;
+    if (this.#body.endsWithConnection) {
+      this.#body.stop();
+      stream.receiver?.onRequestData(EMPTY, true);
+      if (stream.responseEnded && this.#stream === stream) this.responseDone(stream, false);
+    } else if (this.#body.isDone && performance.now() - this.#wholeAt < HALF_CLOSE_MS) {
+      stream.closeAfterResponse();
+    } else {
       this.#stream = undefined;
       this.#body.stop();
       stream.receiver?.onDownstreamReset(Causes.downstreamDisconnect, "client closed the connection");
       this.#owner.onStreamDone(stream);
       this.#lingering = true;
       this.connection.destroy();
-      return;
     }
-    this.#lingering = true;
-    this.connection.end();
   }
 
   onClose(error: NodeJS.ErrnoException | undefined): void {

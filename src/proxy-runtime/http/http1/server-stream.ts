@@ -3,10 +3,13 @@ import type { Cause } from "../../failure/cause.ts";
 import { HeaderId } from "../header-id.ts";
 import type { Connection } from "../../transport/connection.ts";
 import type { HeaderList } from "../header-list.ts";
-import type { DownstreamStream, RequestReceiver, ResponseHead } from "../stream.ts";
-import { fieldLines, isBodiless, lastChunk, statusLine } from "./serialize.ts";
+import { opensTunnel, type DownstreamStream, type RequestHead, type RequestReceiver, type ResponseHead } from "../stream.ts";
+import { fieldLines, isBodiless, lastChunk, statusLine, upgradeLines } from "./serialize.ts";
 
 const CONTENT_LENGTH = HeaderId["content-length"];
+
+/** What the stream has to know of its request; all that is known of one that could not be read. */
+export type AnsweredRequest = Pick<RequestHead, "method" | "protocol" | "upgrade">;
 
 /** The connection, as its stream sees it. */
 export interface ServerStreamOwner {
@@ -18,6 +21,10 @@ export interface ServerStreamOwner {
   responseDone(stream: Http1ServerStream, keepAlive: boolean): void;
   /** The response can't be finished: the client must not take it for whole. */
   abort(stream: Http1ServerStream): void;
+  /** The head that opens a tunnel was written: what follows the request goes to the stream as it is. */
+  openTunnel(stream: Http1ServerStream): void;
+  /** Our half of the tunnel has ended. */
+  endTunnel(stream: Http1ServerStream): void;
   pauseRequest(): void;
   resumeRequest(): void;
 }
@@ -27,16 +34,17 @@ export class Http1ServerStream implements DownstreamStream {
   responseStarted = false;
   responseEnded = false;
   readonly #server: ServerStreamOwner;
-  readonly #method: string;
+  readonly #request: AnsweredRequest;
   readonly #http10: boolean;
   #keepAlive: boolean;
   #chunked = false;
   #bodiless = false;
+  #isTunnel = false;
 
-  constructor(server: ServerStreamOwner, method: string, http10: boolean, keepAlive: boolean) {
+  constructor(server: ServerStreamOwner, request: AnsweredRequest, keepAlive: boolean) {
     this.#server = server;
-    this.#method = method;
-    this.#http10 = http10;
+    this.#request = request;
+    this.#http10 = request.protocol === "HTTP/1.0";
     this.#keepAlive = keepAlive;
   }
 
@@ -53,9 +61,15 @@ export class Http1ServerStream implements DownstreamStream {
 
   sendHeaders(head: ResponseHead, end: boolean): void {
     this.responseStarted = true;
+    const { method, upgrade } = this.#request;
+    if (upgrade !== "") {
+      if (opensTunnel(upgrade, head.status)) return this.#openTunnel(head, end);
+      // What follows a CONNECT was meant for somebody else: nothing of it may be read as a request.
+      if (upgrade === "connect") this.#keepAlive = false;
+    }
     // A reply of our own that does not wait for the rest of the request is the last on its connection.
     if (this.#server.isDraining || (head.headBytes === 0 && !this.#server.isRequestWhole)) this.#keepAlive = false;
-    this.#bodiless = isBodiless(this.#method, head.status);
+    this.#bodiless = isBodiless(method, head.status);
     let text = statusLine(head.status, head.reason);
     if (this.#bodiless) {
       text += fieldLines(head.headers, head.status === 204 ? "drop" : "keep");
@@ -81,6 +95,11 @@ export class Http1ServerStream implements DownstreamStream {
 
   sendData(chunk: Uint8Array, end: boolean): boolean {
     const writer = this.#server.connection.writer;
+    if (this.#isTunnel) {
+      writer.writeBytes(chunk);
+      if (end) this.#endTunnel();
+      return !writer.isBlocked;
+    }
     if (!this.#bodiless && chunk.length > 0) {
       if (this.#chunked) {
         writer.writeText(`${chunk.length.toString(16)}\r\n`);
@@ -93,6 +112,7 @@ export class Http1ServerStream implements DownstreamStream {
   }
 
   sendTrailers(trailers: HeaderList): void {
+    if (this.#isTunnel) return this.#endTunnel();
     if (this.#chunked) this.#server.connection.writer.writeText(lastChunk(trailers));
     this.#finish();
   }
@@ -109,6 +129,20 @@ export class Http1ServerStream implements DownstreamStream {
 
   resumeRequest(): void {
     this.#server.resumeRequest();
+  }
+
+  #openTunnel(head: ResponseHead, end: boolean): void {
+    this.#isTunnel = true;
+    this.#server.connection.writer.writeText(
+      `${statusLine(head.status, head.reason)}${fieldLines(head.headers, "drop")}${upgradeLines(head.headers, this.#request.upgrade)}\r\n`,
+    );
+    this.#server.openTunnel(this);
+    if (end) this.#endTunnel();
+  }
+
+  #endTunnel(): void {
+    this.responseEnded = true;
+    this.#server.endTunnel(this);
   }
 
   #finish(): void {

@@ -4,6 +4,8 @@ import type { ResponseReceiver, UpstreamStream } from "../../http/stream.ts";
 
 /** Somebody who wants a stream; receives the response, too. Exactly one of ready and failure is called, once. */
 export interface PoolWaiter extends ResponseReceiver {
+  /** The request came over HTTP/2: where the cluster follows the client, it goes on so. */
+  readonly isHttp2: boolean;
   /**
    * @param reused whether the connection has carried another request before: it may turn out to be dead.
    */

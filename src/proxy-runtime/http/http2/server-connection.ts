@@ -1,0 +1,198 @@
+// The server side of an HTTP/2 connection: requests as streams, and an end that fails none of them.
+import type { Cause } from "../../failure/cause.ts";
+import { Causes } from "../../failure/causes.ts";
+import type { Connection } from "../../transport/connection.ts";
+import { TimerEntry, type Timers } from "../../transport/timers.ts";
+import type { HeaderField } from "../header-field.ts";
+import { HeaderList } from "../header-list.ts";
+import type { ServerCodec, ServerConnectionOwner } from "../server-codec.ts";
+import { ErrorCode, MAX_STREAM_ID, PREFACE } from "./frame.ts";
+import { Keepalive } from "./keepalive.ts";
+import { readRequestFields } from "./request-fields.ts";
+import { Http2ServerStream } from "./server-stream.ts";
+import { Http2Session, type SessionOptions } from "./session.ts";
+import type { SessionOwner, SessionStream } from "./session-seam.ts";
+
+export interface Http2ServerOptions extends SessionOptions {
+  readonly delayedCloseTimeoutMs: number;
+  /** From the first GOAWAY to the last (Envoy's drain_timeout), should the peer not answer a PING before. */
+  readonly drainTimeoutMs: number;
+}
+
+const DRAIN = 0;
+const LINGER = 1;
+const PING_PAYLOAD = Buffer.from("meshctl.");
+
+export class Http2ServerConnection implements ServerCodec, SessionOwner {
+  readonly #session: Http2Session;
+  readonly #options: Http2ServerOptions;
+  readonly #owner: ServerConnectionOwner;
+  readonly #timers: Timers;
+  readonly #drainTimer = new TimerEntry(this, DRAIN);
+  readonly #lingerTimer = new TimerEntry(this, LINGER);
+  readonly #keepalive: Keepalive;
+  #prefaceBytes = 0;
+  #draining = false;
+  /** Streams beyond are not taken: the last GOAWAY has named it. */
+  #lastStreamId = MAX_STREAM_ID;
+  #isFinalGoawaySent = false;
+  #closing = false;
+
+  constructor(connection: Connection, options: Http2ServerOptions, owner: ServerConnectionOwner, timers: Timers) {
+    this.#options = options;
+    this.#owner = owner;
+    this.#timers = timers;
+    this.#session = new Http2Session(connection, options, this, true);
+    this.#keepalive = new Keepalive(this.#session, options.config, timers);
+    this.#session.begin();
+  }
+
+  get isDraining(): boolean {
+    return this.#draining;
+  }
+
+  get isIdle(): boolean {
+    return this.#session.streams.size === 0;
+  }
+
+  get hasPartialHead(): boolean {
+    return this.#session.isInBlock || this.#prefaceBytes < PREFACE.length;
+  }
+
+  refuseHead(_cause: Cause, detail: string): void {
+    this.#session.fail(ErrorCode.enhanceYourCalm, detail);
+  }
+
+  // RFC 9113 §6.8: first a GOAWAY that takes everything, and when the peer must have seen it, one that names the last stream.
+  drain(): void {
+    if (this.#draining) return;
+    this.#draining = true;
+    const { frames } = this.#session.output;
+    frames.goaway(MAX_STREAM_ID, ErrorCode.noError, "");
+    frames.ping(0, PING_PAYLOAD, 0);
+    this.#timers.arm(this.#drainTimer, this.#options.drainTimeoutMs);
+  }
+
+  onBytes(buffer: Buffer, length: number): void {
+    let at = 0;
+    while (this.#prefaceBytes < PREFACE.length && at < length) {
+      if (buffer[at] !== PREFACE[this.#prefaceBytes]) return void this.#session.fail(ErrorCode.protocolError, "invalid preface");
+      at += 1;
+      this.#prefaceBytes += 1;
+    }
+    if (this.#closing) return;
+    this.#keepalive.onActivity();
+    if (at < length) this.#session.read(buffer, at, length);
+  }
+
+  onNewStream(streamId: number, fields: readonly HeaderField[], listBytes: number, endStream: boolean, isTooLarge: boolean): void {
+    const session = this.#session;
+    if (streamId % 2 === 0) return void session.fail(ErrorCode.protocolError, "even stream id from a client");
+    session.lastPeerStreamId = streamId;
+    if (streamId > this.#lastStreamId || session.streams.size >= session.settings.maxConcurrentStreams)
+      return session.refuseStream(streamId, ErrorCode.refusedStream);
+    const stream = new Http2ServerStream(streamId, session);
+    session.streams.set(streamId, stream);
+    stream.remoteEnded = endStream;
+    if (isTooLarge) return this.#refuse(stream, Causes.http2HeadersTooLarge, "header list too large");
+    const request = readRequestFields(fields, listBytes, endStream, {
+      isMesh: session.isMesh,
+      allowConnect: session.settings.allowConnect,
+    });
+    if ("cause" in request) return this.#refuse(stream, request.cause, request.detail);
+    stream.open(request.head);
+    if (request.expectsContinue) stream.sendInformational(CONTINUE);
+    this.#owner.onRequest(stream, request.head, endStream);
+  }
+
+  // The client is told on the stream what was wrong (RFC 9113 §8.1.1), and after that, unless it is to be forgiven, gets no other.
+  #refuse(stream: Http2ServerStream, cause: Cause, detail: string): void {
+    this.#owner.onBadRequest(stream, cause, detail);
+    if (!stream.closed) this.#session.cancelStream(stream, ErrorCode.protocolError);
+    if (!this.#session.admit(this.#session.floods.onReset())) return;
+    if (cause === Causes.http2Malformed && !this.#options.config.streamErrorOnInvalidMessage && !this.#session.isMesh)
+      this.#sendFinalGoaway(ErrorCode.protocolError, detail);
+  }
+
+  isIdleStream(streamId: number): boolean {
+    return streamId % 2 === 0 || streamId > this.#session.lastPeerStreamId;
+  }
+
+  onBlockBegun(): void {
+    this.#owner.onHeadBegun();
+  }
+
+  onStreamClosed(stream: SessionStream): void {
+    this.#owner.onStreamDone(stream as Http2ServerStream);
+    if (this.#isFinalGoawaySent) this.#closeWhenIdle();
+  }
+
+  onGoaway(): void {
+    // The client opens no further streams; it closes the connection when it is done.
+  }
+
+  onPeerSettings(): void {
+    // A server opens no streams.
+  }
+
+  onPingAck(): void {
+    this.#keepalive.onPingAck();
+    if (this.#draining) this.#sendFinalGoaway(ErrorCode.noError, "");
+  }
+
+  onTimer(kind: number): void {
+    if (kind === DRAIN) this.#sendFinalGoaway(ErrorCode.noError, "");
+    else if (this.#session.connection.unsentBytes === 0) this.#session.connection.destroy();
+    else this.#timers.arm(this.#lingerTimer, this.#options.delayedCloseTimeoutMs);
+  }
+
+  #sendFinalGoaway(code: number, detail: string): void {
+    if (this.#isFinalGoawaySent) return;
+    this.#draining = true;
+    this.#isFinalGoawaySent = true;
+    this.#timers.disarm(this.#drainTimer);
+    const session = this.#session;
+    this.#lastStreamId = session.lastPeerStreamId;
+    session.output.frames.goaway(session.lastPeerStreamId, code, detail);
+    this.#closeWhenIdle();
+  }
+
+  #closeWhenIdle(): void {
+    if (this.#session.streams.size === 0) this.#close();
+  }
+
+  // FIN first, then a while for the client to read what is on its way and to close.
+  #close(): void {
+    if (this.#closing) return;
+    this.#closing = true;
+    const { connection } = this.#session;
+    connection.end();
+    if (connection.isEnded) return;
+    this.#timers.arm(this.#lingerTimer, this.#options.delayedCloseTimeoutMs);
+  }
+
+  onProtocolError(detail: string): void {
+    this.#owner.onProtocolError(detail);
+    this.#close();
+  }
+
+  onWritable(): void {
+    this.#session.onWritable();
+  }
+
+  onEnd(): void {
+    // Who has closed its half waits for nothing any more.
+    if (this.#session.streams.size > 0) this.#session.connection.destroy();
+    else this.#close();
+  }
+
+  onClose(error: NodeJS.ErrnoException | undefined): void {
+    this.#session.end(error);
+    this.#timers.disarm(this.#drainTimer);
+    this.#timers.disarm(this.#lingerTimer);
+    this.#keepalive.stop();
+    this.#owner.onConnectionClosed(error);
+  }
+}
+
+const CONTINUE = { status: 100, reason: "", headers: new HeaderList(), contentLength: -1, headBytes: 0 };

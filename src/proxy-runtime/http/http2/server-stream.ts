@@ -1,0 +1,99 @@
+// One request of an HTTP/2 server connection and the sending of its response.
+import type { Cause } from "../../failure/cause.ts";
+import { Causes } from "../../failure/causes.ts";
+import type { HeaderField } from "../header-field.ts";
+import type { HeaderList } from "../header-list.ts";
+import { isBodiless } from "../http1/serialize.ts";
+import type { DownstreamStream, RequestHead, RequestReceiver, ResponseHead } from "../stream.ts";
+import { sanitizeTrailers } from "../trailers.ts";
+import { ErrorCode } from "./frame.ts";
+import { Http2Stream } from "./http2-stream.ts";
+import { readTrailerFields } from "./response-fields.ts";
+import { CONNECTION_GONE, VIOLATION } from "./session-seam.ts";
+
+export class Http2ServerStream extends Http2Stream implements DownstreamStream {
+  receiver: RequestReceiver | undefined = undefined;
+  responseEnded = false;
+  #method = "GET";
+  #upgrade = "";
+  #bodiless = false;
+
+  /** The request has been read. */
+  open(head: RequestHead): void {
+    this.#method = head.method;
+    this.#upgrade = head.upgrade;
+    if (head.upgrade === "") this.expectBody(head.contentLength);
+  }
+
+  onHeaders(fields: readonly HeaderField[], _listBytes: number, endStream: boolean): void {
+    const trailers = endStream ? readTrailerFields(fields) : undefined;
+    // RFC 9113 §8.1: a second header block is trailers, and ends the request.
+    if (trailers === undefined) this.session.resetStream(this, ErrorCode.protocolError, "invalid trailers");
+    else this.receiveTrailers(sanitizeTrailers(trailers));
+  }
+
+  protected deliverData(piece: Uint8Array, end: boolean): void {
+    this.receiver?.onRequestData(piece, end);
+  }
+
+  protected deliverTrailers(trailers: HeaderList): void {
+    this.receiver?.onRequestTrailers(trailers);
+  }
+
+  onReset(code: number, detail: string): void {
+    this.responseEnded = true;
+    const cause =
+      code === VIOLATION ? Causes.http2ConnectionError : code === CONNECTION_GONE ? Causes.downstreamDisconnect : Causes.downstreamReset;
+    this.receiver?.onDownstreamReset(cause, detail);
+  }
+
+  onSendable(): void {
+    this.receiver?.onDownstreamWritable();
+  }
+
+  sendInformational(head: ResponseHead): void {
+    if (this.closed) return;
+    const { output } = this.session;
+    output.heads.response(head, head.status);
+    output.sendBlock(this, false);
+  }
+
+  sendHeaders(head: ResponseHead, end: boolean): void {
+    if (this.closed) return;
+    const { output } = this.session;
+    this.#bodiless = isBodiless(this.#method, head.status);
+    if (this.#upgrade !== "" && (head.status === 101 || (this.#upgrade === "connect" && head.status >= 200 && head.status < 300))) {
+      this.isTunnel = true;
+      this.#bodiless = false;
+    }
+    // RFC 8441 §4: where HTTP/1 switches protocols, HTTP/2 says 200.
+    output.heads.response(head, head.status === 101 ? 200 : head.status);
+    const last = end || this.#bodiless;
+    output.sendBlock(this, last);
+    if (end) this.responseEnded = true;
+    if (last) this.session.settle(this);
+  }
+
+  sendData(chunk: Uint8Array, end: boolean): boolean {
+    if (end) this.responseEnded = true;
+    return this.send(chunk, end);
+  }
+
+  sendTrailers(trailers: HeaderList): void {
+    this.responseEnded = true;
+    this.sendLast(trailers);
+  }
+
+  reset(_cause: Cause): void {
+    this.responseEnded = true;
+    this.session.cancelStream(this, ErrorCode.internalError);
+  }
+
+  pauseRequest(): void {
+    this.pauseReceiving();
+  }
+
+  resumeRequest(): void {
+    this.resumeReceiving();
+  }
+}

@@ -1,0 +1,79 @@
+// What goes out on one HTTP/2 connection: header blocks in the order of their encoding, data as far as windows and the
+// socket let it, and turns for those who wait.
+import type { SocketWriter } from "../../transport/socket-writer.ts";
+import type { HeaderList } from "../header-list.ts";
+import type { FloodGuard } from "./flood-guard.ts";
+import { DEFAULT_WINDOW_BYTES, MAX_WINDOW_BYTES } from "./frame.ts";
+import { FrameWriter, MAX_DATA_BYTES } from "./frame-writer.ts";
+import { HeadEncoder } from "./head-encoder.ts";
+import type { SessionSender, SessionStream } from "./session-seam.ts";
+import { TurnQueue } from "./turn-queue.ts";
+
+export class SessionOutput implements SessionSender {
+  readonly frames: FrameWriter;
+  readonly heads: HeadEncoder;
+  readonly #writer: SocketWriter;
+  readonly #floods: FloodGuard;
+  readonly #turns: TurnQueue;
+  #window = DEFAULT_WINDOW_BYTES;
+
+  constructor(writer: SocketWriter, floods: FloodGuard, maxTableBytes: number, isMesh: boolean) {
+    this.#writer = writer;
+    this.#floods = floods;
+    this.frames = new FrameWriter(writer);
+    this.heads = new HeadEncoder(maxTableBytes, isMesh);
+    this.#turns = new TurnQueue(() => this.#window > 0 && !writer.isBlocked);
+  }
+
+  get isBlocked(): boolean {
+    return this.#writer.isBlocked;
+  }
+
+  /** The block that `heads` has just encoded. */
+  sendBlock(stream: SessionStream, endStream: boolean): void {
+    this.frames.headers(stream.id, this.heads.block, this.heads.length, endStream);
+    if (endStream) stream.localEnded = true;
+  }
+
+  sendTrailers(stream: SessionStream, trailers: HeaderList): void {
+    this.heads.trailers(trailers);
+    this.sendBlock(stream, true);
+  }
+
+  /** Sends what windows and the socket have room for; with all of it the end, if it is one. Answers how much went. */
+  sendData(stream: SessionStream, data: Uint8Array, end: boolean): number {
+    const { length } = data;
+    let at = 0;
+    while (at < length) {
+      const size = Math.min(length - at, MAX_DATA_BYTES, this.#window, stream.sendWindow);
+      if (size <= 0 || (at > 0 && this.#writer.isBlocked)) return at;
+      this.#window -= size;
+      stream.sendWindow -= size;
+      const last = end && at + size === length;
+      this.frames.data(stream.id, data, at, at + size, last);
+      this.#floods.onDataSent();
+      if (last) stream.localEnded = true;
+      at += size;
+    }
+    if (length === 0 && end) {
+      this.frames.data(stream.id, data, 0, 0, true);
+      stream.localEnded = true;
+    }
+    return at;
+  }
+
+  /** The stream has something to send, or waits for room only. */
+  queue(stream: SessionStream): void {
+    this.#turns.add(stream);
+  }
+
+  takeTurns(): void {
+    this.#turns.run();
+  }
+
+  /** The peer lets us send more. Answers false where the window grows beyond what is allowed. */
+  widen(increment: number): boolean {
+    this.#window += increment;
+    return this.#window <= MAX_WINDOW_BYTES;
+  }
+}
