@@ -14,6 +14,7 @@ import { checkHttpFilters } from "./decode-http-filters.ts";
 import { decodeHttp2 } from "./decode-http2-options.ts";
 import { decodeCommonDownstream, decodeHttp1 } from "./decode-listener-protocol.ts";
 import { decodeRouteConfiguration } from "./decode-route.ts";
+import { decodeManagerUpgrades } from "./decode-upgrades.ts";
 import { durationMs, headText } from "./decode-values.ts";
 import type { Decoding } from "./decoding.ts";
 import { fieldRules, join } from "./decoding.ts";
@@ -50,6 +51,7 @@ const MANAGER = fieldRules(
     "path_with_escaped_slashes_action",
     "add_user_agent",
     "stream_error_on_invalid_http_message",
+    "upgrade_configs",
   ],
   {
     http3_protocol_options: "limits of HTTP/3, which no connection here speaks",
@@ -117,6 +119,7 @@ export function decodeHttpConnectionManager(
     maxRequestHeadersKb,
     ...decodeTimeouts(decoding, manager, path),
     ...decodeCommonDownstream(decoding, manager.commonHttpProtocolOptions, join(path, "common_http_protocol_options")),
+    upgrades: decodeManagerUpgrades(decoding, manager.upgradeConfigs, join(path, "upgrade_configs")),
     accessLogs: decodeAccessLogs(decoding, manager.accessLog, join(path, "access_log")),
     reporter,
   };

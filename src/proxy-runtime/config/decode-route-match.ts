@@ -21,6 +21,7 @@ const MATCH = fieldRules(RouteMatchSchema, [
   "path",
   "safe_regex",
   "path_separated_prefix",
+  "connect_matcher",
   "case_sensitive",
   "runtime_fraction",
   "headers",
@@ -82,8 +83,11 @@ function decodePath(decoding: Decoding, match: RouteMatchMessage, path: string):
       checkRegex(decoding, specifier.value.regex, join(path, "safe_regex.regex"));
       if (!caseSensitive) decoding.problem(join(path, "case_sensitive"), "has no effect on safe_regex; write (?i) into the expression");
       return { kind: "regex", value: specifier.value.regex, caseSensitive: true };
+    case "connectMatcher":
+      return { kind: "connect", value: "", caseSensitive: true };
     default:
-      if (specifier.case === undefined) decoding.problem(path, "needs one of prefix, path, safe_regex, path_separated_prefix");
+      if (specifier.case === undefined)
+        decoding.problem(path, "needs one of prefix, path, safe_regex, path_separated_prefix, connect_matcher");
       return { kind: "prefix", value: "/", caseSensitive };
   }
 }

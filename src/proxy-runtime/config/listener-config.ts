@@ -3,6 +3,7 @@ import type { AccessLogConfig } from "./access-log-config.ts";
 import type { Http2Config } from "./http2-config.ts";
 import type { RouteConfig } from "./route-config.ts";
 import type { DownstreamTlsConfig } from "./tls-config.ts";
+import type { Upgrades } from "./upgrades.ts";
 
 export interface CidrConfig {
   readonly address: string;
@@ -66,6 +67,8 @@ export interface HttpConnectionManagerConfig {
   readonly delayedCloseTimeoutMs: number;
   /** HTTP/2, between the GOAWAY that announces a drain and the one that refuses streams; default 5000. */
   readonly drainTimeoutMs: number;
+  /** Which upgrades pass where a route says nothing; none by default. */
+  readonly upgrades: Upgrades;
   readonly accessLogs: readonly AccessLogConfig[];
   /** Which side's istio_* metrics are written; undefined: none. */
   readonly reporter: "source" | "destination" | undefined;
