@@ -14,7 +14,7 @@ const dist = join(root, "dist");
 
 const result = await build({
   absWorkingDir: root,
-  entryPoints: { main: "src/main.ts", re2: "re2js" },
+  entryPoints: { main: "src/main.ts", "proxy-worker": "src/proxy-runtime/worker.ts", re2: "re2js" },
   outdir: fresh,
   bundle: true,
   splitting: true,
@@ -22,8 +22,12 @@ const result = await build({
   platform: "node",
   target: "node26",
   external: ["koffi"],
-  define: { "process.env.MESHCTL_VERSION": JSON.stringify(version), "process.env.MESHCTL_RE2": JSON.stringify("./re2.js") },
-  // Flat: src/proxy-runtime/config/regex.ts finds re2.js beside whatever chunk it is in.
+  define: {
+    "process.env.MESHCTL_VERSION": JSON.stringify(version),
+    "process.env.MESHCTL_RE2": JSON.stringify("./re2.js"),
+    "process.env.MESHCTL_WORKER": JSON.stringify("./proxy-worker.js"),
+  },
+  // Flat: config/regex.ts finds re2.js, and proxy.ts proxy-worker.js, beside whatever chunk it is in.
   chunkNames: "[name]-[hash]",
   legalComments: "linked",
   // Source text stays in memory as long as the process: names are kept for stack traces, blanks are not.

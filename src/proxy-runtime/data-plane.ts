@@ -2,13 +2,14 @@
 // that crosses its border is plain data or a function, so that it may live in a thread of its own.
 import { performance } from "node:perf_hooks";
 import { formatAddress } from "../common/address.ts";
-import type { ClusterStatus, HostStatus, ListenerStatus } from "./admin/data-plane-view.ts";
-import type { ListenerConfig } from "./config/listener-config.ts";
+import type { HostStatus, ListenerStatus } from "./admin/data-plane-view.ts";
 import { EMPTY_PROXY_CONFIG, type ProxyConfig } from "./config/proxy-config.ts";
 import type { ListenerServices } from "./listener/connection-manager.ts";
-import { ListenerManager } from "./listener/listener-manager.ts";
+import type { WorkerNumber } from "./listener/listener.ts";
+import { ListenerManager, type BindFailure } from "./listener/listener-manager.ts";
 import { RouteTables } from "./router/route-tables.ts";
 import { AccessLogs } from "./telemetry/access-log/access-logs.ts";
+import type { WriteBlock } from "./telemetry/access-log/write-whole.ts";
 import { InternalErrors } from "./telemetry/internal-errors.ts";
 import { IstioMetrics } from "./telemetry/istio-metrics.ts";
 import { RefusalLog } from "./telemetry/refusal-log.ts";
@@ -23,17 +24,15 @@ import { SharedReadBuffer } from "./transport/shared-read-buffer.ts";
 import { Timers } from "./transport/timers.ts";
 import { ClusterManager } from "./upstream/cluster-manager.ts";
 import type { UpstreamHost } from "./upstream/host.ts";
+import type { DataHalf, DrainOrder, ListenFailure } from "./workers/data-half.ts";
 
 export interface DataPlaneOptions {
+  readonly worker: WorkerNumber;
   readonly stats: StatsStore;
   readonly workload: WorkloadFacts;
+  /** Writes access logs that go to standard output and error, where this thread is not the only one. */
+  readonly writeStandard?: WriteBlock;
   readonly onLog: (level: "debug" | "warn" | "error", message: string, fields: Readonly<Record<string, unknown>>) => void;
-}
-
-export interface ListenFailure {
-  readonly name: string;
-  readonly config: ListenerConfig;
-  readonly error: NodeJS.ErrnoException;
 }
 
 export class DataPlane {
@@ -46,7 +45,7 @@ export class DataPlane {
   #originalDst: OriginalDst | undefined = undefined;
   #applying: Promise<unknown> = Promise.resolve();
 
-  constructor({ stats, workload, onLog }: DataPlaneOptions) {
+  constructor({ worker, stats, workload, writeStandard, onLog }: DataPlaneOptions) {
     const internalErrors = new InternalErrors(stats, (message, fields) => onLog("error", message, fields));
     const onInternalError = (thrown: unknown): void => internalErrors.note(thrown);
     const timers = new Timers(onInternalError);
@@ -62,7 +61,7 @@ export class DataPlane {
       (message, fields) => onLog("warn", message, fields),
       () => performance.now(),
     );
-    this.#accessLogs = new AccessLogs(stats);
+    this.#accessLogs = new AccessLogs(stats, writeStandard);
     this.#clusters = new ClusterManager({ io, secrets: this.#secrets, timers, store: stats, random: Math.random });
     const services: ListenerServices = {
       clusters: this.#clusters,
@@ -79,6 +78,7 @@ export class DataPlane {
     };
     this.#listeners = new ListenerManager(
       {
+        worker,
         services,
         io,
         secrets: this.#secrets,
@@ -99,15 +99,16 @@ export class DataPlane {
   /**
    * Makes a configuration the current one: clusters, then routes, then listeners; removals in reverse. Calls are served
    * one after the other.
+   * @param ports of listeners that ask for port 0, where the system has chosen already.
    * @returns listeners whose address could not be bound; everything else is in force.
    */
-  apply(config: ProxyConfig): Promise<readonly ListenFailure[]> {
-    const applied = this.#applying.then(() => this.#apply(config));
+  apply(config: ProxyConfig, ports: ReadonlyMap<string, readonly number[]> = new Map()): Promise<readonly BindFailure[]> {
+    const applied = this.#applying.then(() => this.#apply(config, ports));
     this.#applying = applied.catch(() => undefined);
     return applied;
   }
 
-  async #apply(config: ProxyConfig): Promise<readonly ListenFailure[]> {
+  async #apply(config: ProxyConfig, ports: ReadonlyMap<string, readonly number[]>): Promise<readonly BindFailure[]> {
     if (this.#originalDst === undefined && [...config.listeners.values()].some((each) => each.restoreOriginalDst)) {
       this.#originalDst = await loadOriginalDst();
     }
@@ -115,31 +116,28 @@ export class DataPlane {
     this.#secrets.replace(config.secrets);
     this.#clusters.apply(config);
     this.#routes.apply(config.routes);
-    const failures = await this.#listeners.apply(config);
+    const failures = await this.#listeners.apply(config, ports);
     this.#clusters.removeMissing(config);
     return failures;
   }
 
-  /** Names for DNS, as of now. */
-  names(): ProxyConfig["names"] {
-    return this.#config.names;
-  }
-
-  secrets(): ProxyConfig["secrets"] {
-    return this.#config.secrets;
-  }
-
-  clusterStatuses(isStatic: (name: string) => boolean): readonly ClusterStatus[] {
-    return [...this.#clusters.all()].map((cluster) => ({
-      config: cluster.config,
-      addedViaApi: !isStatic(cluster.name),
-      hosts: cluster.hosts.map(toHostStatus),
-    }));
+  /** By cluster name. */
+  hostStatuses(): ReadonlyMap<string, readonly HostStatus[]> {
+    return new Map([...this.#clusters.all()].map((cluster) => [cluster.name, cluster.hosts.map(toHostStatus)]));
   }
 
   listenerStatuses(): readonly ListenerStatus[] {
     return [...this.#listeners.all()].flatMap((listener) =>
       listener.boundAddresses.map(({ ip, port }) => ({ name: listener.config.name, ip, port })),
+    );
+  }
+
+  /** Of listeners that ask for port 0: what the system chose, by address. */
+  chosenPorts(): ReadonlyMap<string, readonly number[]> {
+    return new Map(
+      [...this.#listeners.all()]
+        .filter(({ config }) => [config.address, ...config.additionalAddresses].some(({ port }) => port === 0))
+        .map((listener) => [listener.config.name, listener.boundAddresses.map(({ port }) => port)]),
     );
   }
 
@@ -150,11 +148,11 @@ export class DataPlane {
   }
 
   /** HTTP connections end after their present request; with `close` the sockets stop accepting, too. */
-  drain(options: { inboundOnly: boolean; close: boolean }): void {
+  drain(order: DrainOrder): void {
     for (const listener of this.#listeners.all()) {
-      if (options.inboundOnly && listener.config.direction !== "inbound") continue;
+      if (order.inboundOnly && listener.config.direction !== "inbound") continue;
       listener.drain();
-      if (options.close) listener.closeSockets();
+      if (order.close) listener.closeSockets();
     }
   }
 
@@ -168,6 +166,26 @@ export class DataPlane {
     this.#clusters.stop();
     await this.#accessLogs.close();
   }
+}
+
+/** The data half as the other half sees it, in this thread. */
+export function dataHalfOf(plane: DataPlane): DataHalf {
+  return {
+    apply: async (config) => (await plane.apply(config)).map(toListenFailure),
+    hosts: async () => plane.hostStatuses(),
+    listeners: async () => plane.listenerStatuses(),
+    activeConnections: async () => plane.activeConnections,
+    memory: async () => process.memoryUsage(),
+    drain: async (order) => plane.drain(order),
+    reopenLogs: async () => plane.reopenLogs(),
+    stop: () => plane.stop(),
+  };
+}
+
+export function toListenFailure({ name, config, error }: BindFailure): ListenFailure {
+  // Of the address that failed, which may be an additional one.
+  const { address = config.address.host, port = config.address.port } = error as { address?: string; port?: number };
+  return { listener: name, host: address, port, code: error.code ?? error.message };
 }
 
 function toHostStatus(host: UpstreamHost): HostStatus {

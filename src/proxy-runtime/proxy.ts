@@ -6,13 +6,17 @@ import { startAdmin, startPrometheusPort, type LogLevels } from "./admin/admin-s
 import type { DataPlaneView, ServerState } from "./admin/data-plane-view.ts";
 import { startReadinessPort } from "./admin/readiness-port.ts";
 import type { BootstrapConfig } from "./config/bootstrap-config.ts";
-import type { ProxyConfig } from "./config/proxy-config.ts";
-import { DataPlane, type ListenFailure } from "./data-plane.ts";
+import { EMPTY_PROXY_CONFIG, type ProxyConfig } from "./config/proxy-config.ts";
 import { waitForIdle } from "./drain.ts";
 import type { SidecarParts } from "./sidecar.ts";
 import { connectXds } from "./state/ads-connection.ts";
+import type { StatsReader } from "./telemetry/stats-reader.ts";
 import { StatsStore } from "./telemetry/stats-store.ts";
 import type { WorkloadFacts } from "./telemetry/workload-facts.ts";
+import type { DataHalf, ListenFailure } from "./workers/data-half.ts";
+
+/** In the bundle a file of its own beside the chunk that this is in. */
+const WORKER_ENTRY = new URL(process.env.MESHCTL_WORKER ?? "./worker.ts", import.meta.url);
 
 export interface ProxyLog {
   debug(fields: object, message: string): void;
@@ -28,6 +32,8 @@ export interface ProxyOptions {
   readonly log: ProxyLog;
   readonly logLevels: LogLevels;
   readonly commandLine: Readonly<Record<string, string | number | boolean>>;
+  /** Threads that carry traffic. With 1 it is this one; with more each is a worker beside this one. */
+  readonly concurrency: number;
   /** How long open requests may take to end after a signal. */
   readonly drainTimeMs: number;
   /** What only the sidecar form has; undefined for a proxy with a bootstrap file. */
@@ -53,34 +59,42 @@ export interface RunningProxy {
 export async function startProxy(options: ProxyOptions): Promise<RunningProxy> {
   const { bootstrap, log, sidecar } = options;
   const stats = new StatsStore();
-  const plane = new DataPlane({ stats, workload: options.workload, onLog: (level, message, fields) => log[level](fields, message) });
+  const { data, reader } = await makeDataHalf(options, stats);
+  let current = EMPTY_PROXY_CONFIG;
   const phase = new Phase();
   const stops: (() => Promise<void> | void)[] = [];
   const ended = Promise.withResolvers<void>();
 
   const stopNow = async (): Promise<void> => {
     for (const stop of stops.splice(0).reverse()) await stop();
-    await plane.stop();
+    await data.stop();
     ended.resolve();
   };
   const stop = async (): Promise<void> => {
     phase.isStopping = true;
-    log.info({ connections: plane.activeConnections, atMostMs: options.drainTimeMs }, "draining");
-    plane.drain({ inboundOnly: false, close: false });
-    await waitForIdle(plane, options.drainTimeMs);
+    log.info({ connections: await data.activeConnections(), atMostMs: options.drainTimeMs }, "draining");
+    await data.drain({ inboundOnly: false, close: false });
+    await waitForIdle(data, options.drainTimeMs);
     await stopNow();
   };
 
   const apply = async (config: ProxyConfig): Promise<readonly ListenFailure[]> => {
-    const failures = await plane.apply(config);
+    const failures = await data.apply(config);
+    current = config;
     phase.isConfigured = xds.state.isReady();
-    sayLive();
+    await sayLive();
     return failures;
   };
-  const sayLive = (): void => {
-    if (phase.becameLive())
-      log.info({ listeners: plane.listenerStatuses().map(({ name, ip, port }) => `${name} ${ip}:${port}`) }, "proxy is live");
+  const sayLive = async (): Promise<void> => {
+    if (!phase.becameLive()) return;
+    const listeners = (await data.listeners()).map(({ name, ip, port }) => `${name} ${formatAddress(ip, port)}`);
+    log.info({ listeners }, "proxy is live");
   };
+  const report = (applied: Promise<readonly ListenFailure[]>): Promise<void> =>
+    applied.then(
+      (failures) => failures.forEach((each) => log.error({ listener: each.listener }, listenMessage(each))),
+      (error: unknown) => log.error({}, `can't apply a configuration: ${error instanceof Error ? error.message : String(error)}`),
+    );
   let firstFailures: Promise<readonly ListenFailure[]> | undefined;
   const xds = connectXds({
     bootstrap,
@@ -88,12 +102,12 @@ export async function startProxy(options: ProxyOptions): Promise<RunningProxy> {
     clock: options.clock,
     onConfig: (config) => {
       const applied = apply(config);
-      if (firstFailures === undefined) firstFailures = applied;
-      else void applied.then((failures) => failures.forEach((each) => log.error({ listener: each.name }, listenMessage(each))));
+      if (!phase.hasStarted && firstFailures === undefined) firstFailures = applied;
+      else void report(applied);
     },
     log: (level, message) => log[level]({}, message),
   });
-  const view = makeView(plane, xds.state, phase, options, stopNow);
+  const view = makeView(data, () => current, xds.state, phase, options, stopNow);
 
   try {
     xds.start();
@@ -103,16 +117,16 @@ export async function startProxy(options: ProxyOptions): Promise<RunningProxy> {
     if (first !== undefined)
       throw new UserError(listenMessage(first), "end the program that holds the port, or give the listener another one");
     phase.hasStarted = true;
-    sayLive();
+    await sayLive();
     let adminPort: number | undefined;
     if (bootstrap.admin !== undefined) {
       const admin = await startAdmin({
         address: bootstrap.admin,
         view,
-        stats,
+        stats: reader,
         bootstrap: () => bootstrap.bytes,
         logging: options.logLevels,
-        reopenLogs: () => plane.reopenLogs(),
+        reopenLogs: () => data.reopenLogs(),
         commandLine: options.commandLine,
       });
       stops.push(() => admin.stop());
@@ -125,18 +139,34 @@ export async function startProxy(options: ProxyOptions): Promise<RunningProxy> {
         xds.state.setSecrets(secrets);
       };
       stops.push(sidecar.startIdentity(onSecrets));
-      const dns = await sidecar.startDns(() => plane.names(), stats);
+      const dns = await sidecar.startDns(() => current.names, stats);
       stops.push(() => dns.stop());
       const ready = await startReadinessPort(["0.0.0.0", "::"], sidecar.readyPort, view);
       stops.push(() => ready.stop());
-      const prometheus = await startPrometheusPort(["0.0.0.0", "::"], sidecar.prometheusPort, stats);
+      const prometheus = await startPrometheusPort(["0.0.0.0", "::"], sidecar.prometheusPort, reader);
       stops.push(() => prometheus.stop());
     }
-    return { ended: ended.promise, adminPort, view, stop, stopNow, reopenLogs: () => plane.reopenLogs() };
+    return { ended: ended.promise, adminPort, view, stop, stopNow, reopenLogs: () => void data.reopenLogs() };
   } catch (error) {
     await stopNow();
     throw error;
   }
+}
+
+async function makeDataHalf(
+  { concurrency, workload, clock, log }: ProxyOptions,
+  stats: StatsStore,
+): Promise<{ readonly data: DataHalf; readonly reader: StatsReader }> {
+  const onLog = (level: "debug" | "warn" | "error", message: string, fields: object): void => log[level](fields, message);
+  stats.plainScope("server").gauge("concurrency").set(concurrency);
+  // What the other form would need is not even loaded.
+  if (concurrency === 1) {
+    const { DataPlane, dataHalfOf } = await import("./data-plane.ts");
+    return { data: dataHalfOf(new DataPlane({ worker: { index: 0, count: 1 }, stats, workload, onLog })), reader: stats };
+  }
+  const { WorkerPool } = await import("./workers/worker-pool.ts");
+  const pool = new WorkerPool({ count: concurrency, entry: WORKER_ENTRY, workload, clock, stats, onLog });
+  return { data: pool, reader: pool.stats };
 }
 
 /** Where in its life the proxy is. */
@@ -163,7 +193,8 @@ class Phase {
 }
 
 function makeView(
-  plane: DataPlane,
+  data: DataHalf,
+  config: () => ProxyConfig,
   state: ReturnType<typeof connectXds>["state"],
   phase: Phase,
   options: ProxyOptions,
@@ -171,10 +202,18 @@ function makeView(
 ): DataPlaneView {
   const { bootstrap, drainTimeMs } = options;
   return {
-    clusters: () => plane.clusterStatuses((name) => bootstrap.statics.clusters.has(name)),
-    listeners: () => plane.listenerStatuses(),
+    clusters: async () => {
+      const hosts = await data.hosts();
+      return [...config().clusters.values()].map((each) => ({
+        config: each,
+        addedViaApi: !bootstrap.statics.clusters.has(each.name),
+        hosts: hosts.get(each.name) ?? [],
+      }));
+    },
+    listeners: () => data.listeners(),
+    memory: () => data.memory(),
     certificates: () =>
-      [...plane.secrets().values()].map((secret) => ({
+      [...config().secrets.values()].map((secret) => ({
         secretName: secret.name,
         kind: secret.kind,
         pem: secret.kind === "certificate" ? secret.chainPem : secret.rootsPem,
@@ -182,22 +221,21 @@ function makeView(
     resources: () => state.records(),
     versions: () => state.versions(),
     state: () => phase.state,
-    drainListeners: ({ inboundOnly, graceful, skipExit }) => {
-      plane.drain({ inboundOnly, close: !graceful });
-      if (graceful && !skipExit) void waitForIdle(plane, drainTimeMs).then(() => plane.drain({ inboundOnly, close: true }));
+    drainListeners: async ({ inboundOnly, graceful, skipExit }) => {
+      await data.drain({ inboundOnly, close: !graceful });
+      if (graceful && !skipExit) void waitForIdle(data, drainTimeMs).then(() => data.drain({ inboundOnly, close: true }));
     },
     setHealthCheckFailed: (failed) => (phase.healthCheckFailed = failed),
     quit: () => void stopNow(),
   };
 }
 
-function listenMessage({ name, config, error }: ListenFailure): string {
-  const { host, port } = config.address;
-  return `listener ${name} can't bind ${formatAddress(host, port)}: ${bindProblem(error)}`;
+function listenMessage({ listener, host, port, code }: ListenFailure): string {
+  return `listener ${listener} can't bind ${formatAddress(host, port)}: ${bindProblem(code)}`;
 }
 
-function bindProblem(error: NodeJS.ErrnoException): string {
-  switch (error.code) {
+function bindProblem(code: string): string {
+  switch (code) {
     case "EADDRINUSE":
       return "the port is in use";
     case "EACCES":
@@ -205,6 +243,6 @@ function bindProblem(error: NodeJS.ErrnoException): string {
     case "EADDRNOTAVAIL":
       return "this machine has no such address";
     default:
-      return error.code ?? error.message;
+      return code;
   }
 }

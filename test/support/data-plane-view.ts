@@ -64,7 +64,7 @@ export function fakeDataPlane(): FakeDataPlane {
     records: [],
     certificateList: [],
     orders,
-    clusters: () => [
+    clusters: async () => [
       {
         config: cluster(WEB, "eds"),
         addedViaApi: true,
@@ -72,15 +72,16 @@ export function fakeDataPlane(): FakeDataPlane {
       },
       { config: cluster("local", "static"), addedViaApi: false, hosts: [host("127.0.0.1", 9000)] },
     ],
-    listeners: () => [
+    listeners: async () => [
       { name: "virtualOutbound", ip: "0.0.0.0", port: 15001 },
       { name: "six", ip: "::1", port: 80 },
     ],
+    memory: async () => process.memoryUsage(),
     certificates: () => view.certificateList,
     resources: () => view.records,
     versions: () => new Map([["type.googleapis.com/envoy.config.cluster.v3.Cluster", "v7"]]),
     state: () => view.serverState,
-    drainListeners: (options) => void orders.push(`drain ${JSON.stringify(options)}`),
+    drainListeners: async (options) => void orders.push(`drain ${JSON.stringify(options)}`),
     setHealthCheckFailed(failed) {
       orders.push(`healthcheck ${failed ? "fail" : "ok"}`);
       view.serverState = failed ? "DRAINING" : "LIVE";

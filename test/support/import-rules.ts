@@ -38,7 +38,7 @@ export const TABLE: readonly Rule[] = [
   { folder: "src/main.ts", may: [{ path: "src/commands/" }, { path: "src/cli/" }, COMMON] },
 ];
 
-/** Folders of src/proxy-runtime/, each of which may import those before it. Files beside them (proxy.ts) compose them all. */
+/** Folders of src/proxy-runtime/, each of which may import those before it. Files beside them (proxy.ts, worker.ts) compose them all. */
 export const PROXY_ORDER: readonly string[] = [
   "failure",
   "config",
@@ -53,6 +53,7 @@ export const PROXY_ORDER: readonly string[] = [
   "listener",
   "state",
   "admin",
+  "workers",
 ];
 
 /** What is loaded before a command is known; everything else waits behind `load: () => import(…)`. */

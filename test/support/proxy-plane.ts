@@ -25,6 +25,7 @@ export async function startPlane(bootstrap: Json): Promise<TestPlane> {
   const stats = new StatsStore();
   const refusals: string[] = [];
   const plane = new DataPlane({
+    worker: { index: 0, count: 1 },
     stats,
     workload: UNKNOWN_WORKLOAD,
     onLog: (_level, _message, fields) => refusals.push(String(fields["reason"])),

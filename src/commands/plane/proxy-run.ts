@@ -1,4 +1,5 @@
 // Runs one proxy until a signal or /quitquitquit ends it.
+import { availableParallelism } from "node:os";
 import type { CommandContext } from "../../cli/command.ts";
 import { systemClock } from "../../common/clock.ts";
 import { createLog, type LogFormat, type Logger, type LogLevel } from "../../common/log.ts";
@@ -27,7 +28,7 @@ export async function run(context: CommandContext): Promise<number> {
     if (options["check"] === true)
       throw new UserError("--check needs --bootstrap", "give the file to check: --bootstrap FILE --check", USAGE);
     const { startSidecar } = await import("./proxy-sidecar.ts");
-    return serve(() => startSidecar(context, log, drainTimeMs(context)));
+    return serve(() => startSidecar(context, log, { drainTimeMs: drainTimeMs(context), concurrency: workerCount(context) }));
   }
   refuseSidecarFlags(context);
   const bootstrap = await loadBootstrap(file);
@@ -46,7 +47,13 @@ function toOptions(context: CommandContext, log: Logger, bootstrap: BootstrapCon
     clock: systemClock,
     log,
     logLevels: logLevelsOf(log),
-    commandLine: { config_path: file, log_level: log.level, drain_time: `${drainTimeMs(context) / 1000}s` },
+    commandLine: {
+      config_path: file,
+      log_level: log.level,
+      concurrency: workerCount(context),
+      drain_time: `${drainTimeMs(context) / 1000}s`,
+    },
+    concurrency: workerCount(context),
     drainTimeMs: drainTimeMs(context),
     sidecar: undefined,
   };
@@ -89,6 +96,19 @@ function refuseSidecarFlags({ args, options }: CommandContext): void {
 
 function makeLog({ options, stderr }: CommandContext): Logger {
   return createLog({ level: options["logLevel"] as LogLevel, format: options["logFormat"] as LogFormat, stream: stderr });
+}
+
+/** @throws UserError for several workers where the system can't share a port among them. */
+function workerCount({ options }: CommandContext): number {
+  const asked = options["concurrency"] as number;
+  const count = asked === 0 ? availableParallelism() : asked;
+  // SO_REUSEPORT spreads connections on Linux only; on macOS Node refuses it.
+  if (count === 1 || process.platform === "linux") return count;
+  throw new UserError(
+    `--concurrency ${asked}: only Linux shares a port among several workers`,
+    "leave it out, or give --concurrency 1",
+    USAGE,
+  );
 }
 
 function drainTimeMs({ options }: CommandContext): number {

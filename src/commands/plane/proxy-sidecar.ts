@@ -8,12 +8,16 @@ import type { Logger } from "../../common/log.ts";
 import { UserError } from "../../common/user-error.ts";
 import { buildSidecarBootstrap } from "../../proxy-runtime/config/sidecar-bootstrap.ts";
 import { parseNameservers } from "../../proxy-runtime/dns/resolv-conf.ts";
-import { startProxy, type RunningProxy } from "../../proxy-runtime/proxy.ts";
+import { startProxy, type ProxyOptions, type RunningProxy } from "../../proxy-runtime/proxy.ts";
 import { makeSidecarParts, ownWorkload } from "../../proxy-runtime/sidecar.ts";
 import { DEFAULT_CLUSTER_DOMAIN, Env } from "../../xds/names.ts";
 import { logLevelsOf } from "./proxy-log-levels.ts";
 
-export async function startSidecar(context: CommandContext, log: Logger, drainTimeMs: number): Promise<RunningProxy> {
+export async function startSidecar(
+  context: CommandContext,
+  log: Logger,
+  { drainTimeMs, concurrency }: Pick<ProxyOptions, "drainTimeMs" | "concurrency">,
+): Promise<RunningProxy> {
   const { options } = context;
   const domain = options["domain"] as string | undefined;
   const discoveryAddress = options["discoveryAddress"] as string | undefined;
@@ -34,7 +38,8 @@ export async function startSidecar(context: CommandContext, log: Logger, drainTi
     clock: systemClock,
     log,
     logLevels: logLevelsOf(log),
-    commandLine: { log_level: log.level, drain_time: `${drainTimeMs / 1000}s`, service_node: bootstrap.node.id },
+    commandLine: { log_level: log.level, concurrency, drain_time: `${drainTimeMs / 1000}s`, service_node: bootstrap.node.id },
+    concurrency,
     drainTimeMs,
     sidecar,
   });

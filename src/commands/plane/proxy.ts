@@ -1,7 +1,17 @@
 // meshctl proxy: the data plane, as a sidecar or with an Envoy bootstrap of one's own.
 import type { Command } from "../../cli/command.ts";
 import { durationFlag, logFlags } from "../../cli/flags.ts";
+import { UserError } from "../../common/user-error.ts";
 import { Env } from "../../xds/names.ts";
+
+const USAGE = 64;
+const MAX_WORKERS = 128;
+
+function parseConcurrency(text: string): number {
+  const count = /^\d{1,3}$/.test(text) ? Number(text) : MAX_WORKERS + 1;
+  if (count <= MAX_WORKERS) return count;
+  throw new UserError(`--concurrency wants a number from 0 to ${MAX_WORKERS}, not ${JSON.stringify(text)}`, "0 is one for each CPU", USAGE);
+}
 
 export const proxy: Command = {
   name: "proxy",
@@ -24,6 +34,12 @@ export const proxy: Command = {
       description: "of a sidecar: who is asked for names outside the mesh: resolv.conf, none, or addresses (default: resolv.conf)",
     },
     {
+      flags: "--concurrency <n>",
+      description: "threads that carry traffic and share the ports; 0: one for each CPU",
+      default: 1,
+      parse: parseConcurrency,
+    },
+    {
       flags: "--drain-time <duration>",
       description: "how long open requests may take to end",
       default: 5000,
@@ -32,6 +48,10 @@ export const proxy: Command = {
     },
     ...logFlags(),
   ],
-  examples: ["meshctl proxy --bootstrap envoy.yaml", "meshctl proxy --bootstrap envoy.yaml --check"],
+  examples: [
+    "meshctl proxy --bootstrap envoy.yaml",
+    "meshctl proxy --bootstrap envoy.yaml --check",
+    "meshctl proxy --bootstrap envoy.yaml --concurrency 4",
+  ],
   load: () => import("./proxy-run.ts").then((module) => module.run),
 };

@@ -3,7 +3,7 @@ import { createServer } from "node:http";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { renderPrometheus } from "../telemetry/stats-prometheus.ts";
 import { parseStatsQuery } from "../telemetry/stats-query.ts";
-import type { StatsStore } from "../telemetry/stats-store.ts";
+import type { StatsReader } from "../telemetry/stats-reader.ts";
 import type { AdminContext } from "./admin-server.ts";
 import { badRequest, text } from "./answer.ts";
 import type { Answer } from "./answer.ts";
@@ -27,12 +27,12 @@ export function adminHttp(context: AdminContext): Server {
   return server.setTimeout(SILENCE_MS);
 }
 
-export function prometheusHttp(stats: StatsStore): Server {
+export function prometheusHttp(stats: StatsReader): Server {
   const server = createServer((request, response) => {
     request.resume();
     const { pathname, searchParams } = target(request);
     if (pathname !== "/stats/prometheus") return send(response, { ...text("not found\n"), status: 404 });
-    send(response, prometheus(stats, searchParams));
+    void prometheus(stats, searchParams).then((result) => send(response, result));
   });
   return server.setTimeout(SILENCE_MS);
 }
@@ -47,9 +47,10 @@ async function answer(context: AdminContext, request: IncomingMessage): Promise<
   return command.run(context, searchParams);
 }
 
-function prometheus(stats: StatsStore, query: URLSearchParams): Answer {
+async function prometheus(stats: StatsReader, query: URLSearchParams): Promise<Answer> {
   const parsed = parseStatsQuery(query);
   if (!parsed.ok) return badRequest(parsed.problems[0]!.message);
+  await stats.settle();
   return text(renderPrometheus(stats, parsed.value));
 }
 

@@ -1,7 +1,7 @@
 // The admin port (15000) and the scrapers' port (15090). Everything that answers is loaded with the first connection.
 import type { Server } from "node:http";
-import { HistogramIntervals } from "../telemetry/histogram-counts.ts";
-import type { StatsStore } from "../telemetry/stats-store.ts";
+import { HistogramIntervals } from "../telemetry/histogram-intervals.ts";
+import type { StatsReader } from "../telemetry/stats-reader.ts";
 import type { DataPlaneView } from "./data-plane-view.ts";
 import { listenHttp, listenOnAll } from "./listen.ts";
 import type { ListeningPort } from "./listen.ts";
@@ -15,12 +15,12 @@ export interface LogLevels {
 
 export interface AdminContext {
   readonly view: DataPlaneView;
-  readonly stats: StatsStore;
+  readonly stats: StatsReader;
   readonly intervals: HistogramIntervals;
   /** The bootstrap as the wire bytes of envoy.config.bootstrap.v3.Bootstrap; asked for by /config_dump and /server_info. */
   readonly bootstrap: () => Uint8Array;
   readonly logging: LogLevels;
-  readonly reopenLogs: () => void;
+  readonly reopenLogs: () => Promise<void>;
   /** ms since the epoch. */
   readonly startedAt: number;
   /** For /server_info: command_line_options, in Envoy's snake case names. */
@@ -60,7 +60,7 @@ export async function startAdmin({ address, ...rest }: AdminOptions): Promise<Ad
 }
 
 /** Opens the port that answers only GET /stats/prometheus: the one of the sidecar that others may reach. */
-export function startPrometheusPort(hosts: readonly string[], port: number, stats: StatsStore): Promise<ListeningPort> {
+export function startPrometheusPort(hosts: readonly string[], port: number, stats: StatsReader): Promise<ListeningPort> {
   const purpose = { what: "Prometheus", remedy: "choose another Prometheus port" };
   const load = async (): Promise<Server> => (await import("./admin-http.ts")).prometheusHttp(stats);
   return listenOnAll(hosts, port, (host, chosen) => listenHttp(host, chosen, purpose, load));

@@ -32,34 +32,35 @@ function read(help: string, run: Command["run"], parameters: readonly CommandPar
 /** A command that changes something and then says OK. */
 function change(
   help: string,
-  act: (context: AdminContext, query: URLSearchParams) => void,
+  act: (context: AdminContext, query: URLSearchParams) => void | Promise<void>,
   parameters: readonly CommandParameter[] = [],
 ): Command {
   return {
     post: true,
     help,
     parameters,
-    run(context, query) {
-      act(context, query);
+    async run(context, query) {
+      await act(context, query);
       return OK;
     },
   };
 }
 
-function stats({ stats: store, intervals }: AdminContext, query: URLSearchParams): Answer {
+async function stats({ stats: reader, intervals }: AdminContext, query: URLSearchParams): Promise<Answer> {
   const parsed = parseStatsQuery(query);
   if (!parsed.ok) return badRequest(parsed.problems[0]!.message);
+  await reader.settle();
   switch (parsed.value.format) {
     case "text":
-      return text(renderStatsText(store, intervals, parsed.value));
+      return text(renderStatsText(reader, intervals, parsed.value));
     case "json":
-      return { ...text(renderStatsJson(store, intervals, parsed.value)), type: "application/json" };
+      return { ...text(renderStatsJson(reader, intervals, parsed.value)), type: "application/json" };
     case "prometheus":
-      return text(renderPrometheus(store, parsed.value));
+      return text(renderPrometheus(reader, parsed.value));
   }
 }
 
-function prometheus(context: AdminContext, query: URLSearchParams): Answer {
+function prometheus(context: AdminContext, query: URLSearchParams): Promise<Answer> {
   const asked = new URLSearchParams(query);
   asked.set("format", "prometheus");
   return stats(context, asked);
@@ -78,10 +79,10 @@ const drainListeners: Command = {
     { name: "skip_exit", help: "go on when draining is over; with graceful only" },
     { name: "inboundonly", help: "inbound listeners only" },
   ],
-  run({ view }, query) {
+  async run({ view }, query) {
     const options = { inboundOnly: query.has("inboundonly"), graceful: query.has("graceful"), skipExit: query.has("skip_exit") };
     if (options.skipExit && !options.graceful) return badRequest("skip_exit requires graceful\n");
-    view.drainListeners(options);
+    await view.drainListeners(options);
     return OK;
   },
 };
@@ -93,21 +94,20 @@ const quit: Command = {
   run: ({ view }) => ({ ...OK, afterwards: () => view.quit() }),
 };
 
-function resetCounters({ stats: store }: AdminContext): void {
-  for (const series of store.series()) if (series.kind === "counter") store.page[series.slot] = 0;
+async function clusters({ view }: AdminContext, query: URLSearchParams): Promise<Answer> {
+  const all = await view.clusters();
+  return query.get("format") === "json" ? json(clustersJson(all)) : text(clustersText(all));
+}
+
+async function listeners({ view }: AdminContext, query: URLSearchParams): Promise<Answer> {
+  const all = await view.listeners();
+  return query.get("format") === "json" ? json(listenersJson(all)) : text(listenersText(all));
 }
 
 export const COMMANDS: ReadonlyMap<string, Command> = new Map<string, Command>([
   ["/", read("this page", () => ({ ...text(homePage(COMMANDS)), type: "text/html; charset=UTF-8" }))],
   ["/certs", read("certificates in use", ({ view }) => json(certificatesJson(view.certificates(), Date.now())))],
-  [
-    "/clusters",
-    read(
-      "upstream clusters and their hosts",
-      ({ view }, query) => (query.get("format") === "json" ? json(clustersJson(view.clusters())) : text(clustersText(view.clusters()))),
-      [FORMAT],
-    ),
-  ],
+  ["/clusters", read("upstream clusters and their hosts", clusters, [FORMAT])],
   [
     "/config_dump",
     read("the configuration in use", async (context, query) => (await import("./config-dump.ts")).configDump(context, query), [
@@ -121,14 +121,7 @@ export const COMMANDS: ReadonlyMap<string, Command> = new Map<string, Command>([
   ["/healthcheck/fail", change("make /ready and health checks fail", ({ view }) => view.setHealthCheckFailed(true))],
   ["/healthcheck/ok", change("let /ready and health checks pass again", ({ view }) => view.setHealthCheckFailed(false))],
   ["/help", read("this text", () => text(helpText(COMMANDS)))],
-  [
-    "/listeners",
-    read(
-      "addresses that are listened on",
-      ({ view }, query) => (query.get("format") === "json" ? json(listenersJson(view.listeners())) : text(listenersText(view.listeners()))),
-      [FORMAT],
-    ),
-  ],
+  ["/listeners", read("addresses that are listened on", listeners, [FORMAT])],
   [
     "/logging",
     {
@@ -142,11 +135,11 @@ export const COMMANDS: ReadonlyMap<string, Command> = new Map<string, Command>([
       run: ({ logging: levels }, query) => logging(levels, query),
     },
   ],
-  ["/memory", read("memory of the process", () => json(memoryJson(process.memoryUsage())))],
+  ["/memory", read("memory of the process", async ({ view }) => json(memoryJson(await view.memory())))],
   ["/quitquitquit", quit],
   ["/ready", read("200 when LIVE, else 503", ready)],
   ["/reopen_logs", change("reopen access logs", ({ reopenLogs }) => reopenLogs())],
-  ["/reset_counters", change("set all counters to zero", resetCounters)],
+  ["/reset_counters", change("set all counters to zero", ({ stats: reader }) => reader.resetCounters())],
   ["/server_info", read("version, state and node", async (context) => (await import("./server-info.ts")).serverInfo(context))],
   [
     "/stats",

@@ -4,7 +4,7 @@ import type { JsonObject } from "@bufbuild/protobuf";
 import { BootstrapSchema } from "../../xds/gen/envoy/config/bootstrap/v3/bootstrap_pb.ts";
 import { TypeUrl } from "../../xds/names.ts";
 import type { ResourceRecord } from "../config/resource-record.ts";
-import type { CertificateStatus } from "./data-plane-view.ts";
+import type { CertificateStatus, ClusterStatus } from "./data-plane-view.ts";
 import type { AdminContext } from "./admin-server.ts";
 
 import { dynamicEndpointsJson, staticEndpointsJson } from "./endpoints-dump.ts";
@@ -28,7 +28,11 @@ export interface DumpSection {
   readonly lists: readonly ResourceList[];
 }
 
-export function dumpSections({ view, bootstrap, startedAt }: AdminContext, options: { readonly endpoints: boolean }): DumpSection[] {
+/** @param endpointsOf the clusters whose endpoints are shown; undefined: none are. */
+export function dumpSections(
+  { view, bootstrap, startedAt }: AdminContext,
+  endpointsOf: readonly ClusterStatus[] | undefined,
+): DumpSection[] {
   const resources = view.resources();
   const version = (typeUrl: string) => view.versions().get(typeUrl) ?? "";
   const of = (typeUrl: string, ...states: ResourceRecord["state"][]) =>
@@ -55,7 +59,7 @@ export function dumpSections({ view, bootstrap, startedAt }: AdminContext, optio
       ],
     },
   ];
-  if (options.endpoints) {
+  if (endpointsOf !== undefined) {
     const configs = of(TypeUrl.endpoints, "active", "warming", "static");
     sections.push({
       type: "EndpointsConfigDump",
@@ -64,7 +68,7 @@ export function dumpSections({ view, bootstrap, startedAt }: AdminContext, optio
         {
           field: "static_endpoint_configs",
           type: "EndpointsConfigDump.StaticEndpointConfig",
-          elements: staticEndpointsJson(view.clusters()),
+          elements: staticEndpointsJson(endpointsOf),
         },
         list("dynamic_endpoint_configs", "EndpointsConfigDump.DynamicEndpointConfig", configs, (each) => ({
           ...versionInfo(each.version),

@@ -9,15 +9,14 @@ import type { DumpSection, NamedElement } from "./config-dump-sections.ts";
 
 const TYPE_PREFIX = "type.googleapis.com/envoy.admin.v3.";
 
-export function configDump(context: AdminContext, query: URLSearchParams): Answer {
+export async function configDump(context: AdminContext, query: URLSearchParams): Promise<Answer> {
   const pattern = compile(query.get("name_regex") ?? "");
   if (pattern === "invalid") return badRequest(`Error while parsing name_regex from ${query.get("name_regex")}\n`);
   const matches = ({ name }: NamedElement): boolean => pattern === undefined || pattern.matches(name);
   const mask = (query.get("mask") ?? "").split(",").filter((path) => path !== "");
   // Envoy's bootstrap has no name; it stays out when names are asked for.
-  const sections = dumpSections(context, { endpoints: query.has("include_eds") }).filter(
-    ({ type }) => pattern === undefined || type !== "BootstrapConfigDump",
-  );
+  const endpointsOf = query.has("include_eds") ? await context.view.clusters() : undefined;
+  const sections = dumpSections(context, endpointsOf).filter(({ type }) => pattern === undefined || type !== "BootstrapConfigDump");
   const resource = query.get("resource");
   if (resource !== null) return resourceDump(sections, resource, matches, mask);
   const configs = sections.map((section) => sectionJson(section, matches));

@@ -1,5 +1,5 @@
-// What admin may ask and order of the running proxy. Answers are plain data, so that the asked half may run in another
-// thread; proxy.ts hands in the functions.
+// What admin may ask and order of the running proxy. Answers are plain data, and promises where they are made by the half
+// that may run in other threads; proxy.ts hands in the functions.
 import type { EndpointConfig } from "../config/endpoint-config.ts";
 import type { ClusterConfig } from "../config/cluster-config.ts";
 import type { ResourceRecord } from "../config/resource-record.ts";
@@ -44,16 +44,20 @@ export interface CertificateStatus {
 
 export type ServerState = "LIVE" | "DRAINING" | "PRE_INITIALIZING" | "INITIALIZING";
 
+/** Of all threads together, in bytes. */
+export type MemoryStatus = Pick<NodeJS.MemoryUsage, "rss" | "heapUsed" | "heapTotal" | "external">;
+
 export interface DataPlaneView {
-  clusters(): readonly ClusterStatus[];
-  listeners(): readonly ListenerStatus[];
+  clusters(): Promise<readonly ClusterStatus[]>;
+  listeners(): Promise<readonly ListenerStatus[]>;
+  memory(): Promise<MemoryStatus>;
   certificates(): readonly CertificateStatus[];
   resources(): readonly ResourceRecord[];
   /** Version of the last accepted response by type URL; empty string before the first. */
   versions(): ReadonlyMap<string, string>;
   state(): ServerState;
-  /** Starts draining; graceful waits for streams, otherwise listeners close at once. */
-  drainListeners(options: { inboundOnly: boolean; graceful: boolean; skipExit: boolean }): void;
+  /** Starts draining, which has begun everywhere when this resolves; graceful waits for streams, otherwise listeners close at once. */
+  drainListeners(options: { inboundOnly: boolean; graceful: boolean; skipExit: boolean }): Promise<void>;
   /** Fails or restores the health check answered by /ready. */
   setHealthCheckFailed(failed: boolean): void;
   quit(): void;

@@ -1,7 +1,7 @@
 // /listeners and /memory.
 import { formatAddress } from "../../common/address.ts";
 import { withoutDefaults } from "./answer.ts";
-import type { ListenerStatus } from "./data-plane-view.ts";
+import type { ListenerStatus, MemoryStatus } from "./data-plane-view.ts";
 
 export function listenersText(listeners: readonly ListenerStatus[]): string {
   return listeners.map(({ name, ip, port }) => `${name}::${formatAddress(ip, port)}\n`).join("");
@@ -18,7 +18,7 @@ export function listenersJson(listeners: readonly ListenerStatus[]): unknown {
 }
 
 /** envoy.admin.v3.Memory: V8's heap stands in for the allocator's. */
-export function memoryJson(usage: NodeJS.MemoryUsage): unknown {
+export function memoryJson(usage: MemoryStatus): unknown {
   return {
     allocated: String(usage.heapUsed + usage.external),
     heap_size: String(usage.heapTotal + usage.external),

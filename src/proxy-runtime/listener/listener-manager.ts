@@ -6,6 +6,13 @@ import type { Counter, Gauge, StatsStore } from "../telemetry/stats-store.ts";
 import type { SocketAddress } from "../transport/socket-address.ts";
 import { Listener, type ListenerDependencies } from "./listener.ts";
 
+/** A listener that is not served: its address could not be bound. */
+export interface BindFailure {
+  readonly name: string;
+  readonly config: ListenerConfig;
+  readonly error: NodeJS.ErrnoException;
+}
+
 export class ListenerManager {
   readonly #dependencies: Omit<ListenerDependencies, "listenerFor" | "nextConnectionId">;
   readonly #listeners = new Map<string, Listener>();
@@ -15,15 +22,17 @@ export class ListenerManager {
   readonly #modified: Counter;
   readonly #removed: Counter;
   readonly #active: Gauge;
-  #connectionId = 0;
+  #connectionId: number;
 
   constructor(dependencies: Omit<ListenerDependencies, "listenerFor" | "nextConnectionId">, store: StatsStore) {
     this.#dependencies = dependencies;
+    const { index, count } = dependencies.worker;
+    this.#connectionId = index + 1 - count;
     const scope = store.plainScope("listener_manager");
-    this.#added = scope.counter("listener_added");
-    this.#modified = scope.counter("listener_modified");
-    this.#removed = scope.counter("listener_removed");
-    this.#active = scope.gauge("total_listeners_active");
+    this.#added = scope.counter("listener_added", undefined, "max");
+    this.#modified = scope.counter("listener_modified", undefined, "max");
+    this.#removed = scope.counter("listener_removed", undefined, "max");
+    this.#active = scope.gauge("total_listeners_active", "max");
   }
 
   all(): IterableIterator<Listener> {
@@ -32,12 +41,10 @@ export class ListenerManager {
 
   /**
    * Adds, changes and removes listeners so that they are those of the configuration.
-   * @returns what could not be bound, by listener; the others are served.
+   * @param ports of listeners that ask for port 0, where the system has chosen already.
    */
-  async apply(
-    config: ProxyConfig,
-  ): Promise<readonly { readonly name: string; readonly config: ListenerConfig; readonly error: NodeJS.ErrnoException }[]> {
-    const failures: { name: string; config: ListenerConfig; error: NodeJS.ErrnoException }[] = [];
+  async apply(config: ProxyConfig, ports: ReadonlyMap<string, readonly number[]>): Promise<readonly BindFailure[]> {
+    const failures: BindFailure[] = [];
     for (const [name, listener] of this.#listeners) {
       const wanted = config.listeners.get(name);
       if (wanted !== undefined && sameAddresses(wanted, listener.config)) continue;
@@ -53,7 +60,7 @@ export class ListenerManager {
         const listener = new Listener(each, {
           ...this.#dependencies,
           listenerFor: (destination) => this.#listenerFor(destination),
-          nextConnectionId: () => (this.#connectionId += 1),
+          nextConnectionId: () => (this.#connectionId += this.#dependencies.worker.count),
         });
         this.#listeners.set(each.name, listener);
         fresh.push(listener);
@@ -66,7 +73,7 @@ export class ListenerManager {
     // Sockets last: the first connection finds every listener that it may be handed to.
     for (const listener of fresh) {
       try {
-        await listener.bind();
+        await listener.bind(ports.get(listener.config.name));
         this.#added.inc();
       } catch (error) {
         this.#listeners.delete(listener.config.name);

@@ -13,7 +13,14 @@ import { FilterChain, type Accepted, type ActiveConnection, type ChainEvents } f
 import { compileFilterChains, type ConnectionFacts } from "./filter-chain-match.ts";
 import { ListenerStats } from "./listener-stats.ts";
 
+/** Which of how many workers this thread is. Several share their ports by SO_REUSEPORT. */
+export interface WorkerNumber {
+  readonly index: number;
+  readonly count: number;
+}
+
 export interface ListenerDependencies {
+  readonly worker: WorkerNumber;
   readonly services: ListenerServices;
   readonly io: IoContext;
   readonly secrets: Secrets;
@@ -92,12 +99,14 @@ export class Listener {
 
   /**
    * Opens the sockets.
+   * @param ports instead of 0, by address: what the system chose for another worker.
    * @throws NodeJS.ErrnoException of the first address that can't be bound; none stays open then.
    */
-  async bind(): Promise<void> {
+  async bind(ports: readonly number[] = []): Promise<void> {
     if (!this.config.bindToPort) return;
     try {
-      for (const address of [this.config.address, ...this.config.additionalAddresses]) await this.#bindOne(address);
+      for (const [index, { port, ...rest }] of [this.config.address, ...this.config.additionalAddresses].entries())
+        await this.#bindOne({ ...rest, port: port === 0 ? (ports[index] ?? 0) : port });
     } catch (error) {
       this.closeSockets();
       throw error;
@@ -109,7 +118,8 @@ export class Listener {
       this.#guard(socket, () => this.#onConnection(socket)),
     );
     // Both families may be bound apart from each other on the same port.
-    const options = { host, port, ipv6Only: host.includes(":") && ipv4Compat !== true, backlog: 4096 };
+    const ipv6Only = host.includes(":") && ipv4Compat !== true;
+    const options = { host, port, ipv6Only, reusePort: this.#dependencies.worker.count > 1, backlog: 4096 };
     await new Promise<void>((resolve, reject) => {
       server.once("error", reject);
       server.listen(options, () => {

@@ -1,7 +1,6 @@
-// Reads a histogram out of the page: since the start (cumulative) and of the last whole interval, with quantiles and
-// the counts up to a bound. Only buckets that hold something are kept.
+// Reads a histogram out of the page, or out of the pages of several workers: its quantiles and its counts up to a bound.
+// Only buckets that hold something are kept.
 import { BUCKETS, bucketLower, bucketUpper } from "./histogram-buckets.ts";
-import type { Series, StatsStore } from "./stats-store.ts";
 
 /** What is in a histogram: [bucket, count, …], ascending, no zero counts. */
 export interface HistogramCounts {
@@ -15,20 +14,27 @@ export const EMPTY_COUNTS: HistogramCounts = { count: 0, sum: 0, buckets: [] };
 /** Quantiles that /stats prints, in percent. */
 export const QUANTILES: readonly number[] = [0, 25, 50, 75, 90, 95, 99, 99.5, 99.9, 100];
 
-export function readHistogram(store: StatsStore, series: Series): HistogramCounts {
-  const { page } = store;
-  if (page[series.slot] === 0) return EMPTY_COUNTS;
-  const first = series.slot + 2;
+/** Where a histogram's slots begin in a page. */
+export interface HistogramPlace {
+  readonly page: Float64Array;
+  readonly slot: number;
+}
+
+/** What is in all the places together. */
+export function readHistogram(places: readonly HistogramPlace[]): HistogramCounts {
+  const filled = places.filter(({ page, slot }) => page[slot] !== 0);
+  if (filled.length === 0) return EMPTY_COUNTS;
   const buckets: number[] = [];
   let count = 0;
   for (let bucket = 0; bucket < BUCKETS; bucket++) {
-    const held = page[first + bucket]!;
+    let held = 0;
+    for (const { page, slot } of filled) held += page[slot + 2 + bucket]!;
     if (held === 0) continue;
     buckets.push(bucket, held);
     count += held;
   }
-  // The sum of the buckets rather than the count slot: a worker may be writing between the two.
-  return { count, sum: page[series.slot + 1]!, buckets };
+  // The sum of the buckets rather than of the count slots: a worker may be writing between the two.
+  return { count, sum: filled.reduce((sum, { page, slot }) => sum + page[slot + 1]!, 0), buckets };
 }
 
 /** Value below which `percent` of the recorded values lie, interpolated in its bucket; NaN of an empty histogram. */
@@ -58,7 +64,8 @@ export function countUpTo({ buckets }: HistogramCounts, bound: number): number {
   return total;
 }
 
-function difference(now: HistogramCounts, before: HistogramCounts): HistogramCounts {
+/** What came in between two readings. */
+export function difference(now: HistogramCounts, before: HistogramCounts): HistogramCounts {
   const earlier = new Map<number, number>();
   for (let at = 0; at < before.buckets.length; at += 2) earlier.set(before.buckets[at]!, before.buckets[at + 1]!);
   const buckets: number[] = [];
@@ -68,32 +75,4 @@ function difference(now: HistogramCounts, before: HistogramCounts): HistogramCou
     if (more > 0) buckets.push(bucket, more);
   }
   return { count: now.count - before.count, sum: now.sum - before.sum, buckets };
-}
-
-/** Remembers what every histogram held at the last two flushes. Envoy flushes every 5 s. */
-export class HistogramIntervals {
-  readonly #store: StatsStore;
-  readonly #last = new Map<Series, HistogramCounts>();
-  readonly #interval = new Map<Series, HistogramCounts>();
-
-  constructor(store: StatsStore) {
-    this.#store = store;
-  }
-
-  flush(): void {
-    this.#interval.clear();
-    for (const series of this.#store.series()) {
-      if (series.kind !== "histogram") continue;
-      const last = this.#last.get(series) ?? EMPTY_COUNTS;
-      if (this.#store.page[series.slot] === last.count) continue;
-      const now = readHistogram(this.#store, series);
-      this.#interval.set(series, difference(now, last));
-      this.#last.set(series, now);
-    }
-  }
-
-  /** Of the last whole interval. */
-  of(series: Series): HistogramCounts {
-    return this.#interval.get(series) ?? EMPTY_COUNTS;
-  }
 }

@@ -1,10 +1,11 @@
 // The JSON of /stats?format=json: values in one list, histograms in one object at its end.
 import { DEFAULT_BOUNDS } from "./histogram-buckets.ts";
-import { countUpTo, quantile, QUANTILES, readHistogram } from "./histogram-counts.ts";
-import type { HistogramCounts, HistogramIntervals } from "./histogram-counts.ts";
+import { countUpTo, quantile, QUANTILES } from "./histogram-counts.ts";
+import type { HistogramCounts } from "./histogram-counts.ts";
+import type { HistogramIntervals } from "./histogram-intervals.ts";
 import { selectSeries } from "./stats-query.ts";
 import type { StatsQuery } from "./stats-query.ts";
-import type { StatsStore } from "./stats-store.ts";
+import type { StatsReader } from "./stats-reader.ts";
 import { bucketRanges, countInBound } from "./stats-text.ts";
 
 interface NamedHistogram {
@@ -13,12 +14,12 @@ interface NamedHistogram {
   readonly total: HistogramCounts;
 }
 
-export function renderStatsJson(store: StatsStore, intervals: HistogramIntervals, query: StatsQuery): string {
+export function renderStatsJson(reader: StatsReader, intervals: HistogramIntervals, query: StatsQuery): string {
   const stats: unknown[] = [];
   const histograms: NamedHistogram[] = [];
-  for (const series of selectSeries(store, query)) {
-    if (series.kind !== "histogram") stats.push({ name: series.name, value: store.page[series.slot]! });
-    else histograms.push({ name: series.name, interval: intervals.of(series), total: readHistogram(store, series) });
+  for (const series of selectSeries(reader, query)) {
+    if (series.kind !== "histogram") stats.push({ name: series.name, value: reader.value(series) });
+    else histograms.push({ name: series.name, interval: intervals.of(series), total: reader.readHistogram(series) });
   }
   if (histograms.length > 0) stats.push({ histograms: histogramsJson(query, histograms) });
   return JSON.stringify({ stats });

@@ -1,31 +1,30 @@
 // The text of /stats/prometheus, as Envoy writes it: one group per metric name with its TYPE line and a blank line
 // behind, braces even where there is no tag; counters, then gauges, then histograms. Format: Prometheus' text 0.0.4.
 import { DEFAULT_BOUNDS } from "./histogram-buckets.ts";
-import { countUpTo, readHistogram } from "./histogram-counts.ts";
+import { countUpTo } from "./histogram-counts.ts";
 import type { HistogramCounts } from "./histogram-counts.ts";
 import { selectSeries } from "./stats-query.ts";
 import type { StatsQuery } from "./stats-query.ts";
-import type { Series, StatsStore } from "./stats-store.ts";
+import type { Series, StatsReader } from "./stats-reader.ts";
 
-export function renderPrometheus(store: StatsStore, query: StatsQuery): string {
-  const series = selectSeries(store, query);
+export function renderPrometheus(reader: StatsReader, query: StatsQuery): string {
+  const series = selectSeries(reader, query);
   let text = "";
   for (const kind of ["counter", "gauge", "histogram"] as const) {
     const groups = Map.groupBy(
       series.filter((each) => each.kind === kind),
       (each) => each.promName,
     );
-    for (const name of [...groups.keys()].sort()) text += group(store, name, kind, groups.get(name)!);
+    for (const name of [...groups.keys()].sort()) text += group(reader, name, kind, groups.get(name)!);
   }
   return text;
 }
 
-function group(store: StatsStore, name: string, kind: Series["kind"], members: readonly Series[]): string {
+function group(reader: StatsReader, name: string, kind: Series["kind"], members: readonly Series[]): string {
   let text = `# TYPE ${name} ${kind}\n`;
   for (const series of members) {
     const tags = tagText(series.tags);
-    text +=
-      kind === "histogram" ? histogramLines(name, tags, readHistogram(store, series)) : `${name}{${tags}} ${store.page[series.slot]!}\n`;
+    text += kind === "histogram" ? histogramLines(name, tags, reader.readHistogram(series)) : `${name}{${tags}} ${reader.value(series)}\n`;
   }
   return `${text}\n`;
 }

@@ -2,7 +2,7 @@
 import { RE2JS, RE2JSException } from "re2js";
 import { failure, success } from "../../common/result.ts";
 import type { Result } from "../../common/result.ts";
-import type { Series, SeriesKind, StatsStore } from "./stats-store.ts";
+import type { Series, SeriesKind, StatsReader } from "./stats-reader.ts";
 
 export type HistogramForm = "summary" | "cumulative" | "disjoint" | "detailed";
 
@@ -54,11 +54,11 @@ function oneOf<T extends string>(allowed: readonly T[], value: string): T | unde
 }
 
 /** The selected series, sorted by dotted name. */
-export function selectSeries(store: StatsStore, { kinds, usedOnly, filter }: StatsQuery): Series[] {
+export function selectSeries(reader: StatsReader, { kinds, usedOnly, filter }: StatsQuery): Series[] {
   const selected: Series[] = [];
-  for (const series of store.series()) {
+  for (const series of reader.series()) {
     if (!kinds.has(series.kind)) continue;
-    if (usedOnly && store.page[series.slot] === 0) continue;
+    if (usedOnly && reader.value(series) === 0) continue;
     if (filter !== undefined && !filter.matcher(series.name).find()) continue;
     selected.push(series);
   }

@@ -1,24 +1,21 @@
 // Every counter, gauge and histogram of the proxy, as slots of one page of numbers. Whoever counts resolves a slot once,
 // when configuration is applied, and then only touches the page; admin and scrapers read page and series.
 import { HISTOGRAM_SLOTS, bucketIndex } from "./histogram-buckets.ts";
+import { readHistogram, type HistogramCounts } from "./histogram-counts.ts";
+import type { Across, Series, SeriesKind, StatsReader, Tags } from "./stats-reader.ts";
 
-export type SeriesKind = "counter" | "gauge" | "histogram";
-
-/** One named value. `name` is Envoy's dotted name, `promName` and `tags` what /stats/prometheus prints. */
-export interface Series {
-  readonly kind: SeriesKind;
-  readonly name: string;
-  readonly promName: string;
-  readonly tags: readonly (readonly [string, string])[];
+export interface PageSeries extends Series {
   /** First slot in the page; a histogram has HISTOGRAM_SLOTS of them, laid out as histogram-buckets.ts says. */
   readonly slot: number;
-  /** Unit of a histogram's values. */
-  readonly unit: "ms" | "bytes" | "none";
 }
 
 // 2^23 doubles: room for 2,000 Istio label sets and the histograms of 2,000 clusters. Pages of memory that nobody has
 // written to cost nothing, so the space is reserved at once.
 const PAGE_SLOTS = 1 << 23;
+
+export function makeStatsPage(): SharedArrayBuffer {
+  return new SharedArrayBuffer(PAGE_SLOTS * 8);
+}
 
 export class Counter {
   readonly #page: Float64Array;
@@ -92,9 +89,9 @@ export class StatsScope {
   readonly #store: StatsStore;
   readonly #prefix: string;
   readonly #promPrefix: string;
-  readonly #tags: readonly (readonly [string, string])[];
+  readonly #tags: Tags;
 
-  constructor(store: StatsStore, prefix: string, promPrefix: string, tags: readonly (readonly [string, string])[]) {
+  constructor(store: StatsStore, prefix: string, promPrefix: string, tags: Tags) {
     this.#store = store;
     this.#prefix = prefix;
     this.#promPrefix = promPrefix;
@@ -106,12 +103,12 @@ export class StatsScope {
    * @param prom Prometheus name and extra tags where Envoy's tag extraction takes part of the name out:
    *   `upstream_rq_200` is `upstream_rq{envoy_response_code="200"}`.
    */
-  counter(name: string, prom?: { name: string; tags: readonly (readonly [string, string])[] }): Counter {
-    return this.#store.counter(...this.#named(name, prom));
+  counter(name: string, prom?: { name: string; tags: Tags }, across: Across = "sum"): Counter {
+    return this.#store.counter(...this.#named(name, prom), across);
   }
 
-  gauge(name: string): Gauge {
-    return this.#store.gauge(...this.#named(name, undefined));
+  gauge(name: string, across: Across = "sum"): Gauge {
+    return this.#store.gauge(...this.#named(name, undefined), across);
   }
 
   histogram(name: string, unit: "ms" | "bytes"): Histogram {
@@ -119,25 +116,26 @@ export class StatsScope {
     return this.#store.histogram(full, promName, tags, unit);
   }
 
-  #named(name: string, prom: { name: string; tags: readonly (readonly [string, string])[] } | undefined) {
+  #named(name: string, prom: { name: string; tags: Tags } | undefined) {
     const promName = this.#promPrefix + (prom?.name ?? name).replace(/[^a-zA-Z0-9_]/g, "_");
     const tags = prom === undefined ? this.#tags : [...prom.tags, ...this.#tags];
     return [this.#prefix + name, promName, tags] as const;
   }
 }
 
-type Tags = readonly (readonly [string, string])[];
-
-export class StatsStore {
+export class StatsStore implements StatsReader {
   readonly page: Float64Array;
-  readonly #series = new Map<string, Series>();
+  readonly #series = new Map<string, PageSeries>();
+  readonly #onSeries: (series: PageSeries) => void;
   // The page starts with one slot that nobody reads and ends with as many as a histogram has: series that find no
   // room are counted there, and are not listed.
   #next = 1;
   #unlisted = 0;
 
-  constructor(buffer: SharedArrayBuffer = new SharedArrayBuffer(PAGE_SLOTS * 8)) {
+  /** @param onSeries told of each series when it is made, for a reader in another thread. */
+  constructor(buffer: SharedArrayBuffer = makeStatsPage(), onSeries: (series: PageSeries) => void = () => undefined) {
     this.page = new Float64Array(buffer);
+    this.#onSeries = onSeries;
   }
 
   /** How many series found no room in the page; their values are lost. */
@@ -146,16 +144,16 @@ export class StatsStore {
   }
 
   /** The same name always yields the same slot: counters outlive the configuration that asked for them. */
-  counter(name: string, promName: string, tags: Tags): Counter {
-    return new Counter(this.page, this.#slotOf("counter", name, promName, tags, 1, "none"));
+  counter(name: string, promName: string, tags: Tags, across: Across = "sum"): Counter {
+    return new Counter(this.page, this.#slotOf({ kind: "counter", name, promName, tags, unit: "none", across }));
   }
 
-  gauge(name: string, promName: string, tags: Tags): Gauge {
-    return new Gauge(this.page, this.#slotOf("gauge", name, promName, tags, 1, "none"));
+  gauge(name: string, promName: string, tags: Tags, across: Across = "sum"): Gauge {
+    return new Gauge(this.page, this.#slotOf({ kind: "gauge", name, promName, tags, unit: "none", across }));
   }
 
   histogram(name: string, promName: string, tags: Tags, unit: "ms" | "bytes"): Histogram {
-    return new Histogram(this.page, this.#slotOf("histogram", name, promName, tags, HISTOGRAM_SLOTS, unit));
+    return new Histogram(this.page, this.#slotOf({ kind: "histogram", name, promName, tags, unit, across: "sum" }));
   }
 
   /** `scope("cluster.", "X", "envoy_cluster_", "envoy_cluster_name")`; `:` in a value becomes `_` in the dotted name, as Envoy writes it. */
@@ -169,28 +167,64 @@ export class StatsStore {
   }
 
   /** Every series in order of creation. */
-  series(): IterableIterator<Series> {
+  series(): IterableIterator<PageSeries> {
     return this.#series.values();
   }
 
-  find(name: string): Series | undefined {
+  find(name: string): PageSeries | undefined {
     return this.#series.get(name);
   }
 
-  #slotOf(kind: SeriesKind, name: string, promName: string, tags: Tags, slots: number, unit: Series["unit"]): number {
+  settle(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  value({ name }: Series): number {
+    return this.page[this.#series.get(name)!.slot]!;
+  }
+
+  readHistogram({ name }: Series): HistogramCounts {
+    return readHistogram([{ page: this.page, slot: this.#series.get(name)!.slot }]);
+  }
+
+  resetCounters(): Promise<void> {
+    for (const { kind, slot } of this.#series.values()) if (kind === "counter") this.page[slot] = 0;
+    return Promise.resolve();
+  }
+
+  /** Takes over what a worker that has ended had counted; gauges told of things that ended with it. */
+  absorb(page: Float64Array, all: Iterable<PageSeries>): void {
+    for (const series of all) {
+      if (series.kind === "gauge") continue;
+      const to = this.#slotOf(series);
+      for (let index = 0; index < slotsOf(series.kind); index++) {
+        const [mine, theirs] = [this.page[to + index]!, page[series.slot + index]!];
+        this.page[to + index] = series.across === "max" ? Math.max(mine, theirs) : mine + theirs;
+      }
+    }
+  }
+
+  #slotOf(series: Series): number {
+    const { kind, name } = series;
     const known = this.#series.get(name);
     if (known !== undefined) {
       if (known.kind !== kind) throw new Error(`stats: ${name} is a ${known.kind}, not a ${kind}`);
       return known.slot;
     }
+    const slots = slotsOf(kind);
     const room = this.page.length - HISTOGRAM_SLOTS;
     if (this.#next + slots > room) {
       this.#unlisted++;
       return kind === "histogram" ? room : 0;
     }
-    const slot = this.#next;
+    const listed = { ...series, slot: this.#next };
     this.#next += slots;
-    this.#series.set(name, { kind, name, promName, tags, slot, unit });
-    return slot;
+    this.#series.set(name, listed);
+    this.#onSeries(listed);
+    return listed.slot;
   }
+}
+
+function slotsOf(kind: SeriesKind): number {
+  return kind === "histogram" ? HISTOGRAM_SLOTS : 1;
 }

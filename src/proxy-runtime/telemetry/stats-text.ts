@@ -1,17 +1,18 @@
 // The text of /stats: `name: value`, counters and gauges before histograms, both sorted by name.
 import { bucketLower, bucketUpper, DEFAULT_BOUNDS } from "./histogram-buckets.ts";
-import { countUpTo, quantile, QUANTILES, readHistogram } from "./histogram-counts.ts";
-import type { HistogramCounts, HistogramIntervals } from "./histogram-counts.ts";
+import { countUpTo, quantile, QUANTILES } from "./histogram-counts.ts";
+import type { HistogramCounts } from "./histogram-counts.ts";
+import type { HistogramIntervals } from "./histogram-intervals.ts";
 import { selectSeries } from "./stats-query.ts";
 import type { HistogramForm, StatsQuery } from "./stats-query.ts";
-import type { StatsStore } from "./stats-store.ts";
+import type { StatsReader } from "./stats-reader.ts";
 
-export function renderStatsText(store: StatsStore, intervals: HistogramIntervals, query: StatsQuery): string {
+export function renderStatsText(reader: StatsReader, intervals: HistogramIntervals, query: StatsQuery): string {
   const values: string[] = [];
   const histograms: string[] = [];
-  for (const series of selectSeries(store, query)) {
-    if (series.kind !== "histogram") values.push(`${series.name}: ${store.page[series.slot]!}\n`);
-    else histograms.push(`${series.name}:${histogramText(query.histograms, intervals.of(series), readHistogram(store, series))}\n`);
+  for (const series of selectSeries(reader, query)) {
+    if (series.kind !== "histogram") values.push(`${series.name}: ${reader.value(series)}\n`);
+    else histograms.push(`${series.name}:${histogramText(query.histograms, intervals.of(series), reader.readHistogram(series))}\n`);
   }
   return values.join("") + histograms.join("");
 }

@@ -44,7 +44,7 @@ before(async () => {
       levels: () => levels,
       set: (name, level) => [...levels.keys()].forEach((key) => (name ?? key) === key && levels.set(key, level)),
     },
-    reopenLogs: () => reopened++,
+    reopenLogs: async () => void reopened++,
     commandLine: { concurrency: 1 },
   });
 });

@@ -5,16 +5,20 @@ import type { StatsStore } from "../stats-store.ts";
 import type { StreamInfo } from "../stream-info.ts";
 import { compileJson, compileText, DEFAULT_FORMAT } from "./format.ts";
 import { LogFile, LogFileStats } from "./log-file.ts";
+import type { WriteBlock } from "./write-whole.ts";
 
 export type AccessLogger = (info: StreamInfo) => void;
 
 export class AccessLogs {
   readonly #store: StatsStore;
   readonly #files = new Map<string, LogFile>();
+  readonly #writeStandard: WriteBlock | undefined;
   #stats: LogFileStats | undefined = undefined;
 
-  constructor(store: StatsStore) {
+  /** @param writeStandard writes what goes to standard output and error, where this thread shares them. */
+  constructor(store: StatsStore, writeStandard?: WriteBlock) {
     this.#store = store;
+    this.#writeStandard = writeStandard;
   }
 
   /**
@@ -44,7 +48,7 @@ export class AccessLogs {
     let file = this.#files.get(path);
     if (file === undefined) {
       this.#stats ??= new LogFileStats(this.#store);
-      file = new LogFile(path, this.#stats);
+      file = new LogFile(path, this.#stats, this.#writeStandard);
       this.#files.set(path, file);
     }
     return file;

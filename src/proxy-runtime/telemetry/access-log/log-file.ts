@@ -1,15 +1,15 @@
 // One file, pipe or terminal that access log lines go to: gathered, written in order one block at a time, without ever
 // holding up the data path. What a slow disk or reader leaves no room for is dropped and counted.
-import { closeSync, openSync, write } from "node:fs";
+import { closeSync, openSync } from "node:fs";
 import { UserError } from "../../../common/user-error.ts";
 import type { Counter, Gauge, StatsStore } from "../stats-store.ts";
+import { writeWhole, type WriteBlock } from "./write-whole.ts";
 
 // Envoy's: a block is written when it is this large or a second old.
 const BLOCK_BYTES = 64 * 1024;
 const FLUSH_MS = 1000;
 const MAX_BUFFERED_BYTES = 4 * 1024 * 1024;
 const CLOSE_MS = 1000;
-const RETRY_MS = 20;
 const STANDARD: Readonly<Record<string, number>> = { "/dev/stdout": 1, "/dev/stderr": 2 };
 
 /** Envoy's `filesystem.` stats, and one of our own for lines that were dropped. */
@@ -37,19 +37,24 @@ export class LogFileStats {
 export class LogFile {
   readonly #path: string;
   readonly #stats: LogFileStats;
+  readonly #write: WriteBlock;
   #fd: number;
   #lines = "";
-  /** The block on its way to the kernel; undefined when none is. */
-  #writing: Buffer | undefined = undefined;
+  /** A block is on its way to the kernel. */
+  #isWriting = false;
   #timer: NodeJS.Timeout | undefined = undefined;
   #reopenWanted = false;
   #closed = false;
   #onDone: () => void = () => {};
 
-  /** @throws UserError where the file can't be opened. */
-  constructor(path: string, stats: LogFileStats) {
+  /**
+   * @param writeStandard takes the blocks of standard output and error.
+   * @throws UserError where the file can't be opened.
+   */
+  constructor(path: string, stats: LogFileStats, writeStandard: WriteBlock = writeWhole) {
     this.#path = path;
     this.#stats = stats;
+    this.#write = STANDARD[path] === undefined ? writeWhole : writeStandard;
     // By number: /dev/stdout can't be opened where it is a socket.
     this.#fd = STANDARD[path] ?? openLog(path);
   }
@@ -61,7 +66,7 @@ export class LogFile {
     }
     this.#lines += line;
     this.#stats.buffered.inc();
-    if (this.#writing !== undefined) return;
+    if (this.#isWriting) return;
     if (this.#lines.length >= BLOCK_BYTES) this.#start();
     else this.#timer ??= setTimeout(() => this.#onTimer(), FLUSH_MS).unref();
   }
@@ -70,7 +75,7 @@ export class LogFile {
   reopen(): void {
     if (STANDARD[this.#path] !== undefined) return;
     this.#reopenWanted = true;
-    if (this.#writing === undefined) this.#reopenNow();
+    if (!this.#isWriting) this.#reopenNow();
   }
 
   /** Writes what is left and closes; resolves when the kernel has it, or when a stuck reader has had its time. */
@@ -84,13 +89,13 @@ export class LogFile {
         clearTimeout(timer);
         resolve();
       };
-      if (this.#writing === undefined) this.#next();
+      if (!this.#isWriting) this.#next();
     });
   }
 
   #onTimer(): void {
     this.#timer = undefined;
-    if (this.#writing !== undefined || this.#lines === "") return;
+    if (this.#isWriting || this.#lines === "") return;
     this.#stats.flushedByTimer.inc();
     this.#start();
   }
@@ -98,25 +103,16 @@ export class LogFile {
   #start(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    this.#writing = Buffer.from(this.#lines);
+    const block = Buffer.from(this.#lines);
     this.#lines = "";
-    this.#stats.totalBuffered.set(this.#writing.length);
-    this.#continue();
-  }
-
-  #continue(): void {
-    write(this.#fd, this.#writing!, (error, written) => {
-      if (error?.code === "EAGAIN") setTimeout(() => this.#continue(), RETRY_MS).unref();
-      else if (error === null && written < this.#writing!.length) {
-        this.#writing = this.#writing!.subarray(written);
-        this.#continue();
-      } else this.#finished(error !== null);
-    });
+    this.#isWriting = true;
+    this.#stats.totalBuffered.set(block.length);
+    this.#write(this.#fd, block, (failed) => this.#finished(failed));
   }
 
   #finished(failed: boolean): void {
     (failed ? this.#stats.failed : this.#stats.completed).inc();
-    this.#writing = undefined;
+    this.#isWriting = false;
     this.#stats.totalBuffered.set(0);
     this.#next();
   }

@@ -30,7 +30,7 @@ const DECODERS: Readonly<Record<keyof Resources, (bytes: Uint8Array) => Result<u
 };
 
 for (const name of readdirSync(cases).sort()) {
-  test(`the proxy accepts every resource of the mesh "${name}"`, () => {
+  test(`the proxy accepts every resource of the mesh "${name}", as plain data`, () => {
     const given = JSON.parse(readFileSync(join(cases, name, "proxy.json"), "utf8")) as Partial<ProxyNode> & { accessLogPath?: string };
     const snapshot = meshFromYaml(readFileSync(join(cases, name, "input.yaml"), "utf8"), { accessLogPath: given.accessLogPath });
     const view = proxyView(snapshot, {
@@ -49,6 +49,8 @@ for (const name of readdirSync(cases).sort()) {
         for (const [resource, message] of resources[kind] as ReadonlyMap<string, Message>) {
           const result = DECODERS[kind](toBinary(RESOURCE_SCHEMAS[kind], message));
           assert.ok(result.ok, `${kind} ${resource}: ${result.ok ? "" : formatProblems(result.problems)}`);
+          // Another thread may have to act on it.
+          assert.deepEqual(structuredClone(result.value), result.value, `${kind} ${resource}`);
           decoded++;
         }
       }

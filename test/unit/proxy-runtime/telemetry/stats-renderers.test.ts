@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { HistogramIntervals } from "../../../../src/proxy-runtime/telemetry/histogram-counts.ts";
+import { HistogramIntervals } from "../../../../src/proxy-runtime/telemetry/histogram-intervals.ts";
 import { renderStatsJson } from "../../../../src/proxy-runtime/telemetry/stats-json.ts";
 import { renderPrometheus } from "../../../../src/proxy-runtime/telemetry/stats-prometheus.ts";
 import { parseStatsQuery } from "../../../../src/proxy-runtime/telemetry/stats-query.ts";
