@@ -22,7 +22,7 @@ interface TestPool {
   readonly stats: StatsStore;
   readonly clock: ManualClock;
   readonly errors: { readonly message: string; readonly fields: Readonly<Record<string, unknown>> }[];
-  value(name: string): Promise<number>;
+  readonly value: (name: string) => Promise<number>;
 }
 
 function startPool(context: TestContext, entry = MORTAL): TestPool {
