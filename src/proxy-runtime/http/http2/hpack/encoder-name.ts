@@ -10,6 +10,7 @@ export class IndexedValue {
   /** How many entries the dynamic table had seen with this one; -index for one of the static table. */
   readonly number: number;
   readonly key: number;
+  /** Neighbours in the same bucket. */
   newer: IndexedValue | undefined = undefined;
   older: IndexedValue | undefined = undefined;
 
@@ -22,10 +23,11 @@ export class IndexedValue {
 }
 
 /** Cheaper than a hash: values that differ mostly differ in this (the seconds of a date, the end of a path). */
-function keyOf(value: string): number {
+export function keyOf(value: string): number {
   const { length } = value;
-  if (length < 5) return length;
-  return (length << 24) | (value.charCodeAt(length - 1) << 16) | (value.charCodeAt(length - 5) << 8) | value.charCodeAt(length >>> 1);
+  if (length === 0) return 0;
+  const other = value.charCodeAt(length < 5 ? 0 : length - 5);
+  return (length << 24) | (value.charCodeAt(length - 1) << 16) | (other << 8) | value.charCodeAt(length >>> 1);
 }
 
 export class EncoderName {
@@ -36,15 +38,16 @@ export class EncoderName {
   readonly indexing: Indexing;
   /** Lowest index in the static table, or 0. */
   readonly staticIndex: number;
-  /** Values of the dynamic table, newest first. */
+  /** The last entry of the dynamic table with this name. */
   newest: IndexedValue | undefined = undefined;
-  /** The value that was asked for last. */
+  /** The entry that was asked for last. */
   last: IndexedValue | undefined = undefined;
   /** The name that came behind this one in the last block where it did. */
   follower: EncoderName | undefined = undefined;
   /** Seen before: a name without an index is worth an entry. */
   isKnown = false;
-  readonly #staticValues: IndexedValue | undefined;
+  /** Entries of the static table. */
+  readonly staticValues: readonly IndexedValue[];
 
   constructor(id: number, name: string, keepsCase: boolean) {
     const lower = id === UNKNOWN ? name.toLowerCase() : HEADER_NAMES[id]!;
@@ -52,39 +55,11 @@ export class EncoderName {
     this.sentName = keepsCase ? this.name : lower;
     this.indexing = indexingOf(lower);
     this.staticIndex = STATIC_NAME_INDEX.get(this.sentName) ?? 0;
-    let values: IndexedValue | undefined;
+    const values: IndexedValue[] = [];
     for (let index = this.staticIndex; STATIC_FIELDS[index]?.name === this.sentName; index += 1) {
-      const value = new IndexedValue(this, STATIC_FIELDS[index]!.value, -index);
-      value.older = values;
-      values = value;
+      values.push(new IndexedValue(this, STATIC_FIELDS[index]!.value, -index));
     }
-    this.#staticValues = values;
-  }
-
-  /** The entry that holds a value. */
-  find(value: string): IndexedValue | undefined {
-    const key = keyOf(value);
-    for (let entry = this.newest; entry !== undefined; entry = entry.older) {
-      if (entry.key === key && entry.value === value) return (this.last = entry);
-    }
-    for (let entry = this.#staticValues; entry !== undefined; entry = entry.older) {
-      if (entry.key === key && entry.value === value) return (this.last = entry);
-    }
-    return undefined;
-  }
-
-  add(entry: IndexedValue): void {
-    if (this.newest !== undefined) this.newest.newer = entry;
-    entry.older = this.newest;
-    this.newest = entry;
-    this.last = entry;
-  }
-
-  /** Takes the oldest entry out. */
-  drop(entry: IndexedValue): void {
-    if (entry.newer === undefined) this.newest = undefined;
-    else entry.newer.older = undefined;
-    if (this.last === entry) this.last = undefined;
+    this.staticValues = values;
   }
 }
 

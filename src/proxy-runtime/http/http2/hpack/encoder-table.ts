@@ -1,11 +1,13 @@
 // An encoder's view of the dynamic table: which values are in it, in order of insertion, and which names were met.
 import { HEADER_NAMES, UNKNOWN } from "../../header-id.ts";
 import { ENTRY_OVERHEAD_BYTES } from "./dynamic-table.ts";
-import { EncoderName, IndexedValue, flat } from "./encoder-name.ts";
+import { EncoderName, IndexedValue, flat, keyOf } from "./encoder-name.ts";
+import { Indexing } from "./indexing-policy.ts";
 import { STATIC_COUNT } from "./static-table.ts";
 
 // Names without an entry are forgotten when there are this many more.
 const SPARE_NAMES = 256;
+const BUCKET_BITS = 6;
 
 export class EncoderTable {
   #maxBytes: number;
@@ -15,6 +17,8 @@ export class EncoderTable {
   #evicted = 0;
   /** By insertion number modulo length, a power of two. */
   #entries: (IndexedValue | undefined)[] = new Array<IndexedValue | undefined>(16).fill(undefined);
+  /** The same entries by hash, each bucket from the newest on. */
+  readonly #buckets = new Array<IndexedValue | undefined>(1 << BUCKET_BITS).fill(undefined);
   readonly #keepsCase: boolean;
   readonly #names = new Map<string, EncoderName>();
   /** The last spelling that came with an id. */
@@ -64,6 +68,16 @@ export class EncoderTable {
     return found;
   }
 
+  /** The entry with a name and value, in either table. */
+  find(name: EncoderName, value: string): IndexedValue | undefined {
+    const key = keyOf(value);
+    for (const entry of name.staticValues) if (entry.key === key && entry.value === value) return (name.last = entry);
+    for (let entry = this.#buckets[bucketOf(key)]; entry !== undefined; entry = entry.older) {
+      if (entry.key === key && entry.owner === name && entry.value === value) return (name.last = entry);
+    }
+    return undefined;
+  }
+
   /** Index by which the peer knows an entry (RFC 7541 §2.3.3). */
   indexOf(entry: IndexedValue): number {
     return entry.number < 0 ? -entry.number : STATIC_COUNT + 1 + this.#inserted - entry.number;
@@ -88,7 +102,13 @@ export class EncoderTable {
     const entry = new IndexedValue(name, flat(value), this.#inserted);
     this.#entries[this.#inserted & (this.#entries.length - 1)] = entry;
     this.#bytes += size;
-    name.add(entry);
+    name.newest = entry;
+    if (name.indexing !== Indexing.literal) name.last = entry;
+    const bucket = bucketOf(entry.key);
+    const older = this.#buckets[bucket];
+    if (older !== undefined) older.newer = entry;
+    entry.older = older;
+    this.#buckets[bucket] = entry;
   }
 
   resize(maxBytes: number): void {
@@ -103,7 +123,11 @@ export class EncoderTable {
       const oldest = this.#entries[slot]!;
       this.#entries[slot] = undefined;
       this.#bytes -= oldest.owner.sentName.length + oldest.value.length + ENTRY_OVERHEAD_BYTES;
-      oldest.owner.drop(oldest);
+      const { owner, newer } = oldest;
+      if (newer === undefined) this.#buckets[bucketOf(oldest.key)] = undefined;
+      else newer.older = undefined;
+      if (owner.newest === oldest) owner.newest = undefined;
+      if (owner.last === oldest) owner.last = undefined;
     }
   }
 
@@ -123,4 +147,9 @@ export class EncoderTable {
     this.#byId.fill(undefined);
     this.#maxNames = 2 * this.#names.size + SPARE_NAMES;
   }
+}
+
+// Knuth's multiplicative hash: all of the key's bits move the upper ones.
+function bucketOf(key: number): number {
+  return Math.imul(key, 0x9e3779b1) >>> (32 - BUCKET_BITS);
 }

@@ -1,6 +1,6 @@
 // Fields to header blocks (RFC 7541 §6). No Huffman code: between sidecars bytes are cheaper than the time to pack them.
 import { EncoderTable } from "./encoder-table.ts";
-import type { EncoderName } from "./encoder-name.ts";
+import type { EncoderName, IndexedValue } from "./encoder-name.ts";
 import { Indexing, SHORT_COOKIE_BYTES } from "./indexing-policy.ts";
 
 // RFC 9113 §6.5.2: in force until the peer's settings say otherwise.
@@ -68,6 +68,8 @@ export class HpackEncoder {
    */
   encode(out: Buffer, at: number, id: number, name: string, value: string): number {
     const known = this.#table.nameOf(id, name);
+    const { last } = known;
+    if (last !== undefined && last.value === value) return this.#indexed(out, at, last);
     const { indexing } = known;
     if (indexing === Indexing.never || (indexing === Indexing.secondUnlessShort && value.length < SHORT_COOKIE_BYTES)) {
       return this.#literal(out, at, NEVER_INDEXED, 0x0f, known, value);
@@ -79,18 +81,19 @@ export class HpackEncoder {
       return this.#literal(out, at, NOT_INDEXED, 0x0f, known, value);
     }
     if (indexing === Indexing.literal) return this.#literal(out, at, NOT_INDEXED, 0x0f, known, value);
-    const { last } = known;
-    const entry = last !== undefined && last.value === value ? last : known.find(value);
-    if (entry !== undefined) {
-      const index = this.#table.indexOf(entry);
-      if (index >= 0x7f) return writeInteger(out, at, INDEXED, 0x7f, index);
-      out[at] = INDEXED | index;
-      return at + 1;
-    }
+    const entry = this.#table.find(known, value);
+    if (entry !== undefined) return this.#indexed(out, at, entry);
     if (indexing === Indexing.first) return this.#newValue(out, at, known, value);
     const next = this.#literal(out, at, NOT_INDEXED, 0x0f, known, value);
     // What was written is hashed where it is: faster than text.
     return this.#isSecondSighting(out, next, known, value.length) ? this.#newValue(out, at, known, value) : next;
+  }
+
+  #indexed(out: Buffer, at: number, entry: IndexedValue): number {
+    const index = this.#table.indexOf(entry);
+    if (index >= 0x7f) return writeInteger(out, at, INDEXED, 0x7f, index);
+    out[at] = INDEXED | index;
+    return at + 1;
   }
 
   #newValue(out: Buffer, at: number, known: EncoderName, value: string): number {
