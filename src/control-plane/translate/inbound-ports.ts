@@ -16,8 +16,9 @@ export interface InboundPort {
 
 export function inboundPorts(snapshot: MeshSnapshot, view: ProxyView): InboundPort[] {
   const found = new Map<number, InboundPort>();
-  for (const service of snapshot.services.values()) {
-    if (service.namespace !== view.namespace) continue;
+  const services = [...snapshot.services.values()].filter((each) => each.namespace === view.namespace);
+  // A headless service beside another one finds the same pods by name; the other one is what clients call.
+  for (const service of [...services.filter((each) => !each.headless), ...services.filter((each) => each.headless)]) {
     for (const servicePort of service.ports) {
       for (const port of targetPorts(service, servicePort, view)) {
         // Two services on one port: the first by name says what it is.
