@@ -1,11 +1,14 @@
 // What `npm pack` puts into the package, and that it runs where npm puts it. Offline: nothing is fetched.
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
-import { globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync } from "node:fs";
+import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
+import { globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { promisify } from "node:util";
+import { eventually } from "../support/eventually.ts";
+import { httpFilter, listener, staticResources } from "../support/proxy-plane.ts";
 
 const root = resolve(import.meta.dirname, "../..");
 const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { version: string };
@@ -73,6 +76,22 @@ describe("the npm package", () => {
     }
     symlinkSync("../meshctl/bin/meshctl", join(modules, ".bin/meshctl"));
     await assertRuns(join(modules, ".bin/meshctl"));
+  });
+
+  test("finds its workers' program beside the rest", async (context) => {
+    const bootstrap = join(folder, "bootstrap.json");
+    writeFileSync(bootstrap, JSON.stringify(staticResources([listener([{ filters: [httpFilter([])] }])], [])));
+    const env = { PATH: PLAIN_PATH, MESHCTL_NODE: process.execPath };
+    const args = ["proxy", "--bootstrap", bootstrap, "--concurrency", "2"];
+    const child = spawn(join(unpacked, "bin/meshctl"), args, { cwd: folder, env, stdio: ["ignore", "ignore", "pipe"] });
+    context.after(() => child.kill("SIGKILL"));
+    let log = "";
+    child.stderr.setEncoding("utf8").on("data", (text: string) => (log += text));
+    // It is when both have bound the port.
+    await eventually(() => assert.match(log, /"proxy is live"/), { withinMs: 15_000 });
+    const exit = once(child, "exit");
+    child.kill("SIGTERM");
+    assert.deepEqual(await exit, [0, null], log);
   });
 
   async function assertRuns(launcher: string): Promise<void> {
