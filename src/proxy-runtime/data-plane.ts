@@ -20,7 +20,7 @@ import type { IoContext } from "./transport/connection.ts";
 import { FlushQueue } from "./transport/flush-queue.ts";
 import { loadOriginalDst, type OriginalDst } from "./transport/original-dst.ts";
 import { Secrets } from "./transport/secrets.ts";
-import { SharedReadBuffer } from "./transport/shared-read-buffer.ts";
+import { RELAY_READ_BYTES, SharedReadBuffer } from "./transport/shared-read-buffer.ts";
 import { Timers } from "./transport/timers.ts";
 import { ClusterManager } from "./upstream/cluster-manager.ts";
 import type { UpstreamHost } from "./upstream/host.ts";
@@ -50,6 +50,8 @@ export class DataPlane {
     const onInternalError = (thrown: unknown): void => internalErrors.note(thrown);
     const timers = new Timers(onInternalError);
     const io: IoContext = {
+      relayReads: new SharedReadBuffer(RELAY_READ_BYTES),
+      relayBlocks: new BlockPool(RELAY_READ_BYTES),
       reads: new SharedReadBuffer(),
       queue: new FlushQueue(onInternalError),
       blocks: new BlockPool(),

@@ -4,7 +4,7 @@ import type { Socket } from "node:net";
 import { BlockPool } from "../../src/proxy-runtime/transport/block-pool.ts";
 import { Connection, type IoContext } from "../../src/proxy-runtime/transport/connection.ts";
 import { FlushQueue } from "../../src/proxy-runtime/transport/flush-queue.ts";
-import { SharedReadBuffer } from "../../src/proxy-runtime/transport/shared-read-buffer.ts";
+import { RELAY_READ_BYTES, SharedReadBuffer } from "../../src/proxy-runtime/transport/shared-read-buffer.ts";
 
 class SilentSocket extends Duplex {
   written = "";
@@ -29,6 +29,8 @@ export const TEST_IO: IoContext = {
   reads: new SharedReadBuffer(),
   queue: new FlushQueue(),
   blocks: new BlockPool(),
+  relayReads: new SharedReadBuffer(RELAY_READ_BYTES),
+  relayBlocks: new BlockPool(RELAY_READ_BYTES),
   onInternalError(thrown) {
     throw thrown;
   },

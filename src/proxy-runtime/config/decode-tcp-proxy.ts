@@ -12,7 +12,15 @@ import type { TcpProxyConfig } from "./listener-config.ts";
 
 const TCP_PROXY = fieldRules(
   TcpProxySchema,
-  ["stat_prefix", "cluster", "weighted_clusters", "idle_timeout", "access_log", "max_connect_attempts"],
+  [
+    "stat_prefix",
+    "cluster",
+    "weighted_clusters",
+    "idle_timeout",
+    "max_downstream_connection_duration",
+    "access_log",
+    "max_connect_attempts",
+  ],
   {
     metadata_match: "read by subset load balancing only, which clusters may not ask for",
     hash_policy: "read by ring hash and maglev only, which clusters may not ask for",
@@ -25,12 +33,19 @@ const WEIGHT = fieldRules(TcpProxy_WeightedCluster_ClusterWeightSchema, ["name",
 export function decodeTcpProxy(decoding: Decoding, filter: TcpProxy, path: string, reporter: TcpProxyConfig["reporter"]): TcpProxyConfig {
   decoding.check(TCP_PROXY, filter, path);
   if (filter.statPrefix === "") decoding.problem(join(path, "stat_prefix"), "missing");
-  if ((filter.maxConnectAttempts ?? 1) !== 1) decoding.unsupported(join(path, "max_connect_attempts"), "only 1");
+  if (filter.maxConnectAttempts === 0) decoding.problem(join(path, "max_connect_attempts"), "must be at least 1");
   return {
     kind: "tcp",
     statPrefix: filter.statPrefix,
     clusters: decodeClusters(decoding, filter, path),
     idleTimeoutMs: durationMs(decoding, filter.idleTimeout, join(path, "idle_timeout"), 3_600_000),
+    maxDownstreamConnectionDurationMs: durationMs(
+      decoding,
+      filter.maxDownstreamConnectionDuration,
+      join(path, "max_downstream_connection_duration"),
+      0,
+    ),
+    maxConnectAttempts: filter.maxConnectAttempts ?? 1,
     accessLogs: decodeAccessLogs(decoding, filter.accessLog, join(path, "access_log")),
     reporter,
   };

@@ -83,6 +83,10 @@ export interface TcpProxyConfig {
   readonly clusters: readonly { readonly cluster: string; readonly weight: number }[];
   /** Default 3600000, 0 never. */
   readonly idleTimeoutMs: number;
+  /** However busy it is; 0 without limit. */
+  readonly maxDownstreamConnectionDurationMs: number;
+  /** Hosts that are tried before the client is told; default 1. */
+  readonly maxConnectAttempts: number;
   readonly accessLogs: readonly AccessLogConfig[];
   readonly reporter: "source" | "destination" | undefined;
 }

@@ -2,6 +2,7 @@
 // access log, the metrics and `x-mesh-error` all read it; a cause that has no row here does not exist.
 import { Grpc, midway, named, OURS, row } from "./cause.ts";
 import { ClientCauses } from "./client-causes.ts";
+import { RelayCauses } from "./relay-causes.ts";
 import { UpstreamCauses } from "./upstream-causes.ts";
 
 const OwnCauses = named({
@@ -11,4 +12,4 @@ const OwnCauses = named({
   internalErrorMidway: midway(Grpc.internal, "LR", "internal_error", "client-sidecar", OURS),
 });
 
-export const Causes = { ...ClientCauses, ...UpstreamCauses, ...OwnCauses };
+export const Causes = { ...ClientCauses, ...UpstreamCauses, ...RelayCauses, ...OwnCauses };

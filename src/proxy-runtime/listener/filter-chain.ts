@@ -12,7 +12,8 @@ import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 import { ConnectionManager, type ListenerServices } from "./connection-manager.ts";
 import { HttpConnection } from "./http-connection.ts";
-import { TcpProxy, TcpRelay } from "./tcp-proxy.ts";
+import { TcpProxy } from "./tcp/tcp-proxy.ts";
+import { TcpRelay } from "./tcp/tcp-relay.ts";
 
 /** A connection that a chain has taken. */
 export interface ActiveConnection {
@@ -51,7 +52,7 @@ export class FilterChain {
     this.#io = io;
     this.#tls = config.tls === undefined ? undefined : new TlsServer(config.tls, secrets, config.transportSocketConnectTimeoutMs);
     const { filter } = config;
-    if (filter.kind === "tcp") this.#tcp = new TcpProxy(filter, services);
+    if (filter.kind === "tcp") this.#tcp = new TcpProxy(filter, services, io);
     else {
       const inline = filter.routes.kind === "inline" ? new RouteTable(filter.routes.config) : undefined;
       this.#manager = new ConnectionManager(filter, services, inline, config.tls === undefined ? "http" : "https");
@@ -84,7 +85,7 @@ export class FilterChain {
 
   #start(socket: Socket | TLSSocket, accepted: Accepted, peer: TlsPeer | undefined, events: ChainEvents): void {
     const info = connectionInfo(socket, accepted, peer);
-    const connection = new Connection(socket, this.#io);
+    const connection = new Connection(socket, this.#tcp?.io ?? this.#io);
     let active: ActiveConnection | undefined;
     let closed = false;
     const onClosed = (): void => {

@@ -11,6 +11,9 @@ export interface IoContext {
   readonly reads: SharedReadBuffer;
   readonly queue: FlushQueue;
   readonly blocks: BlockPool;
+  /** For connections whose bytes are relayed: of RELAY_READ_BYTES. */
+  readonly relayReads: SharedReadBuffer;
+  readonly relayBlocks: BlockPool;
   /** A bug of ours came up while a connection was served; the connection has been ended, the process goes on. */
   readonly onInternalError: (thrown: unknown) => void;
 }

@@ -7,6 +7,8 @@ import { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 
 const BUFFER_BYTES = 65536;
+/** For relays, which move bulk: waking the two peers costs more than copying (docs/performance.md). */
+export const RELAY_READ_BYTES = 262144;
 
 interface Handle {
   useUserBuffer?(buffer: Uint8Array): void;
@@ -23,7 +25,11 @@ const BUFFER_CALLBACK = findSymbol("kBufferCb");
 export type OnBytes = (buffer: Buffer, length: number) => boolean;
 
 export class SharedReadBuffer {
-  readonly bytes: Buffer = Buffer.allocUnsafeSlow(BUFFER_BYTES);
+  readonly bytes: Buffer;
+
+  constructor(bytes: number = BUFFER_BYTES) {
+    this.bytes = Buffer.allocUnsafeSlow(bytes);
+  }
 
   /** For the `onread` option of net.connect and tls.connect. */
   onread(onBytes: OnBytes): { buffer: Buffer; callback: (length: number) => boolean } {

@@ -16,6 +16,10 @@ export class ClusterStats {
   readonly cxProtocolError: Counter;
   readonly cxRxBytes: Counter;
   readonly cxTxBytes: Counter;
+  /** Of relays that gave up: max_connect_attempts. */
+  readonly cxConnectAttemptsExceeded: Counter;
+  readonly cxPausedReading: Counter;
+  readonly cxResumedReading: Counter;
   readonly cxConnectMs: Histogram;
   readonly rqTotal: Counter;
   readonly rqActive: Gauge;
@@ -64,6 +68,9 @@ export class ClusterStats {
     this.cxProtocolError = scope.counter("upstream_cx_protocol_error");
     this.cxRxBytes = scope.counter("upstream_cx_rx_bytes_total");
     this.cxTxBytes = scope.counter("upstream_cx_tx_bytes_total");
+    this.cxConnectAttemptsExceeded = scope.counter("upstream_cx_connect_attempts_exceeded");
+    this.cxPausedReading = scope.counter("upstream_flow_control_paused_reading_total");
+    this.cxResumedReading = scope.counter("upstream_flow_control_resumed_reading_total");
     this.cxConnectMs = scope.histogram("upstream_cx_connect_ms", "ms");
     this.rqTotal = scope.counter("upstream_rq_total");
     this.rqActive = scope.gauge("upstream_rq_active");
