@@ -15,6 +15,7 @@ import {
 } from "../support/mesh/app-manifests.ts";
 import { chosenVersion, PacketCapture, tlsRecords, type TcpStream } from "../support/mesh/packet-capture.ts";
 import { PodPort, podOf } from "../support/mesh/pod-client.ts";
+import { sumOfSamples } from "../support/prometheus-text.ts";
 
 const NEEDS = CAN_RUN_LOCAL_MESH ? {} : { skip: "needs Linux and root" };
 const CLIENT_ID = "spiffe://cluster.local/ns/near/sa/client";
@@ -39,14 +40,6 @@ interface TlsCheck {
 
 interface CertificatesPage {
   readonly certificates: readonly { readonly cert_chain: readonly { readonly subject_alt_names: readonly { readonly uri: string }[] }[] }[];
-}
-
-/** Value of a sample with these labels, summed over the others. */
-function sumOf(page: string, metric: string, labels: Readonly<Record<string, string>>): number {
-  const lines = page
-    .split("\n")
-    .filter((line) => line.startsWith(`${metric}{`) && Object.entries(labels).every(([key, value]) => line.includes(`${key}="${value}"`)));
-  return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(" "))), 0);
 }
 
 describe("two pods of a mesh", NEEDS, () => {
@@ -170,8 +163,12 @@ describe("two pods of a mesh", NEEDS, () => {
     ] as const) {
       const labels = { reporter, source_principal: CLIENT_ID, destination_principal: SERVER_ID, connection_security_policy: policy };
       const page = await portOf(owner, PROMETHEUS_PORT).request("/stats/prometheus");
-      assert.ok(sumOf(page, "istio_requests_total", { ...labels, response_code: "200" }) > 0, `no such sample of ${owner}`);
-      assert.equal(sumOf(page, "istio_requests_total", { reporter }), sumOf(page, "istio_requests_total", labels), "others were counted");
+      assert.ok(sumOfSamples(page, "istio_requests_total", { ...labels, response_code: "200" }) > 0, `no such sample of ${owner}`);
+      assert.equal(
+        sumOfSamples(page, "istio_requests_total", { reporter }),
+        sumOfSamples(page, "istio_requests_total", labels),
+        "others were counted",
+      );
 
       const { certificates } = await portOf(owner, ADMIN_PORT).json<CertificatesPage>("/certs");
       const names = certificates.flatMap(({ cert_chain: chain }) => chain.slice(0, 1)).flatMap((each) => each.subject_alt_names);
@@ -220,7 +217,7 @@ describe("two pods of a mesh", NEEDS, () => {
     assert.equal((await curlAsSidecar(`http://${server.ip}:${APP_PORT}/`)).code, 0);
     const page = await portOf("server", PROMETHEUS_PORT).request("/stats/prometheus");
     const ofNobody = { reporter: "destination", source_principal: "unknown", connection_security_policy: "none", response_code: "200" };
-    assert.ok(sumOf(page, "istio_requests_total", ofNobody) > 0);
+    assert.ok(sumOfSamples(page, "istio_requests_total", ofNobody) > 0);
     assert.deepEqual(
       (await tlsCheck("server.far")).services.map(({ server, client: mode, status }) => [server, mode, status]),
       Array(2).fill(["PERMISSIVE", "ISTIO_MUTUAL", "OK"]),

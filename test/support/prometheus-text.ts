@@ -77,3 +77,11 @@ function checkHistogram(samples: readonly PrometheusSample[]): void {
     );
   }
 }
+
+/** Value of a sample with these labels, summed over the others. */
+export function sumOfSamples(page: string, metric: string, labels: Readonly<Record<string, string>>): number {
+  const lines = page
+    .split("\n")
+    .filter((line) => line.startsWith(`${metric}{`) && Object.entries(labels).every(([key, value]) => line.includes(`${key}="${value}"`)));
+  return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(" "))), 0);
+}

@@ -1,13 +1,26 @@
 // Kubernetes objects of the end-to-end tests: workloads that run app.mjs, their Services, and mesh API objects.
 import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { buildSync } from "esbuild";
 
 export type KubeDocument = Readonly<Record<string, unknown>>;
 
-const PROGRAM = readFileSync(join(import.meta.dirname, "app.mjs"), "utf8");
+type Program = "app.mjs" | "rpc-app.cjs";
 
+function configMapOf(namespace: string, file: Program, text: string): KubeDocument {
+  return { apiVersion: "v1", kind: "ConfigMap", metadata: { name: "app", namespace }, data: { [file]: text } };
+}
+
+/** What workloads of this namespace run. */
 export function program(namespace: string): KubeDocument {
-  return { apiVersion: "v1", kind: "ConfigMap", metadata: { name: "app", namespace }, data: { "app.mjs": PROGRAM } };
+  return configMapOf(namespace, "app.mjs", readFileSync(join(import.meta.dirname, "app.mjs"), "utf8"));
+}
+
+/** With its packages inside: a container need not see where this repository is. */
+export function rpcProgram(namespace: string): KubeDocument {
+  const entryPoints = [join(import.meta.dirname, "rpc-app.mjs")];
+  const { outputFiles } = buildSync({ entryPoints, bundle: true, minify: true, platform: "node", format: "cjs", write: false });
+  return configMapOf(namespace, "rpc-app.cjs", outputFiles[0]!.text);
 }
 
 export interface AppOptions {
@@ -19,10 +32,19 @@ export interface AppOptions {
   readonly replicas?: number;
   /** Without a sidecar. */
   readonly isOutside?: boolean;
+  readonly file?: Program;
 }
 
 /** A ServiceAccount and a Deployment of the same name. */
-export function app({ namespace, name, app = name, version = "v1", replicas = 1, isOutside = false }: AppOptions): KubeDocument[] {
+export function app({
+  namespace,
+  name,
+  app = name,
+  version = "v1",
+  replicas = 1,
+  isOutside = false,
+  file = "app.mjs",
+}: AppOptions): KubeDocument[] {
   const labels = { app, version };
   const env = [
     { name: "VERSION", value: version },
@@ -30,7 +52,7 @@ export function app({ namespace, name, app = name, version = "v1", replicas = 1,
   ];
   const container = {
     name: "app",
-    command: ["node", "/app/app.mjs"],
+    command: ["node", `/app/${file}`],
     env,
     ports: [{ containerPort: 8080 }, { containerPort: 9000 }],
     readinessProbe: { httpGet: { path: "/", port: 8080 }, periodSeconds: 1 },
