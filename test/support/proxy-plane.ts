@@ -16,6 +16,8 @@ export interface TestPlane {
   readonly port: (listener?: string) => number;
   /** A counter or gauge; 0 where it does not exist. */
   stat(name: string): number;
+  /** Sum over the series of a Prometheus name that have these labels. */
+  metric(promName: string, labels?: Readonly<Record<string, string>>): number;
   /** Makes another bootstrap's static resources the current configuration. */
   apply(bootstrap: Json): Promise<void>;
   stop(): Promise<void>;
@@ -46,6 +48,14 @@ export async function startPlane(bootstrap: Json): Promise<TestPlane> {
     stat(name) {
       const series = stats.find(name);
       return series === undefined ? 0 : stats.page[series.slot]!;
+    },
+    metric(promName, labels = {}) {
+      let sum = 0;
+      for (const { promName: name, tags, slot } of stats.series()) {
+        const has = new Map(tags);
+        if (name === promName && Object.entries(labels).every(([key, value]) => has.get(key) === value)) sum += stats.page[slot]!;
+      }
+      return sum;
     },
     async apply(next) {
       await plane.apply(await read(next));

@@ -2,7 +2,8 @@
 import { HeaderId, REMOVED } from "./header-id.ts";
 import type { HeaderList } from "./header-list.ts";
 
-// Fields that would change framing, routing or trust after the fact (RFC 9110 §6.5.1).
+// Fields that would change framing, routing or trust after the fact (RFC 9110 §6.5.1). x-mesh-error may end a gRPC call;
+// whether its sender may say so is for the router, which knows who that is.
 const NOT_IN_TRAILERS = new Set<number>([
   HeaderId["content-length"],
   HeaderId["transfer-encoding"],
@@ -15,7 +16,6 @@ const NOT_IN_TRAILERS = new Set<number>([
   HeaderId["keep-alive"],
   HeaderId["upgrade"],
   HeaderId["x-forwarded-client-cert"],
-  HeaderId["x-mesh-error"],
   HeaderId["content-type"],
   HeaderId["cookie"],
 ]);

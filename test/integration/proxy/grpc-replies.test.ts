@@ -170,7 +170,7 @@ describe("the deadline of a gRPC call", () => {
     const [first, second] = seen.filter((each) => each.startsWith("POST /tries ")).map((each) => header(each, "grpc-timeout"));
     assert.equal(first, "300m");
     assert.match(second!, /^\d+m$/);
-    assert.ok(Number.parseInt(second!, 10) <= 100, second);
+    assert.ok(Number.parseInt(second!, 10) <= 100, `then ${second}`);
   });
 });
 
