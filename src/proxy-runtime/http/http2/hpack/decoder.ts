@@ -141,7 +141,7 @@ export class HpackDecoder {
     }
     if (!this.#string(bytes, next, end)) return undefined;
     if (isMalformedValue(this.#source, this.#start, this.#end)) isMalformed = true;
-    const field = new HeaderField(this.#id, this.#name, this.#cut(bytes, end, isInserted), isMalformed);
+    const field = new HeaderField(this.#id, this.#name, this.#cut(bytes, end, isInserted), isMalformed, (first & 0xf0) === 0x10);
     if (isInserted) this.#table.insert(field);
     return field;
   }

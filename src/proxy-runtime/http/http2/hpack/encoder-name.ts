@@ -50,8 +50,9 @@ export class EncoderName {
   readonly staticValues: readonly IndexedValue[];
 
   constructor(id: number, name: string, keepsCase: boolean) {
-    const lower = id === UNKNOWN ? name.toLowerCase() : HEADER_NAMES[id]!;
-    this.name = name === lower ? lower : flat(name);
+    const own = flat(name);
+    const lower = id === UNKNOWN ? own.toLowerCase() : HEADER_NAMES[id]!;
+    this.name = own === lower ? lower : own;
     this.sentName = keepsCase ? this.name : lower;
     this.indexing = indexingOf(lower);
     this.staticIndex = STATIC_NAME_INDEX.get(this.sentName) ?? 0;

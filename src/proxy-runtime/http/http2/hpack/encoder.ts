@@ -65,9 +65,11 @@ export class HpackEncoder {
    * Appends one field; the caller guarantees room of name.length + value.length + 16 bytes. Returns the next offset.
    * @param id HeaderId, that of a pseudo-header too, or UNKNOWN.
    * @param value latin1, as is the name.
+   * @param isNeverIndexed it came as a literal that no table may hold.
    */
-  encode(out: Buffer, at: number, id: number, name: string, value: string): number {
+  encode(out: Buffer, at: number, id: number, name: string, value: string, isNeverIndexed = false): number {
     const known = this.#table.nameOf(id, name);
+    if (isNeverIndexed) return this.#literal(out, at, NEVER_INDEXED, 0x0f, known, value);
     const { last } = known;
     if (last !== undefined && last.value === value) return this.#indexed(out, at, last);
     const { indexing } = known;

@@ -46,6 +46,14 @@ describe("a decoder", () => {
     assert.deepEqual(ids(literal("x-unheard-of")), [UNKNOWN, UNKNOWN]);
   });
 
+  test("tells which fields no table may hold", () => {
+    const { fields } = decode(new HpackDecoder(4096, false), "82 10 01 61 01 31 00 01 61 01 31 40 01 61 01 31 1f 00 01 31");
+    assert.deepEqual(
+      fields.map((field) => field.isNeverIndexed),
+      [false, true, false, false, true],
+    );
+  });
+
   test("takes a list of just the size and number that are allowed", () => {
     const decoder = new HpackDecoder(4096, false);
     assert.equal(decode(decoder, `${INSERT_A1} be`, 2 * SIZE_OF_A1, 2).result, DecodeResult.ok);

@@ -73,6 +73,14 @@ describe("an encoder", () => {
     });
   }
 
+  test("passes on a field that no table may hold as one, though the table has it", () => {
+    const encoder = new HpackEncoder(4096, false);
+    encode(encoder, ["user-agent", "a"]);
+    const out = Buffer.alloc(32);
+    const end = encoder.encode(out, 0, headerIdOf("user-agent"), "user-agent", "a", true);
+    assert.equal(out.toString("hex", 0, end), "1f2b" + "0161");
+  });
+
   test("names a field by the table where it can", () => {
     const encoder = new HpackEncoder(4096, true);
     assert.equal(encode(encoder, ["etag", "1"]).toString("hex"), "0f13" + "0131", "static name 34");
@@ -117,6 +125,16 @@ describe("an encoder", () => {
     };
     assert.deepEqual([0, 1, 2, 3, 0, 1, 2, 3].map(form).join(" "), "inserted inserted inserted inserted indexed indexed indexed indexed");
     assert.deepEqual([4, 0, 4, 3, 2].map(form).join(" "), "inserted inserted indexed indexed indexed");
+  });
+
+  test("finds every value that is still in the table, however many a name has", () => {
+    const encoder = new HpackEncoder(4096, false);
+    // 4 + 6 + 32 bytes each: 97 fit.
+    const value = (index: number): Pair => ["x-ab", `v${10_000 + index}`];
+    for (let index = 0; index < 300; index += 1) for (let time = 0; time < 2; time += 1) encode(encoder, value(index));
+    const forms = Array.from({ length: 97 }, (_, index) => formOf(encode(encoder, value(299 - index))));
+    assert.deepEqual(new Set(forms), new Set(["indexed"]));
+    assert.notEqual(formOf(encode(encoder, value(202))), "indexed");
   });
 
   test("announces a smaller table of its own at once", () => {
