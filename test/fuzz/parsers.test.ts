@@ -9,7 +9,7 @@ import { readClientHello } from "../../src/proxy-runtime/transport/client-hello.
 import { inspect } from "../../src/proxy-runtime/transport/sniff.ts";
 import { clientHello } from "../support/client-hello.ts";
 import { cutRandomly } from "../support/cuts.ts";
-import { REQUEST_CASES } from "../support/http1-cases.ts";
+import { REQUEST_TABLES } from "../conformance/http1/cases/request-tables.ts";
 import { recordRequests } from "../support/request-recorder.ts";
 import { recordResponses } from "../support/response-recorder.ts";
 import { seededRandom } from "../support/upstream-hosts.ts";
@@ -70,7 +70,7 @@ function mutate(text: string, random: () => number): string {
   return result;
 }
 
-const SMALL_CASES = REQUEST_CASES.filter((each) => each.bytes.length < 3000).map((each) => each.bytes);
+const SMALL_CASES = REQUEST_TABLES.flatMap(({ cases }) => cases.map((each) => each.bytes)).filter((bytes) => bytes.length < 3000);
 const RESPONSES = [
   "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello",
   "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nX: 1\r\n\r\n",

@@ -1,63 +1,14 @@
-// Every request of the table through the server side of the codec, cut in every way: what is accepted, what is refused,
-// and that how the bytes are cut changes nothing.
+// What the server side of the codec makes of a request's head beyond the tables of test/conformance/http1: options, limits,
+// HTTP/1.0, Expect.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { cuts } from "../../../../support/cuts.ts";
-import { REQUEST_CASES } from "../../../../support/http1-cases.ts";
 import { recordRequests, type Recorded } from "../../../../support/request-recorder.ts";
-import { seededRandom } from "../../../../support/upstream-hosts.ts";
 
 function feedAll(pieces: readonly Buffer[], options: Parameters<typeof recordRequests>[0] = {}): Recorded {
   const recorded = recordRequests(options);
   for (const piece of pieces) recorded.socket.feed(piece);
   return recorded;
 }
-
-describe("a request", () => {
-  const random = seededRandom(2026);
-  for (const { name, bytes, refused, seen } of REQUEST_CASES) {
-    test(`with ${name} is ${refused === undefined ? "accepted" : `refused with ${refused}`}`, () => {
-      const whole = Buffer.from(bytes, "latin1");
-      for (const [cut, pieces] of cuts(whole, random, whole.length > 5000 ? 1 : 4)) {
-        const { log, socket } = feedAll(pieces);
-        if (refused === undefined) {
-          assert.deepEqual(log, [seen], cut);
-          assert.match(socket.written, /^HTTP\/1\.1 200 OK\r\n/, cut);
-          assert.doesNotMatch(socket.written, /\r\nconnection: close/, cut);
-        } else {
-          assert.equal(log.length, 1, `${cut}: ${log.join()}`);
-          assert.match(log[0]!, new RegExp(`^${refused} .`), cut);
-          assert.match(
-            socket.written,
-            new RegExp(`^HTTP/1\\.1 ${refused} [A-Z][^\\r]*\\r\\n(?:[^\\r]+\\r\\n)*connection: close\\r\\n\\r\\n`),
-            cut,
-          );
-        }
-      }
-    });
-  }
-
-  test("after a refused one is never read, however it is hidden", () => {
-    const hidden = "GET /hidden HTTP/1.1\r\nHost: a\r\n\r\n";
-    for (const { name, bytes, refused } of REQUEST_CASES.filter((each) => each.refused !== undefined)) {
-      const { log } = feedAll([Buffer.from(bytes + hidden, "latin1"), Buffer.from(hidden, "latin1")]);
-      assert.equal(log.length, 1, `${name}: ${log.join()}`);
-      assert.ok(log[0]!.startsWith(String(refused)), name);
-    }
-  });
-
-  test("after an accepted one is read from its first byte, in every cut", () => {
-    const random2 = seededRandom(7);
-    const good = REQUEST_CASES.filter((each) => each.seen !== undefined && each.bytes.length < 3000);
-    const all = Buffer.from(good.map((each) => each.bytes).join(""), "latin1");
-    for (const [cut, pieces] of cuts(all, random2, 6))
-      assert.deepEqual(
-        feedAll(pieces).log,
-        good.map((each) => each.seen),
-        cut,
-      );
-  });
-});
 
 describe("the head of a request", () => {
   const head = (text: string, options: Parameters<typeof recordRequests>[0] = {}) => feedAll([Buffer.from(text, "latin1")], options);
