@@ -1,10 +1,28 @@
 // The headers of one message, in order, in the sender's case. What a parser found stays where it is in the head's text
 // and is cut out when somebody asks; edits only mark a line as removed or append one, so lines that nobody touched go out
 // again as the slices they came in.
-import { HeaderField } from "./header-field.ts";
+import { HeaderField, type ConstantHeader } from "./header-field.ts";
 import { HEADER_NAMES, REMOVED, UNKNOWN, headerIdOf } from "./header-id.ts";
 
 const SPACE = 32;
+const NO_OFFSETS: readonly number[] = [];
+
+/** Several headers, to be asked for at once. */
+export class HeaderMask {
+  readonly low: number;
+  readonly high: number;
+
+  constructor(ids: readonly number[]) {
+    let low = 0;
+    let high = 0;
+    for (const id of ids) {
+      if (id < 32) low |= 1 << id;
+      else high |= 1 << (id - 32);
+    }
+    this.low = low;
+    this.high = high;
+  }
+}
 
 export class HeaderList {
   /** One id per header: HeaderId, UNKNOWN or REMOVED; those of the text first, then the appended. */
@@ -17,14 +35,15 @@ export class HeaderList {
   #low = 0;
   #high = 0;
   /** Appended headers. */
-  readonly #added: HeaderField[] = [];
+  readonly #added: HeaderField[];
 
-  /** @param text latin1 text that the offsets point into; each line ends in CRLF. Takes ownership of `ids`. */
-  constructor(text = "", offsets: readonly number[] = [], ids: number[] = []) {
+  /** @param text latin1 text that the offsets point into; each line ends in CRLF. Takes ownership of `ids` and `added`. */
+  constructor(text = "", offsets: readonly number[] = [], ids: number[] = [], added: HeaderField[] = []) {
     this.#text = text;
     this.#offsets = offsets;
     this.ids = ids;
-    this.#parsed = ids.length;
+    this.#added = added;
+    this.#parsed = ids.length - added.length;
     for (let index = 0; index < ids.length; index += 1) this.#mark(ids[index]!);
   }
 
@@ -33,6 +52,13 @@ export class HeaderList {
     const list = new HeaderList();
     for (let index = 0; index < entries.length; index += 2) list.append(headerIdOf(entries[index]!), entries[index]!, entries[index + 1]!);
     return list;
+  }
+
+  /** Takes ownership of the array. */
+  static fromFields(fields: HeaderField[]): HeaderList {
+    const ids: number[] = [];
+    for (let index = 0; index < fields.length; index += 1) ids.push(fields[index]!.id);
+    return new HeaderList("", NO_OFFSETS, ids, fields);
   }
 
   nameAt(index: number): string {
@@ -79,6 +105,11 @@ export class HeaderList {
     return found;
   }
 
+  /** False: none of the mask's headers is there. One look for all of them. */
+  mayHave(mask: HeaderMask): boolean {
+    return ((this.#low & mask.low) | (this.#high & mask.high)) !== 0;
+  }
+
   append(id: number, name: string, value: string): void {
     this.appendField(new HeaderField(id, name, value));
   }
@@ -102,6 +133,18 @@ export class HeaderList {
     const name = this.nameAt(first);
     this.remove(id);
     this.append(id, name, value);
+  }
+
+  /** As `set` and `setUnknown`, with a value that many messages get. */
+  setConstant(constant: ConstantHeader): void {
+    const { field } = constant;
+    const { id } = field;
+    const first = id === UNKNOWN ? this.#findUnknown(field.lowerName, 0) : this.#indexOf(id, 0);
+    if (first < 0) return this.appendField(field);
+    const name = this.nameAt(first);
+    if (id === UNKNOWN) this.removeUnknown(field.lowerName);
+    else this.remove(id);
+    this.appendField(constant.named(name));
   }
 
   /** As `set`, by name. */
@@ -199,15 +242,23 @@ export class HeaderList {
     );
   }
 
+  #isNamed(index: number, lowerName: string): boolean {
+    const start = this.#offsets[4 * index]!;
+    const { length } = lowerName;
+    if (this.#offsets[4 * index + 1]! - start !== length) return false;
+    for (let at = 0; at < length; at += 1) {
+      const code = this.#text.charCodeAt(start + at);
+      const lower = code >= 65 && code <= 90 ? code + 32 : code;
+      if (lower !== lowerName.charCodeAt(at)) return false;
+    }
+    return true;
+  }
+
   #findUnknown(lowerName: string, from: number): number {
     for (let index = this.#indexOf(UNKNOWN, from); index >= 0; index = this.#indexOf(UNKNOWN, index + 1)) {
-      const length = index < this.#parsed ? this.#offsets[4 * index + 1]! - this.#offsets[4 * index]! : this.nameAt(index).length;
-      if (length === lowerName.length && equalsIgnoreCase(this.nameAt(index), lowerName)) return index;
+      const isThere = index < this.#parsed ? this.#isNamed(index, lowerName) : this.#added[index - this.#parsed]!.lowerName === lowerName;
+      if (isThere) return index;
     }
     return -1;
   }
-}
-
-export function equalsIgnoreCase(left: string, lowerRight: string): boolean {
-  return left.length === lowerRight.length && (left === lowerRight || left.toLowerCase() === lowerRight);
 }

@@ -1,17 +1,17 @@
 // Header additions and removals of routes, virtual hosts and weighted clusters, compiled once.
 import type { HeaderEdits, HeaderValueEdit } from "../config/route-config.ts";
+import { ConstantHeader } from "../http/header-field.ts";
 import { headerIdOf, UNKNOWN } from "../http/header-id.ts";
 import type { HeaderList } from "../http/header-list.ts";
 import { compileText } from "../telemetry/access-log/format.ts";
 import type { StreamInfo } from "../telemetry/stream-info.ts";
 
-type Value = string | ((info: StreamInfo) => string);
-
 interface CompiledEdit {
   readonly id: number;
   readonly name: string;
   readonly lowerName: string;
-  readonly value: Value;
+  /** The header where its value is always the same, else how to make the value. */
+  readonly value: ConstantHeader | ((info: StreamInfo) => string);
   readonly action: HeaderValueEdit["action"];
 }
 
@@ -25,12 +25,12 @@ export class CompiledHeaderEdits {
   constructor(levels: readonly HeaderEdits[]) {
     this.#removals = levels.flatMap((level) => level.remove.map((name) => ({ id: headerIdOf(name), lowerName: name.toLowerCase() })));
     this.#edits = levels.flatMap((level) =>
-      level.set.map((edit) => ({
-        id: headerIdOf(edit.name),
-        name: edit.name,
-        lowerName: edit.name.toLowerCase(),
-        value: edit.value.includes("%") ? compileText(edit.value) : edit.value,
-        action: edit.action,
+      level.set.map(({ name, value, action }) => ({
+        id: headerIdOf(name),
+        name,
+        lowerName: name.toLowerCase(),
+        value: value.includes("%") ? compileText(value) : new ConstantHeader(headerIdOf(name), name, value),
+        action,
       })),
     );
     this.isEmpty = this.#removals.length === 0 && this.#edits.length === 0;
@@ -42,20 +42,25 @@ export class CompiledHeaderEdits {
       else headers.remove(id);
     }
     for (const edit of this.#edits) {
-      const value = typeof edit.value === "string" ? edit.value : edit.value(info);
-      const { id, name, lowerName, action } = edit;
-      if (action === "append_if_exists_or_add") headers.append(id, name, value);
-      else if (action === "overwrite_if_exists_or_add") setValue(headers, edit, value);
+      const { action } = edit;
+      if (action === "append_if_exists_or_add") append(headers, edit, info);
+      else if (action === "overwrite_if_exists_or_add") set(headers, edit, info);
       else {
-        const present = id === UNKNOWN ? headers.joinedUnknown(lowerName) !== undefined : headers.has(id);
-        if (action === "add_if_absent" && !present) headers.append(id, name, value);
-        else if (action === "overwrite_if_exists" && present) setValue(headers, edit, value);
+        const present = edit.id === UNKNOWN ? headers.joinedUnknown(edit.lowerName) !== undefined : headers.has(edit.id);
+        if (action === "add_if_absent" && !present) append(headers, edit, info);
+        else if (action === "overwrite_if_exists" && present) set(headers, edit, info);
       }
     }
   }
 }
 
-function setValue(headers: HeaderList, { id, name, lowerName }: CompiledEdit, value: string): void {
-  if (id === UNKNOWN) headers.setUnknown(name, lowerName, value);
-  else headers.set(id, value);
+function append(headers: HeaderList, { id, name, value }: CompiledEdit, info: StreamInfo): void {
+  if (value instanceof ConstantHeader) headers.appendField(value.field);
+  else headers.append(id, name, value(info));
+}
+
+function set(headers: HeaderList, { id, name, lowerName, value }: CompiledEdit, info: StreamInfo): void {
+  if (value instanceof ConstantHeader) headers.setConstant(value);
+  else if (id === UNKNOWN) headers.setUnknown(name, lowerName, value(info));
+  else headers.set(id, value(info));
 }

@@ -1,6 +1,6 @@
 // HTTP/1 heads and trailers as latin1 text. Headers that belong to one connection only are left out here, whatever put
 // them there (RFC 9110 §7.6.1); framing headers are written by the connection that knows the framing.
-import { HeaderId } from "../header-id.ts";
+import { HEADER_NAMES, HeaderId } from "../header-id.ts";
 import type { HeaderList } from "../header-list.ts";
 import { usualReason } from "../reason-phrases.ts";
 
@@ -9,7 +9,7 @@ const TE = HeaderId["te"];
 const UPGRADE = HeaderId["upgrade"];
 
 // By id: 1 for what is left out.
-const SKIPPED = new Uint8Array(64);
+const SKIPPED = new Uint8Array(HEADER_NAMES.length);
 for (const name of CONNECTION_ONLY) SKIPPED[HeaderId[name]] = 1;
 const SKIPPED_WITH_LENGTH = SKIPPED.slice();
 SKIPPED_WITH_LENGTH[HeaderId["content-length"]] = 1;
@@ -36,7 +36,7 @@ export function lastChunk(trailers: HeaderList | undefined): string {
   return `0\r\n${trailers.toLines(NOTHING_SKIPPED)}\r\n`;
 }
 
-const NOTHING_SKIPPED = new Uint8Array(64);
+const NOTHING_SKIPPED = new Uint8Array(HEADER_NAMES.length);
 
 // Made once for each status that was met with its usual reason.
 const STATUS_LINES: (string | undefined)[] = [];

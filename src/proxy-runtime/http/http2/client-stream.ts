@@ -75,7 +75,7 @@ export class Http2ClientStream extends Http2Stream implements UpstreamStream {
     this.resumeReceiving();
   }
 
-  onHeaders(fields: readonly HeaderField[], listBytes: number, endStream: boolean): void {
+  onHeaders(fields: HeaderField[], listBytes: number, endStream: boolean): void {
     if (this.#responseStarted) return this.#onTrailers(fields, endStream);
     const head = readResponseFields(fields, listBytes, this.session.isMesh);
     if (typeof head === "string") return this.session.resetStream(this, ErrorCode.protocolError, head);
@@ -100,7 +100,7 @@ export class Http2ClientStream extends Http2Stream implements UpstreamStream {
     this.receiver.onResponseHeaders(head, endStream);
   }
 
-  #onTrailers(fields: readonly HeaderField[], endStream: boolean): void {
+  #onTrailers(fields: HeaderField[], endStream: boolean): void {
     const trailers = endStream ? readTrailerFields(fields) : undefined;
     if (trailers === undefined) this.session.resetStream(this, ErrorCode.protocolError, "invalid trailers");
     else this.receiveTrailers(sanitizeTrailers(trailers));

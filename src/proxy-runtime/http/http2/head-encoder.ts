@@ -1,5 +1,5 @@
 // Heads as HTTP/2 header blocks (RFC 9113 §8.3). One per connection: HPACK's table is the connection's.
-import { HeaderId, REMOVED } from "../header-id.ts";
+import { HEADER_NAMES, HeaderId, REMOVED } from "../header-id.ts";
 import type { HeaderList } from "../header-list.ts";
 import { isUsualReason } from "../reason-phrases.ts";
 import type { RequestHead, ResponseHead } from "../stream.ts";
@@ -20,7 +20,7 @@ const TARGET = HeaderId[":target"];
 const REASON = HeaderId[":reason"];
 
 // §8.2.2: what belongs to one connection.
-const SKIPPED = new Uint8Array(64);
+const SKIPPED = new Uint8Array(HEADER_NAMES.length);
 for (const name of ["connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade"] as const) SKIPPED[HeaderId[name]] = 1;
 const SKIPPED_WITH_HOST = SKIPPED.slice();
 SKIPPED_WITH_HOST[HOST] = 1;

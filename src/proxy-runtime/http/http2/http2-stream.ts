@@ -45,7 +45,7 @@ export abstract class Http2Stream implements SessionStream {
   }
 
   /** A header block of this stream, decoded: a head or trailers. */
-  abstract onHeaders(fields: readonly HeaderField[], listBytes: number, endStream: boolean): void;
+  abstract onHeaders(fields: HeaderField[], listBytes: number, endStream: boolean): void;
   protected abstract deliverData(piece: Uint8Array, end: boolean): void;
   protected abstract deliverTrailers(trailers: HeaderList): void;
   /** The stream is over without a whole exchange. `code` is the peer's, CONNECTION_GONE or VIOLATION; `detail` says what happened. */

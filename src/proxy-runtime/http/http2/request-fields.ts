@@ -3,7 +3,7 @@
 import type { Cause } from "../../failure/cause.ts";
 import { Causes } from "../../failure/causes.ts";
 import { HeaderField } from "../header-field.ts";
-import { HeaderId, isToken } from "../header-id.ts";
+import { HEADER_NAMES, HeaderId, isToken } from "../header-id.ts";
 import { HeaderList } from "../header-list.ts";
 import { isHost } from "../host-text.ts";
 import type { RequestHead } from "../stream.ts";
@@ -24,7 +24,7 @@ const TARGET = HeaderId[":target"];
 const FIRST_PSEUDO = METHOD;
 
 // §8.2.2.
-const FORBIDDEN = new Uint8Array(64);
+const FORBIDDEN = new Uint8Array(HEADER_NAMES.length);
 for (const name of ["connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade"] as const) FORBIDDEN[HeaderId[name]] = 1;
 
 export interface RequestFieldsError {
@@ -43,9 +43,12 @@ export interface RequestFieldsOptions {
   readonly allowConnect: boolean;
 }
 
-/** @param endStream the request has no body. */
+/**
+ * @param fields becomes the request's.
+ * @param endStream the request has no body.
+ */
 export function readRequestFields(
-  fields: readonly HeaderField[],
+  fields: HeaderField[],
   listBytes: number,
   endStream: boolean,
   options: RequestFieldsOptions,
@@ -72,8 +75,9 @@ export function readRequestFields(
     else if (options.isMesh && id === TARGET) isAbsoluteForm = value === "absolute";
     else return malformed(`unexpected ${field.name}`);
   }
-  const headers = new HeaderList();
-  if (authority !== undefined && authority !== "") headers.appendField(hostField(authority));
+  // The fields that stay move to the front of their array: it becomes the list's.
+  let kept = 0;
+  if (authority !== undefined) fields[kept++] = hostField(authority);
   let host: string | undefined;
   let contentLength = -1;
   let expectsContinue = false;
@@ -101,9 +105,10 @@ export function readRequestFields(
       cookies = cookies === undefined ? value : `${cookies}; ${value}`;
       continue;
     }
-    headers.appendField(field);
+    fields[kept++] = field;
   }
-  if (cookies !== undefined) headers.append(COOKIE, "cookie", cookies);
+  fields.length = kept;
+  if (cookies !== undefined) fields.push(new HeaderField(COOKIE, "cookie", cookies));
   if (method === undefined || !isToken(method)) return malformed("no valid :method");
   let upgrade = "";
   if (method === "CONNECT" && protocol === undefined) {
@@ -118,7 +123,7 @@ export function readRequestFields(
       upgrade = protocol.toLowerCase();
       method = "GET";
     }
-    if (scheme === undefined || !SCHEME_TEXT.test(scheme)) return malformed("no valid :scheme");
+    if (scheme === undefined || !isScheme(scheme)) return malformed("no valid :scheme");
     if (path === undefined || !isPath(path, method)) return malformed("no valid :path");
   }
   if (host !== undefined && authority !== undefined && host.toLowerCase() !== authority.toLowerCase())
@@ -134,7 +139,7 @@ export function readRequestFields(
     authority,
     scheme,
     isAbsoluteForm,
-    headers,
+    headers: HeaderList.fromFields(fields),
     protocol: version === undefined ? "HTTP/2" : `HTTP/${version}`,
     upgrade,
     contentLength,
@@ -144,6 +149,10 @@ export function readRequestFields(
 }
 
 const SCHEME_TEXT = /^[A-Za-z][A-Za-z0-9+\-.]*$/;
+
+function isScheme(text: string): boolean {
+  return text === "http" || text === "https" || SCHEME_TEXT.test(text);
+}
 
 function malformed(detail: string): RequestFieldsError {
   return { cause: Causes.http2Malformed, detail };
@@ -161,7 +170,14 @@ function isPath(path: string, method: string): boolean {
 
 /** Digits only; -1 for anything else. */
 export function contentLengthOf(text: string): number {
-  return /^[0-9]{1,15}$/.test(text) ? Number(text) : -1;
+  if (text.length === 0 || text.length > 15) return -1;
+  let value = 0;
+  for (let at = 0; at < text.length; at += 1) {
+    const digit = text.charCodeAt(at) - 48;
+    if (digit < 0 || digit > 9) return -1;
+    value = 10 * value + digit;
+  }
+  return value;
 }
 
 function printable(name: string): string {

@@ -85,7 +85,7 @@ export class Http2ServerConnection implements ServerCodec, SessionOwner {
     if (at < length) this.#session.read(buffer, at, length);
   }
 
-  onNewStream(streamId: number, fields: readonly HeaderField[], listBytes: number, endStream: boolean, isTooLarge: boolean): void {
+  onNewStream(streamId: number, fields: HeaderField[], listBytes: number, endStream: boolean, isTooLarge: boolean): void {
     const session = this.#session;
     if (streamId % 2 === 0) return void session.fail(ErrorCode.protocolError, "even stream id from a client");
     session.lastPeerStreamId = streamId;

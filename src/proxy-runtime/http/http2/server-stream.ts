@@ -25,7 +25,7 @@ export class Http2ServerStream extends Http2Stream implements DownstreamStream {
     if (head.upgrade === "") this.expectBody(head.contentLength);
   }
 
-  onHeaders(fields: readonly HeaderField[], _listBytes: number, endStream: boolean): void {
+  onHeaders(fields: HeaderField[], _listBytes: number, endStream: boolean): void {
     const trailers = endStream ? readTrailerFields(fields) : undefined;
     // RFC 9113 §8.1: a second header block is trailers, and ends the request.
     if (trailers === undefined) this.session.resetStream(this, ErrorCode.protocolError, "invalid trailers");

@@ -26,7 +26,7 @@ export interface SessionStream {
   /** The peer has ended the stream, but not all of what it sent was wanted yet. */
   readonly hasWaiting: boolean;
   /** A header block, decoded: a head or trailers. */
-  onHeaders(fields: readonly HeaderField[], listBytes: number, endStream: boolean): void;
+  onHeaders(fields: HeaderField[], listBytes: number, endStream: boolean): void;
   /** Counts a DATA frame against the window; false where it does not fit. */
   admitData(length: number): boolean;
   receiveData(bytes: Buffer, start: number, end: number, endStream: boolean): void;
@@ -89,7 +89,7 @@ export interface InputSession extends StreamSession {
 /** The codec of one side. */
 export interface SessionOwner {
   /** A header block for a stream that was never there. `isTooLarge`: some of its fields are missing. */
-  onNewStream(streamId: number, fields: readonly HeaderField[], listBytes: number, endStream: boolean, isTooLarge: boolean): void;
+  onNewStream(streamId: number, fields: HeaderField[], listBytes: number, endStream: boolean, isTooLarge: boolean): void;
   isIdleStream(streamId: number): boolean;
   /** The first part of a header block has come, but not all of it. */
   onBlockBegun(): void;
