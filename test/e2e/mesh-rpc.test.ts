@@ -48,6 +48,12 @@ interface Reply {
   readonly error?: string;
 }
 
+interface Upgraded {
+  readonly status: number;
+  readonly text: string;
+  readonly rawHeaders?: readonly string[];
+}
+
 class RpcApp {
   readonly #port: PodPort;
 
@@ -66,6 +72,10 @@ class RpcApp {
 
   async request(url: string, version: 1 | 2): Promise<Reply> {
     return (JSON.parse(await this.#port.request("/request", "POST", JSON.stringify([{ url, version, body: "payload" }]))) as Reply[])[0]!;
+  }
+
+  async upgrade(url: string, token: string, say: string): Promise<Upgraded> {
+    return (JSON.parse(await this.#port.request("/upgrade", "POST", JSON.stringify([{ url, token, say }]))) as Upgraded[])[0]!;
   }
 
   async cancelledCalls(): Promise<number> {
@@ -263,6 +273,24 @@ describe("gRPC over a mesh", NEEDS, () => {
         const { version: arrived, method, url, body: payload } = JSON.parse(body) as Record<string, string>;
         assert.deepEqual([arrived, method, url, payload], [told[version], "POST", "/path", "payload"]);
       }
+    });
+  }
+
+  for (const [what, token] of [
+    ["WebSocket", "websocket"],
+    ["a protocol that only the applications know", "acme"],
+  ] as const) {
+    test(`carries ${what} on a stream between the sidecars, and as HTTP/1.1 to the application`, async () => {
+      const { status, text, rawHeaders } = await client.upgrade("http://ledger/socket?room=1", token, "hello");
+      assert.equal(status, 101, text);
+      const [first, second] = text.split("\n");
+      const { pod, ...seen } = JSON.parse(first!) as Record<string, string>;
+      assert.deepEqual(seen, { method: "GET", url: "/socket?room=1", upgrade: token, key: "dGhlIHNhbXBsZSBub25jZQ==" });
+      assert.match(pod!, /^ledger-/);
+      assert.equal(second, "hello");
+      assert.ok(rawHeaders!.includes("X-Case"), rawHeaders!.join());
+      const stats = await portTo(podOf(mesh.name, "client"), ADMIN_PORT).request("/stats");
+      assert.match(stats, /^cluster\.outbound\|80\|\|ledger\.bank\S*\.upstream_cx_http1_total: 0$/m);
     });
   }
 });

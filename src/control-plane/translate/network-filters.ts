@@ -40,6 +40,8 @@ export function httpManager(
         httpFilters: [{ name: "envoy.filters.http.router", configType: { case: "typedConfig", value: pack(RouterSchema, {}) } }],
         httpProtocolOptions: { acceptHttp10: true },
         http2ProtocolOptions: { allowConnect: true },
+        // WebSocket, as Istio, and whatever else two applications agree on; CONNECT only where a route asks for it.
+        upgradeConfigs: [{ upgradeType: "websocket" }, { upgradeType: "*" }],
         useRemoteAddress: false,
         normalizePath: true,
         streamIdleTimeout: toDuration(0),

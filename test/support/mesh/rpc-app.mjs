@@ -135,8 +135,45 @@ function echo(request, response) {
   const { method, url, httpVersion: version } = request;
   request.on("end", () => response.end(JSON.stringify({ pod, version, method, url, body })));
 }
-http.createServer(echo).listen("\0http1");
+http
+  .createServer(echo)
+  .on("upgrade", (request, socket) => {
+    const { method, url, headers } = request;
+    socket.write(`HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: ${headers.upgrade}\r\nX-Case: Kept\r\n\r\n`);
+    socket.write(`${JSON.stringify({ pod, method, url, upgrade: headers.upgrade, key: headers["sec-websocket-key"] })}\n`);
+    socket.on("error", () => socket.destroy()).pipe(socket);
+  })
+  .listen("\0http1");
 http2.createServer(echo).listen("\0http2");
+
+/** Asks for another protocol and says a line in it; what the other says, up to the echo of that line. */
+function upgrade({ url, token, say }) {
+  return new Promise((resolve) => {
+    const headers = {
+      connection: "Upgrade",
+      upgrade: token,
+      "sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ==",
+      "sec-websocket-version": "13",
+    };
+    const request = http.request(url, { agent: false, headers, timeout: 5000 });
+    request.on("timeout", () => request.destroy(new Error("timeout")));
+    request.on("error", (error) => resolve({ status: 0, text: error.message }));
+    request.on("response", (response) => response.resume().on("end", () => resolve({ status: response.statusCode, text: "" })));
+    request.on("upgrade", (response, socket, head) => {
+      let text = head.toString();
+      const read = (chunk) => {
+        text += chunk;
+        if (!text.endsWith(`${say}\n`)) return;
+        socket.destroy();
+        resolve({ status: response.statusCode, rawHeaders: response.rawHeaders, text });
+      };
+      socket.setEncoding("utf8").on("data", read);
+      socket.on("end", () => resolve({ status: response.statusCode, text }));
+      socket.write(`${say}\n`);
+    });
+    request.end();
+  });
+}
 
 /** HTTP in either version on one port, told apart by HTTP/2's preface. Node's HTTP/2 wants a socket that nobody has read from. */
 function listenForBoth(port) {
@@ -153,7 +190,7 @@ function listenForBoth(port) {
 }
 for (const port of [8090, 8091, 8092]) listenForBoth(port);
 
-const commands = { "/rpc": rpc, "/request": request };
+const commands = { "/rpc": rpc, "/request": request, "/upgrade": upgrade };
 http
   .createServer(async (request, response) => {
     let text = "";
