@@ -93,6 +93,32 @@ describe("a gRPC call that takes too long", () => {
     }
     assert.deepEqual(late.messages.map(String), ["first"]);
   });
+
+  test("ends for both while the client is still sending, and their connections serve other calls", async (context) => {
+    let heard = 0;
+    let cancelled = 0;
+    const server = closing(
+      context,
+      await startEchoServer({
+        chat(call) {
+          call.on("data", () => (heard += 1));
+          call.on("cancelled", () => (cancelled += 1));
+        },
+      }),
+    );
+    const path = closing(context, await startHop([server.port], { action: { grpc_timeout_offset: "5s" } }));
+    const client = clientOf(context, path);
+    const chat = client.chat({ deadlineMs: 5200 });
+    const done = outcomeOf(chat);
+    chat.write(Buffer.from("one"));
+    await eventually(() => assert.equal(heard, 1), { withinMs: 2000 });
+    const outcome = await done;
+    assert.equal(outcome.code, grpc.status.DEADLINE_EXCEEDED);
+    assert.match(meshError(outcome), /^UT; by=server; /);
+    await eventually(() => assert.equal(cancelled, 1), { withinMs: 2000 });
+    assert.equal((await client.unary("x")).code, grpc.status.OK);
+    assert.deepEqual([path.client.stat("http.test.downstream_cx_total"), path.client.stat("cluster.up.upstream_cx_total")], [1, 1]);
+  });
 });
 
 describe("what is known of gRPC calls", () => {
