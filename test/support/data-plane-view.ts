@@ -12,7 +12,7 @@ export interface FakeDataPlane extends DataPlaneView {
   readonly orders: string[];
 }
 
-const LIMITS = { maxConnections: 1024, maxPendingRequests: 1024, maxRequests: 1024, maxRetries: 3 };
+const LIMITS = { maxConnections: 1024, maxPendingRequests: 1024, maxRequests: 1024, maxRetries: 3, retryBudget: undefined };
 
 function cluster(name: string, type: ClusterConfig["type"]): ClusterConfig {
   const fields: Partial<ClusterConfig> = {

@@ -1,7 +1,7 @@
 // A server connection whose requests are written down and answered with 200 as soon as they are whole.
 import { Http1ServerConnection, type Http1ServerOptions } from "../../src/proxy-runtime/http/http1/server-connection.ts";
 import { HeaderList } from "../../src/proxy-runtime/http/header-list.ts";
-import { sendLocalReply } from "../../src/proxy-runtime/http/local-reply.ts";
+import { localReply, sendReply } from "../../src/proxy-runtime/http/local-reply.ts";
 import type { DownstreamStream, RequestHead } from "../../src/proxy-runtime/http/stream.ts";
 import { Timers } from "../../src/proxy-runtime/transport/timers.ts";
 import { FedSocket } from "./fed-socket.ts";
@@ -54,7 +54,7 @@ export function recordRequests(options: Partial<Http1ServerOptions> = {}, respon
           },
           onDownstreamReset(cause, detail) {
             log.push(`${cause.httpStatus} ${detail}`);
-            if (cause.httpStatus > 0) sendLocalReply(stream, head, cause, "to-anything", detail);
+            if (cause.httpStatus > 0) sendReply(stream, localReply(head, cause, cause.flag, "to-anything", detail));
           },
           onDownstreamWritable: () => undefined,
         };
@@ -62,11 +62,11 @@ export function recordRequests(options: Partial<Http1ServerOptions> = {}, respon
       },
       onBadRequest(stream, cause, detail) {
         log.push(`${cause.httpStatus} ${detail}`);
-        sendLocalReply(stream, undefined, cause, "to-anything", detail);
+        sendReply(stream, localReply(undefined, cause, cause.flag, "to-anything", detail));
       },
       onHeadBegun: () => undefined,
       onStreamDone: () => undefined,
-    onProtocolError: () => undefined,
+      onProtocolError: () => undefined,
       onConnectionClosed: () => undefined,
     },
     new Timers(),

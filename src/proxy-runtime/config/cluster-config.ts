@@ -1,6 +1,7 @@
 // A cluster: what upstream hosts there are, how one is picked and how it is spoken to. Defaults are Envoy's.
 import type { EndpointsConfig } from "./endpoint-config.ts";
 import type { Http2Config } from "./http2-config.ts";
+import type { KeepaliveConfig } from "./keepalive-config.ts";
 import type { UpstreamTlsConfig } from "./tls-config.ts";
 
 export type DiscoveryType = "eds" | "static" | "strict_dns" | "logical_dns" | "original_dst";
@@ -11,6 +12,8 @@ export interface CircuitBreakerConfig {
   readonly maxPendingRequests: number;
   readonly maxRequests: number;
   readonly maxRetries: number;
+  /** In place of maxRetries: so many percent of the requests under way, and always so many. */
+  readonly retryBudget: { readonly percent: number; readonly minRetries: number } | undefined;
 }
 
 export interface TransportSocketMatchConfig {
@@ -49,8 +52,16 @@ export interface ClusterConfig {
   readonly idleTimeoutMs: number;
   /** 0: unlimited. */
   readonly maxRequestsPerConnection: number;
+  /** A connection that is older takes no more requests; 0 never. */
+  readonly maxConnectionDurationMs: number;
+  /** From when a host was reached to the end of its response; 0 without limit. */
+  readonly maxStreamDurationMs: number;
+  /** Headers of a response; default 100. */
+  readonly maxResponseHeaders: number;
   /** Local addresses to connect from, one per family at most (127.0.0.6 and ::6 towards the own workload). */
   readonly bindSourceAddresses: readonly string[];
+  /** undefined: off. */
+  readonly tcpKeepalive: KeepaliveConfig | undefined;
   /** original_dst: connect to this port instead of the original one. */
   readonly originalDstPort: number | undefined;
   /** strict_dns, logical_dns: default 5000. */

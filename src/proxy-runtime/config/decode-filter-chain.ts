@@ -8,7 +8,7 @@ import {
 } from "../../xds/gen/envoy/config/listener/v3/listener_components_pb.ts";
 import { HttpConnectionManagerSchema } from "../../xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts";
 import { TcpProxySchema } from "../../xds/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.ts";
-import { decodeHttpConnectionManager } from "./decode-http-connection-manager.ts";
+import { decodeHttpConnectionManager, type ListenerFacts } from "./decode-http-connection-manager.ts";
 import { decodeTcpProxy } from "./decode-tcp-proxy.ts";
 import { decodeDownstreamTransportSocket } from "./decode-tls.ts";
 import { cidr, durationMs } from "./decode-values.ts";
@@ -42,7 +42,7 @@ export function decodeFilterChain(
   decoding: Decoding,
   chain: FilterChain,
   path: string,
-  reporter: "source" | "destination" | undefined,
+  listener: ListenerFacts,
 ): FilterChainConfig | undefined {
   decoding.check(CHAIN, chain, path);
   if (chain.useProxyProto === true) decoding.unsupported(join(path, "use_proxy_proto"));
@@ -54,7 +54,7 @@ export function decodeFilterChain(
     join(path, "transport_socket_connect_timeout"),
     0,
   );
-  const filter = decodeNetworkFilters(decoding, chain, path, reporter);
+  const filter = decodeNetworkFilters(decoding, chain, path, listener);
   return filter === undefined ? undefined : { name: chain.name, match, tls, filter, transportSocketConnectTimeoutMs };
 }
 
@@ -62,7 +62,7 @@ function decodeNetworkFilters(
   decoding: Decoding,
   chain: FilterChain,
   path: string,
-  reporter: "source" | "destination" | undefined,
+  listener: ListenerFacts,
 ): FilterChainConfig["filter"] | undefined {
   let terminal: FilterChainConfig["filter"] | undefined;
   chain.filters.forEach((filter, index) => {
@@ -72,11 +72,11 @@ function decodeNetworkFilters(
     if (terminal !== undefined) decoding.problem(inner, "stands behind the filter that ends the chain");
     if (any !== undefined && typeName(any) === TcpProxySchema.typeName) {
       const message = decoding.unpack(any, TcpProxySchema, join(inner, "typed_config"), POSSIBLE);
-      if (message !== undefined) terminal = decodeTcpProxy(decoding, message, join(inner, "typed_config"), reporter);
+      if (message !== undefined) terminal = decodeTcpProxy(decoding, message, join(inner, "typed_config"), listener.reporter);
       return;
     }
     const message = decoding.unpack(any, HttpConnectionManagerSchema, join(inner, "typed_config"), POSSIBLE);
-    if (message !== undefined) terminal = decodeHttpConnectionManager(decoding, message, join(inner, "typed_config"), reporter);
+    if (message !== undefined) terminal = decodeHttpConnectionManager(decoding, message, join(inner, "typed_config"), listener);
   });
   if (chain.filters.length === 0) decoding.problem(join(path, "filters"), `must not be empty; meshctl supports ${POSSIBLE}`);
   return terminal;

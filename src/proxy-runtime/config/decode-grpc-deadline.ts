@@ -18,8 +18,6 @@ export function decodeGrpcDeadline(decoding: Decoding, action: RouteAction, path
   if (duration !== undefined) {
     const inner = join(path, "max_stream_duration");
     decoding.check(DURATION, duration, inner);
-    if (durationMs(decoding, duration.maxStreamDuration, join(inner, "max_stream_duration"), 0) > 0)
-      decoding.unsupported(join(inner, "max_stream_duration"), "only 0s, which means none");
     if (duration.grpcTimeoutHeaderMax === undefined) return undefined;
     return {
       replaces: "duration",

@@ -3,16 +3,16 @@ import type { HttpConnectionManager } from "../../xds/gen/envoy/extensions/filte
 import {
   HttpConnectionManager_CodecType as CodecType,
   HttpConnectionManager_ForwardClientCertDetails as ForwardDetails,
-  HttpConnectionManager_PathWithEscapedSlashesAction as EscapedSlashes,
   HttpConnectionManager_ServerHeaderTransformation as ServerHeader,
   HttpConnectionManager_SetCurrentClientCertDetailsSchema,
   HttpConnectionManagerSchema,
 } from "../../xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts";
 import { decodeAccessLogs } from "./decode-access-log.ts";
 import { requireAds } from "./decode-cluster.ts";
-import { checkHttpFilters } from "./decode-http-filters.ts";
+import { decodeHttpFilters } from "./decode-http-filters.ts";
 import { decodeHttp2 } from "./decode-http2-options.ts";
 import { decodeCommonDownstream, decodeHttp1 } from "./decode-listener-protocol.ts";
+import { decodeRequestRules, REQUEST_RULE_FIELDS } from "./decode-request-rules.ts";
 import { decodeRouteConfiguration } from "./decode-route.ts";
 import { decodeManagerUpgrades } from "./decode-upgrades.ts";
 import { durationMs, headText } from "./decode-values.ts";
@@ -40,15 +40,9 @@ const MANAGER = fieldRules(
     "delayed_close_timeout",
     "drain_timeout",
     "access_log",
-    "use_remote_address",
-    "skip_xff_append",
-    "generate_request_id",
-    "preserve_external_request_id",
+    ...REQUEST_RULE_FIELDS,
     "forward_client_cert_details",
     "set_current_client_cert_details",
-    "normalize_path",
-    "merge_slashes",
-    "path_with_escaped_slashes_action",
     "add_user_agent",
     "stream_error_on_invalid_http_message",
     "upgrade_configs",
@@ -64,25 +58,20 @@ const CERT_DETAILS = fieldRules(HttpConnectionManager_SetCurrentClientCertDetail
 // By the numbers of the enums; HTTP3 is refused.
 const CODECS: readonly HttpConnectionManagerConfig["codec"][] = ["auto", "http1", "http2"];
 const FORWARD: readonly ForwardClientCert[] = ["sanitize", "forward_only", "append_forward", "sanitize_set", "always_forward_only"];
-const ESCAPED: Readonly<Record<EscapedSlashes, HttpConnectionManagerConfig["escapedSlashes"]>> = {
-  [EscapedSlashes.IMPLEMENTATION_SPECIFIC_DEFAULT]: "keep",
-  [EscapedSlashes.KEEP_UNCHANGED]: "keep",
-  [EscapedSlashes.REJECT_REQUEST]: "reject",
-  // Refused before it is looked up.
-  [EscapedSlashes.UNESCAPE_AND_REDIRECT]: "reject",
-  [EscapedSlashes.UNESCAPE_AND_FORWARD]: "unescape_and_forward",
-};
 const SERVER_HEADER: Readonly<Record<ServerHeader, HttpConnectionManagerConfig["serverHeader"]>> = {
   [ServerHeader.OVERWRITE]: "overwrite",
   [ServerHeader.APPEND_IF_ABSENT]: "append_if_absent",
   [ServerHeader.PASS_THROUGH]: "pass_through",
 };
 
+/** What a connection manager has from its listener. */
+export type ListenerFacts = Pick<HttpConnectionManagerConfig, "reporter" | "bufferLimitBytes">;
+
 export function decodeHttpConnectionManager(
   decoding: Decoding,
   manager: HttpConnectionManager,
   path: string,
-  reporter: HttpConnectionManagerConfig["reporter"],
+  listener: ListenerFacts,
 ): HttpConnectionManagerConfig {
   decoding.check(MANAGER, manager, path);
   if (manager.statPrefix === "") decoding.problem(join(path, "stat_prefix"), "missing");
@@ -93,7 +82,6 @@ export function decodeHttpConnectionManager(
     decoding.unsupported(join(path, "stream_error_on_invalid_http_message"), `an invalid HTTP/1 message ends its connection; ${hint}`);
   }
   if (manager.codecType === CodecType.HTTP3) decoding.unsupported(join(path, "codec_type"), "HTTP3; use AUTO, HTTP1 or HTTP2");
-  checkHttpFilters(decoding, manager.httpFilters, join(path, "http_filters"));
   const maxRequestHeadersKb = manager.maxRequestHeadersKb ?? 60;
   if (maxRequestHeadersKb < 1 || maxRequestHeadersKb > 8192)
     decoding.problem(join(path, "max_request_headers_kb"), `must be 1 to 8192, not ${maxRequestHeadersKb}`);
@@ -105,13 +93,7 @@ export function decodeHttpConnectionManager(
     filters: [],
     http1: decodeHttp1(decoding, manager.httpProtocolOptions, join(path, "http_protocol_options")),
     http2: decodeHttp2(decoding, manager.http2ProtocolOptions, join(path, "http2_protocol_options"), streamError),
-    useRemoteAddress: manager.useRemoteAddress ?? false,
-    skipXffAppend: manager.skipXffAppend,
-    generateRequestId: manager.generateRequestId ?? true,
-    preserveExternalRequestId: manager.preserveExternalRequestId,
-    normalizePath: manager.normalizePath ?? false,
-    mergeSlashes: manager.mergeSlashes,
-    escapedSlashes: ESCAPED[manager.pathWithEscapedSlashesAction] ?? "keep",
+    ...decodeRequestRules(decoding, manager, path),
     serverName: manager.serverName === "" ? "envoy" : headText(decoding, manager.serverName, join(path, "server_name")),
     serverHeader: SERVER_HEADER[manager.serverHeaderTransformation] ?? "overwrite",
     forwardClientCert: FORWARD[manager.forwardClientCertDetails] ?? "sanitize",
@@ -121,7 +103,8 @@ export function decodeHttpConnectionManager(
     ...decodeCommonDownstream(decoding, manager.commonHttpProtocolOptions, join(path, "common_http_protocol_options")),
     upgrades: decodeManagerUpgrades(decoding, manager.upgradeConfigs, join(path, "upgrade_configs")),
     accessLogs: decodeAccessLogs(decoding, manager.accessLog, join(path, "access_log")),
-    reporter,
+    router: decodeHttpFilters(decoding, manager.httpFilters, join(path, "http_filters")),
+    ...listener,
   };
 }
 

@@ -4,9 +4,10 @@ import { HttpFilterSchema } from "../../xds/gen/envoy/extensions/filters/network
 import { RouterSchema } from "../../xds/gen/envoy/extensions/filters/http/router/v3/router_pb.ts";
 import type { Decoding } from "./decoding.ts";
 import { fieldRules, join, typeName } from "./decoding.ts";
+import type { RouterFilterConfig } from "./listener-config.ts";
 
 const FILTER = fieldRules(HttpFilterSchema, ["name", "typed_config", "is_optional", "disabled"]);
-const ROUTER = fieldRules(RouterSchema, [], {
+const ROUTER = fieldRules(RouterSchema, ["suppress_envoy_headers", "respect_expected_rq_timeout"], {
   dynamic_stats: "statistics only",
   start_child_span: "of trace spans, of which there are none",
   suppress_grpc_request_failure_code_stats: "statistics only",
@@ -14,7 +15,8 @@ const ROUTER = fieldRules(RouterSchema, [], {
 const ROUTER_NAME = "envoy.filters.http.router";
 const POSSIBLE = `${ROUTER_NAME} (${RouterSchema.typeName})`;
 
-export function checkHttpFilters(decoding: Decoding, filters: readonly HttpFilter[], path: string): void {
+export function decodeHttpFilters(decoding: Decoding, filters: readonly HttpFilter[], path: string): RouterFilterConfig {
+  let config: RouterFilterConfig = { suppressEnvoyHeaders: false, respectExpectedTimeout: false };
   filters.forEach((filter, index) => {
     const inner = `${path}[${index}]`;
     decoding.check(FILTER, filter, inner);
@@ -30,10 +32,13 @@ export function checkHttpFilters(decoding: Decoding, filters: readonly HttpFilte
     if (index < filters.length - 1) decoding.problem(inner, "the router must be the last filter");
     if (filter.disabled) decoding.problem(join(inner, "disabled"), "the router can't be disabled");
     const router = any === undefined ? undefined : decoding.unpack(any, RouterSchema, join(inner, "typed_config"), POSSIBLE);
-    if (router !== undefined) decoding.check(ROUTER, router, join(inner, "typed_config"));
+    if (router === undefined) return;
+    decoding.check(ROUTER, router, join(inner, "typed_config"));
+    config = { suppressEnvoyHeaders: router.suppressEnvoyHeaders, respectExpectedTimeout: router.respectExpectedRqTimeout };
   });
   const last = filters.at(-1);
   if (last === undefined || !isRouter(last)) decoding.problem(path, `must end in the router (${ROUTER_NAME})`);
+  return config;
 }
 
 function isRouter(filter: HttpFilter): boolean {

@@ -3,7 +3,6 @@ import type { Any } from "@bufbuild/protobuf/wkt";
 import type { Http1ProtocolOptions, HttpProtocolOptions as CommonOptions } from "../../xds/gen/envoy/config/core/v3/protocol_pb.ts";
 import {
   Http1ProtocolOptionsSchema,
-  HttpProtocolOptions_HeadersWithUnderscoresAction as Underscores,
   HttpProtocolOptionsSchema as CommonOptionsSchema,
 } from "../../xds/gen/envoy/config/core/v3/protocol_pb.ts";
 import { PreserveCaseFormatterConfigSchema } from "../../xds/gen/envoy/extensions/http/header_formatters/preserve_case/v3/preserve_case_pb.ts";
@@ -37,7 +36,11 @@ const EXPLICIT = fieldRules(HttpProtocolOptions_ExplicitHttpConfigSchema, VERSIO
 const DOWNSTREAM = fieldRules(HttpProtocolOptions_UseDownstreamHttpConfigSchema, VERSIONS);
 const AUTO = fieldRules(HttpProtocolOptions_AutoHttpConfigSchema, VERSIONS);
 
-const COMMON_UPSTREAM = fieldRules(CommonOptionsSchema, ["idle_timeout", "max_requests_per_connection", "headers_with_underscores_action"]);
+const COMMON_UPSTREAM = fieldRules(
+  CommonOptionsSchema,
+  ["idle_timeout", "max_requests_per_connection", "max_connection_duration", "max_stream_duration", "max_headers_count"],
+  { headers_with_underscores_action: "for requests that come in" },
+);
 const HTTP1_UPSTREAM = fieldRules(Http1ProtocolOptionsSchema, ["header_key_format"], {
   enable_trailers: "HTTP/1.1 trailers always pass",
   allow_absolute_url: "for requests that come in",
@@ -47,11 +50,20 @@ const HTTP1_UPSTREAM = fieldRules(Http1ProtocolOptionsSchema, ["header_key_forma
   allow_custom_methods: "every method is accepted",
 });
 
-type Lifetime = Pick<ClusterConfig, "idleTimeoutMs" | "maxRequestsPerConnection">;
+type Lifetime = Pick<
+  ClusterConfig,
+  "idleTimeoutMs" | "maxRequestsPerConnection" | "maxConnectionDurationMs" | "maxStreamDurationMs" | "maxResponseHeaders"
+>;
 type Versions = Pick<ClusterConfig, "protocol" | "http2">;
 export type UpstreamHttp = Versions & Lifetime;
 
-const DEFAULT_IDLE_TIMEOUT_MS = 3_600_000;
+const DEFAULT_LIFETIME: Lifetime = {
+  idleTimeoutMs: 3_600_000,
+  maxRequestsPerConnection: 0,
+  maxConnectionDurationMs: 0,
+  maxStreamDurationMs: 0,
+  maxResponseHeaders: 100,
+};
 
 /** typed_extension_protocol_options of a cluster; undefined when they say nothing of HTTP. */
 export function decodeTypedProtocolOptions(
@@ -111,18 +123,16 @@ function decodeBoth(
 
 /** common_http_protocol_options, in whichever of its two places a cluster has it. */
 export function decodeCommonUpstream(decoding: Decoding, common: CommonOptions | undefined, path: string): Lifetime {
-  if (common === undefined) return { idleTimeoutMs: DEFAULT_IDLE_TIMEOUT_MS, maxRequestsPerConnection: 0 };
+  if (common === undefined) return DEFAULT_LIFETIME;
   decoding.check(COMMON_UPSTREAM, common, path);
-  checkUnderscores(decoding, common, path);
+  if (common.maxHeadersCount === 0) decoding.problem(join(path, "max_headers_count"), "must be at least 1");
   return {
-    idleTimeoutMs: durationMs(decoding, common.idleTimeout, join(path, "idle_timeout"), DEFAULT_IDLE_TIMEOUT_MS),
+    idleTimeoutMs: durationMs(decoding, common.idleTimeout, join(path, "idle_timeout"), DEFAULT_LIFETIME.idleTimeoutMs),
     maxRequestsPerConnection: common.maxRequestsPerConnection ?? 0,
+    maxConnectionDurationMs: durationMs(decoding, common.maxConnectionDuration, join(path, "max_connection_duration"), 0),
+    maxStreamDurationMs: durationMs(decoding, common.maxStreamDuration, join(path, "max_stream_duration"), 0),
+    maxResponseHeaders: common.maxHeadersCount ?? DEFAULT_LIFETIME.maxResponseHeaders,
   };
-}
-
-export function checkUnderscores(decoding: Decoding, common: CommonOptions, path: string): void {
-  if (common.headersWithUnderscoresAction !== Underscores.ALLOW)
-    decoding.unsupported(join(path, "headers_with_underscores_action"), "only ALLOW");
 }
 
 export function checkUpstreamHttp1(decoding: Decoding, options: Http1ProtocolOptions | undefined, path: string): void {

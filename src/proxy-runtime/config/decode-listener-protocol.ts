@@ -1,7 +1,11 @@
 // HTTP protocol options of a connection manager: limits of a connection, and what HTTP/1 is accepted.
 import type { Http1ProtocolOptions, HttpProtocolOptions } from "../../xds/gen/envoy/config/core/v3/protocol_pb.ts";
-import { Http1ProtocolOptionsSchema, HttpProtocolOptionsSchema } from "../../xds/gen/envoy/config/core/v3/protocol_pb.ts";
-import { checkHeaderKeyFormat, checkUnderscores } from "./decode-http-protocol-options.ts";
+import {
+  Http1ProtocolOptionsSchema,
+  HttpProtocolOptions_HeadersWithUnderscoresAction as Underscores,
+  HttpProtocolOptionsSchema,
+} from "../../xds/gen/envoy/config/core/v3/protocol_pb.ts";
+import { checkHeaderKeyFormat } from "./decode-http-protocol-options.ts";
 import { durationMs } from "./decode-values.ts";
 import type { Decoding } from "./decoding.ts";
 import { fieldRules, join } from "./decoding.ts";
@@ -11,6 +15,8 @@ const COMMON = fieldRules(HttpProtocolOptionsSchema, [
   "idle_timeout",
   "max_headers_count",
   "max_requests_per_connection",
+  "max_connection_duration",
+  "max_stream_duration",
   "headers_with_underscores_action",
 ]);
 const HTTP1 = fieldRules(
@@ -30,17 +36,42 @@ const HTTP1 = fieldRules(
   },
 );
 
-type Limits = Pick<HttpConnectionManagerConfig, "idleTimeoutMs" | "maxRequestHeaders" | "maxRequestsPerConnection">;
+type Limits = Pick<
+  HttpConnectionManagerConfig,
+  | "idleTimeoutMs"
+  | "maxConnectionDurationMs"
+  | "maxStreamDurationMs"
+  | "maxRequestHeaders"
+  | "maxRequestsPerConnection"
+  | "headersWithUnderscores"
+>;
+
+const DEFAULT_LIMITS: Limits = {
+  idleTimeoutMs: 3_600_000,
+  maxConnectionDurationMs: 0,
+  maxStreamDurationMs: 0,
+  maxRequestHeaders: 100,
+  maxRequestsPerConnection: 0,
+  headersWithUnderscores: "allow",
+};
+
+const UNDERSCORES: Readonly<Record<Underscores, Limits["headersWithUnderscores"]>> = {
+  [Underscores.ALLOW]: "allow",
+  [Underscores.REJECT_REQUEST]: "reject",
+  [Underscores.DROP_HEADER]: "drop",
+};
 
 export function decodeCommonDownstream(decoding: Decoding, common: HttpProtocolOptions | undefined, path: string): Limits {
-  if (common === undefined) return { idleTimeoutMs: 3_600_000, maxRequestHeaders: 100, maxRequestsPerConnection: 0 };
+  if (common === undefined) return DEFAULT_LIMITS;
   decoding.check(COMMON, common, path);
-  checkUnderscores(decoding, common, path);
   if (common.maxHeadersCount === 0) decoding.problem(join(path, "max_headers_count"), "must be at least 1");
   return {
-    idleTimeoutMs: durationMs(decoding, common.idleTimeout, join(path, "idle_timeout"), 3_600_000),
-    maxRequestHeaders: common.maxHeadersCount ?? 100,
+    idleTimeoutMs: durationMs(decoding, common.idleTimeout, join(path, "idle_timeout"), DEFAULT_LIMITS.idleTimeoutMs),
+    maxConnectionDurationMs: durationMs(decoding, common.maxConnectionDuration, join(path, "max_connection_duration"), 0),
+    maxStreamDurationMs: durationMs(decoding, common.maxStreamDuration, join(path, "max_stream_duration"), 0),
+    maxRequestHeaders: common.maxHeadersCount ?? DEFAULT_LIMITS.maxRequestHeaders,
     maxRequestsPerConnection: common.maxRequestsPerConnection ?? 0,
+    headersWithUnderscores: UNDERSCORES[common.headersWithUnderscoresAction] ?? "allow",
   };
 }
 

@@ -10,6 +10,7 @@ import { HttpInspectorSchema } from "../../xds/gen/envoy/extensions/filters/list
 import { OriginalDstSchema } from "../../xds/gen/envoy/extensions/filters/listener/original_dst/v3/original_dst_pb.ts";
 import { TlsInspectorSchema } from "../../xds/gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb.ts";
 import { decodeFilterChain } from "./decode-filter-chain.ts";
+import { decodeSocketOptions } from "./decode-keepalive.ts";
 import { durationMs, socketAddress } from "./decode-values.ts";
 import type { Decoded, Decoding, FieldRules } from "./decoding.ts";
 import { decodeResource, fieldRules, join, typeName } from "./decoding.ts";
@@ -33,9 +34,10 @@ const LISTENER = fieldRules(
     "freebind",
     "traffic_direction",
     "bind_to_port",
+    "socket_options",
+    "per_connection_buffer_limit_bytes",
   ],
   {
-    per_connection_buffer_limit_bytes: "buffers are bounded by limits of our own",
     metadata: "metadata is for other readers",
     drain_type: "a failed health check by itself drains no listener here",
     connection_balance_config: "how connections are spread over threads",
@@ -47,6 +49,9 @@ const LISTENER = fieldRules(
     bypass_overload_manager: "there is no overload manager",
   },
 );
+// Of per_connection_buffer_limit_bytes. What waits to be written has a limit of our own; this one is for bodies that are
+// kept for another try.
+const DEFAULT_BUFFER_LIMIT_BYTES = 1024 * 1024;
 const ADDITIONAL = fieldRules(AdditionalAddressSchema, ["address"]);
 const LISTENER_FILTER = fieldRules(ListenerFilterSchema, ["name", "typed_config"]);
 const ORIGINAL_DST = fieldRules(OriginalDstSchema, []);
@@ -80,13 +85,14 @@ function toConfig(decoding: Decoding, listener: Listener, path: string): Listene
         ? "outbound"
         : "unspecified";
   const reporter = direction === "inbound" ? "destination" : direction === "outbound" ? "source" : undefined;
+  const facts = { reporter, bufferLimitBytes: listener.perConnectionBufferLimitBytes ?? DEFAULT_BUFFER_LIMIT_BYTES } as const;
   const filterChains = listener.filterChains.flatMap(
-    (chain, index) => decodeFilterChain(decoding, chain, `${join(path, "filter_chains")}[${index}]`, reporter) ?? [],
+    (chain, index) => decodeFilterChain(decoding, chain, `${join(path, "filter_chains")}[${index}]`, facts) ?? [],
   );
   const defaultFilterChain =
     listener.defaultFilterChain === undefined
       ? undefined
-      : decodeFilterChain(decoding, listener.defaultFilterChain, join(path, "default_filter_chain"), reporter);
+      : decodeFilterChain(decoding, listener.defaultFilterChain, join(path, "default_filter_chain"), facts);
   if (listener.filterChains.length === 0 && listener.defaultFilterChain === undefined)
     decoding.problem(join(path, "filter_chains"), "must not be empty");
   checkDistinct(decoding, filterChains, join(path, "filter_chains"));
@@ -118,6 +124,7 @@ function toConfig(decoding: Decoding, listener: Listener, path: string): Listene
     listenerFiltersTimeoutMs: durationMs(decoding, listener.listenerFiltersTimeout, join(path, "listener_filters_timeout"), 15_000),
     continueOnListenerFiltersTimeout: listener.continueOnListenerFiltersTimeout,
     direction,
+    tcpKeepalive: decodeSocketOptions(decoding, listener.socketOptions, join(path, "socket_options")),
     filterChains,
     defaultFilterChain,
     statPrefix: listener.statPrefix === "" ? label : listener.statPrefix,

@@ -1,42 +1,38 @@
 // RetryPolicy of a route or virtual host.
 import { PreviousHostsPredicateSchema } from "../../xds/gen/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts_pb.ts";
 import type { RetryPolicy as RetryPolicyMessage } from "../../xds/gen/envoy/config/route/v3/route_components_pb.ts";
-import { RetryPolicy_RetryBackOffSchema, RetryPolicySchema } from "../../xds/gen/envoy/config/route/v3/route_components_pb.ts";
+import {
+  RetryPolicy_RateLimitedRetryBackOffSchema,
+  RetryPolicy_ResetHeaderFormat,
+  RetryPolicy_RetryBackOffSchema,
+  RetryPolicySchema,
+} from "../../xds/gen/envoy/config/route/v3/route_components_pb.ts";
+import { decodeHeaderMatch } from "./decode-route-match.ts";
 import { durationMs } from "./decode-values.ts";
 import type { Decoding } from "./decoding.ts";
 import { fieldRules, join, typeName } from "./decoding.ts";
-import type { RetryPolicy } from "./route-config.ts";
+import { RETRY_WORDS, type RetryPolicy, type RetryWord } from "./route-config.ts";
 
 const RETRY = fieldRules(RetryPolicySchema, [
   "retry_on",
   "num_retries",
   "per_try_timeout",
+  "per_try_idle_timeout",
   "retry_host_predicate",
   "host_selection_retry_max_attempts",
   "retriable_status_codes",
+  "retriable_headers",
+  "retriable_request_headers",
   "retry_back_off",
+  "rate_limited_retry_back_off",
 ]);
 const BACK_OFF = fieldRules(RetryPolicy_RetryBackOffSchema, ["base_interval", "max_interval"]);
+const RATE_LIMITED = fieldRules(RetryPolicy_RateLimitedRetryBackOffSchema, ["reset_headers", "max_interval"]);
 
-/** Words of retry_on that the router acts on. */
-export const RETRY_WORDS: ReadonlySet<string> = new Set([
-  "5xx",
-  "gateway-error",
-  "reset",
-  "reset-before-request",
-  "connect-failure",
-  "refused-stream",
-  "retriable-4xx",
-  "retriable-status-codes",
-  "cancelled",
-  "deadline-exceeded",
-  "internal",
-  "resource-exhausted",
-  "unavailable",
-]);
-const ENVOY_ONLY_WORDS: ReadonlySet<string> = new Set(["retriable-headers", "envoy-ratelimited", "http3-post-connect-failure"]);
+const KNOWN: ReadonlySet<string> = new Set(RETRY_WORDS);
+const UNSUPPORTED: ReadonlySet<string> = new Set(["http3-post-connect-failure"]);
 
-export function decodeRetryPolicy(decoding: Decoding, policy: RetryPolicyMessage, path: string): RetryPolicy | undefined {
+export function decodeRetryPolicy(decoding: Decoding, policy: RetryPolicyMessage, path: string): RetryPolicy {
   decoding.check(RETRY, policy, path);
   const backOff = policy.retryBackOff;
   const backOffPath = join(path, "retry_back_off");
@@ -45,24 +41,41 @@ export function decodeRetryPolicy(decoding: Decoding, policy: RetryPolicyMessage
   const backoffMaxMs = durationMs(decoding, backOff?.maxInterval, join(backOffPath, "max_interval"), backoffBaseMs * 10);
   if (backoffBaseMs === 0) decoding.problem(join(backOffPath, "base_interval"), "must be above 0");
   if (backoffMaxMs < backoffBaseMs) decoding.problem(join(backOffPath, "max_interval"), "below base_interval");
-  const retryOn = decodeRetryOn(decoding, policy.retryOn, join(path, "retry_on"));
-  const value: RetryPolicy = {
-    retryOn,
+  const matches = (field: "retriable_headers" | "retriable_request_headers", matchers: RetryPolicyMessage["retriableHeaders"]) =>
+    matchers.map((each, index) => decodeHeaderMatch(decoding, each, `${join(path, field)}[${index}]`));
+  return {
+    retryOn: decodeRetryOn(decoding, policy.retryOn, join(path, "retry_on")),
     numRetries: policy.numRetries ?? 1,
     perTryTimeoutMs: durationMs(decoding, policy.perTryTimeout, join(path, "per_try_timeout"), 0),
+    perTryIdleTimeoutMs: durationMs(decoding, policy.perTryIdleTimeout, join(path, "per_try_idle_timeout"), 0),
     retriableStatusCodes: policy.retriableStatusCodes,
+    retriableHeaders: matches("retriable_headers", policy.retriableHeaders),
+    retriableRequestHeaders: matches("retriable_request_headers", policy.retriableRequestHeaders),
     backoffBaseMs,
     backoffMaxMs,
+    rateLimitedBackoff: decodeRateLimited(decoding, policy, join(path, "rate_limited_retry_back_off")),
     avoidPreviousHostsAttempts: decodePredicates(decoding, policy, path),
   };
-  return value.numRetries === 0 || retryOn.length === 0 ? undefined : value;
 }
 
-function decodeRetryOn(decoding: Decoding, text: string, path: string): readonly string[] {
+function decodeRateLimited(decoding: Decoding, policy: RetryPolicyMessage, path: string): RetryPolicy["rateLimitedBackoff"] {
+  const backOff = policy.rateLimitedRetryBackOff;
+  if (backOff === undefined) return undefined;
+  decoding.check(RATE_LIMITED, backOff, path);
+  if (backOff.resetHeaders.length === 0) decoding.problem(join(path, "reset_headers"), "must not be empty");
+  const headers = backOff.resetHeaders.map((each, index) => {
+    if (each.name === "") decoding.problem(`${join(path, "reset_headers")}[${index}].name`, "missing");
+    const format = each.format === RetryPolicy_ResetHeaderFormat.UNIX_TIMESTAMP ? ("unix_timestamp" as const) : ("seconds" as const);
+    return { name: each.name.toLowerCase(), format };
+  });
+  return { headers, maxMs: durationMs(decoding, backOff.maxInterval, join(path, "max_interval"), 300_000) };
+}
+
+function decodeRetryOn(decoding: Decoding, text: string, path: string): readonly RetryWord[] {
   const words = text.split(",").flatMap((word) => (word.trim() === "" ? [] : [word.trim()]));
-  return words.filter((word) => {
-    if (RETRY_WORDS.has(word)) return true;
-    if (ENVOY_ONLY_WORDS.has(word)) decoding.unsupported(path, word);
+  return words.filter((word): word is RetryWord => {
+    if (KNOWN.has(word)) return true;
+    if (UNSUPPORTED.has(word)) decoding.unsupported(path, word);
     // Envoy ignores words it does not know.
     else decoding.warning(path, `unknown word ${JSON.stringify(word)} is ignored`);
     return false;

@@ -15,6 +15,7 @@ import {
 import { decodeGrpcDeadline } from "./decode-grpc-deadline.ts";
 import { decodeHeaderEdits, NO_EDITS } from "./decode-header-edits.ts";
 import { decodeRetryPolicy } from "./decode-retry-policy.ts";
+import { decodeRouteUpgrades } from "./decode-upgrades.ts";
 import { dataSource, durationMs, headText } from "./decode-values.ts";
 import type { Decoding } from "./decoding.ts";
 import { fieldRules, join } from "./decoding.ts";
@@ -29,6 +30,7 @@ const FORWARD = fieldRules(
     "prefix_rewrite",
     "host_rewrite_literal",
     "auto_host_rewrite",
+    "append_x_forwarded_host",
     "timeout",
     "max_stream_duration",
     "max_grpc_timeout",
@@ -36,6 +38,7 @@ const FORWARD = fieldRules(
     "idle_timeout",
     "retry_policy",
     "priority",
+    "upgrade_configs",
   ],
   {
     metadata_match: "read by subset load balancing only, which clusters may not ask for",
@@ -111,10 +114,16 @@ function decodeForward(decoding: Decoding, action: ForwardAction, path: string, 
     // Envoy: a route that has max_stream_duration, even an empty one, has no other limit of time.
     timeoutMs: action.maxStreamDuration === undefined ? durationMs(decoding, action.timeout, join(path, "timeout"), 15_000) : 0,
     grpcDeadline: decodeGrpcDeadline(decoding, action, path),
+    maxStreamDurationMs:
+      action.maxStreamDuration?.maxStreamDuration === undefined
+        ? undefined
+        : durationMs(decoding, action.maxStreamDuration.maxStreamDuration, join(path, "max_stream_duration.max_stream_duration"), 0),
     idleTimeoutMs: action.idleTimeout === undefined ? undefined : durationMs(decoding, action.idleTimeout, join(path, "idle_timeout"), 0),
     retry: action.retryPolicy === undefined ? defaults.retry : decodeRetryPolicy(decoding, action.retryPolicy, join(path, "retry_policy")),
+    ...decodeRouteUpgrades(decoding, action.upgradeConfigs, join(path, "upgrade_configs")),
     prefixRewrite: optional(decoding, action.prefixRewrite, join(path, "prefix_rewrite")),
     hostRewrite: rewrite.case === "hostRewriteLiteral" ? optional(decoding, rewrite.value, join(path, "host_rewrite_literal")) : undefined,
+    appendForwardedHost: action.appendXForwardedHost,
   };
 }
 

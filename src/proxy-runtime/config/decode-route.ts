@@ -16,7 +16,6 @@ import type { RouteConfig, RouteEntry, VirtualHost } from "./route-config.ts";
 
 const EDITS = ["request_headers_to_add", "request_headers_to_remove", "response_headers_to_add", "response_headers_to_remove"];
 const NO_PROXY_METADATA = "metadata is for other readers";
-const NO_BUFFERING = "request bodies are streamed, and buffered for retries within our own bound";
 
 const CONFIGURATION = fieldRules(
   RouteConfigurationSchema,
@@ -25,23 +24,43 @@ const CONFIGURATION = fieldRules(
 );
 const VIRTUAL_HOST = fieldRules(
   VirtualHostSchema,
-  [...EDITS, "name", "domains", "routes", "require_tls", "include_request_attempt_count", "retry_policy"],
+  [
+    ...EDITS,
+    "name",
+    "domains",
+    "routes",
+    "require_tls",
+    "retry_policy",
+    "per_request_buffer_limit_bytes",
+    "include_request_attempt_count",
+    "include_attempt_count_in_response",
+    "include_is_timeout_retry_header",
+  ],
   {
     virtual_clusters: "statistics only",
     rate_limits: "read by the rate limit filter only, which is not there",
     cors: "read by the cors filter only, which is not there",
-    per_request_buffer_limit_bytes: NO_BUFFERING,
     metadata: NO_PROXY_METADATA,
   },
 );
 const ROUTE = fieldRules(
   RouteSchema,
-  [...EDITS, "name", "match", "route", "redirect", "direct_response", "filter_action", "non_forwarding_action", "metadata"],
+  [
+    ...EDITS,
+    "name",
+    "match",
+    "route",
+    "redirect",
+    "direct_response",
+    "filter_action",
+    "non_forwarding_action",
+    "metadata",
+    "per_request_buffer_limit_bytes",
+  ],
   {
     decorator: "names of trace spans, of which there are none",
     tracing: "sampling of trace spans, of which there are none",
     stat_prefix: "statistics only",
-    per_request_buffer_limit_bytes: NO_BUFFERING,
   },
 );
 
@@ -86,19 +105,30 @@ function decodeVirtualHost(decoding: Decoding, host: VirtualHostMessage, path: s
   return {
     name: host.name,
     domains: host.domains.map((domain) => domain.toLowerCase()),
-    routes: host.routes.map((each, index) => decodeEntry(decoding, each, `${join(path, "routes")}[${index}]`, { retry, maxBodyBytes })),
+    routes: host.routes.map((each, index) =>
+      decodeEntry(decoding, each, `${join(path, "routes")}[${index}]`, { retry, maxBodyBytes }, host.perRequestBufferLimitBytes),
+    ),
     ...decodeHeaderEdits(decoding, host, path),
     includeAttemptCount: host.includeRequestAttemptCount,
+    includeAttemptCountInResponse: host.includeAttemptCountInResponse,
+    includeIsTimeoutRetry: host.includeIsTimeoutRetryHeader,
   };
 }
 
-function decodeEntry(decoding: Decoding, route: Route, path: string, defaults: ActionDefaults): RouteEntry {
+function decodeEntry(
+  decoding: Decoding,
+  route: Route,
+  path: string,
+  defaults: ActionDefaults,
+  bufferLimitBytes: number | undefined,
+): RouteEntry {
   decoding.check(ROUTE, route, path);
   return {
     name: route.name,
     match: decodeRouteMatch(decoding, route.match, join(path, "match")),
     action: decodeRouteAction(decoding, route, path, defaults),
     ...decodeHeaderEdits(decoding, route, path),
+    bufferLimitBytes: route.perRequestBufferLimitBytes ?? bufferLimitBytes,
     virtualService: istioConfigName(route.metadata, "virtual-service"),
   };
 }

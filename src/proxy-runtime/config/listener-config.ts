@@ -1,6 +1,7 @@
 // Listeners: where connections arrive, how a filter chain is chosen and what its filters do. Defaults are Envoy's.
 import type { AccessLogConfig } from "./access-log-config.ts";
 import type { Http2Config } from "./http2-config.ts";
+import type { KeepaliveConfig } from "./keepalive-config.ts";
 import type { RouteConfig } from "./route-config.ts";
 import type { DownstreamTlsConfig } from "./tls-config.ts";
 import type { Upgrades } from "./upgrades.ts";
@@ -43,13 +44,28 @@ export interface HttpConnectionManagerConfig {
   readonly filters: readonly HttpFilterConfig[];
   readonly http1: Http1Config;
   readonly http2: Http2Config;
+  /** The client is whoever has connected, and x-forwarded-for gets its address; else it is the last one there. */
   readonly useRemoteAddress: boolean;
   readonly skipXffAppend: boolean;
+  /** So many proxies before us are trusted to have written x-forwarded-for. */
+  readonly xffTrustedHops: number;
+  /** A request from one of these, and through nobody else, is internal: it may steer the proxy by `x-envoy-` headers. */
+  readonly internalRanges: readonly CidrConfig[];
+  readonly appendForwardedPort: boolean;
+  /** What scheme requests are taken to have, whatever they came over. */
+  readonly schemeOverwrite: "http" | "https" | undefined;
+  /** Added to the `via` header of requests and responses; empty: none. */
+  readonly via: string;
   readonly generateRequestId: boolean;
   readonly preserveExternalRequestId: boolean;
+  readonly alwaysSetRequestIdInResponse: boolean;
+  /** Which port is taken off a request's host: none, the listener's own, or any. */
+  readonly stripHostPort: "none" | "matching" | "any";
+  readonly stripTrailingHostDot: boolean;
+  readonly headersWithUnderscores: "allow" | "reject" | "drop";
   readonly normalizePath: boolean;
   readonly mergeSlashes: boolean;
-  readonly escapedSlashes: "keep" | "reject" | "unescape_and_forward";
+  readonly escapedSlashes: "keep" | "reject" | "unescape_and_forward" | "unescape_and_redirect";
   /** Text of the `server` response header; default envoy. */
   readonly serverName: string;
   readonly serverHeader: "overwrite" | "append_if_absent" | "pass_through";
@@ -61,17 +77,34 @@ export interface HttpConnectionManagerConfig {
   readonly idleTimeoutMs: number;
   /** Stream without a byte either way; default 300000, 0 never. */
   readonly streamIdleTimeoutMs: number;
+  /** A connection that is older takes no more requests; 0 never. */
+  readonly maxConnectionDurationMs: number;
+  /** From a request's head to the end of its response, where its route says nothing; 0 without limit. */
+  readonly maxStreamDurationMs: number;
   readonly requestTimeoutMs: number;
   readonly requestHeadersTimeoutMs: number;
   readonly maxRequestsPerConnection: number;
   readonly delayedCloseTimeoutMs: number;
-  /** HTTP/2, between the GOAWAY that announces a drain and the one that refuses streams; default 5000. */
+  /** Of a request's body so much is kept for another try, where its route says nothing; the listener's, default 1 MiB. */
+  readonly bufferLimitBytes: number;
+  readonly router: RouterFilterConfig;
+  /**
+   * HTTP/2: between the GOAWAY that announces a drain and the one that refuses streams. HTTP/1: for so long an idle
+   * connection is left to a client that may be writing its next request. Default 5000.
+   */
   readonly drainTimeoutMs: number;
   /** Which upgrades pass where a route says nothing; none by default. */
   readonly upgrades: Upgrades;
   readonly accessLogs: readonly AccessLogConfig[];
   /** Which side's istio_* metrics are written; undefined: none. */
   readonly reporter: "source" | "destination" | undefined;
+}
+
+/** The HTTP filter that ends every chain. */
+export interface RouterFilterConfig {
+  readonly suppressEnvoyHeaders: boolean;
+  /** x-envoy-expected-rq-timeout-ms of a client's sidecar is the request's timeout. */
+  readonly respectExpectedTimeout: boolean;
 }
 
 /** HTTP filters beside the router. None yet: each comes with its issue. */
@@ -125,6 +158,8 @@ export interface ListenerConfig {
   /** After that time go on with what is known rather than close. */
   readonly continueOnListenerFiltersTimeout: boolean;
   readonly direction: "inbound" | "outbound" | "unspecified";
+  /** Of accepted connections; undefined: off. */
+  readonly tcpKeepalive: KeepaliveConfig | undefined;
   readonly filterChains: readonly FilterChainConfig[];
   readonly defaultFilterChain: FilterChainConfig | undefined;
   readonly statPrefix: string;

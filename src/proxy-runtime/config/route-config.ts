@@ -1,5 +1,6 @@
 // Routes: virtual hosts, what a request must look like, and where it goes. Defaults are Envoy's.
 import type { StringMatch } from "./tls-config.ts";
+import type { Upgrades } from "./upgrades.ts";
 
 export interface HeaderValueEdit {
   readonly name: string;
@@ -16,7 +17,9 @@ export interface HeaderEdits {
 export type PathMatch =
   | { readonly kind: "prefix" | "exact" | "segmentPrefix"; readonly value: string; readonly caseSensitive: boolean }
   /** RE2, the whole path without its query. */
-  | { readonly kind: "regex"; readonly value: string; readonly caseSensitive: true };
+  | { readonly kind: "regex"; readonly value: string; readonly caseSensitive: true }
+  /** CONNECT, which has no path; no other kind matches it. */
+  | { readonly kind: "connect"; readonly value: ""; readonly caseSensitive: true };
 
 export interface HeaderMatch {
   /** Lower case; `:method`, `:authority`, `:path`, `:scheme` for the request line. */
@@ -41,16 +44,49 @@ export interface RouteMatch {
   readonly grpcOnly: boolean;
 }
 
+/** Words of Envoy's retry_on. */
+export const RETRY_WORDS = [
+  "5xx",
+  "gateway-error",
+  "reset",
+  "reset-before-request",
+  "connect-failure",
+  "refused-stream",
+  "retriable-4xx",
+  "retriable-status-codes",
+  "retriable-headers",
+  "envoy-ratelimited",
+  "cancelled",
+  "deadline-exceeded",
+  "internal",
+  "resource-exhausted",
+  "unavailable",
+] as const;
+export type RetryWord = (typeof RETRY_WORDS)[number];
+
+export interface ResetHeader {
+  /** Lower case. */
+  readonly name: string;
+  readonly format: "seconds" | "unix_timestamp";
+}
+
 export interface RetryPolicy {
-  /** Words of Envoy's retry_on that we act on: connect-failure, refused-stream, reset, reset-before-request, 5xx, gateway-error, retriable-4xx, retriable-status-codes, … */
-  readonly retryOn: readonly string[];
+  readonly retryOn: readonly RetryWord[];
   /** Retries besides the first try; Envoy's default 1. */
   readonly numRetries: number;
-  /** 0: as long as the route's timeout. */
+  /** From the end of the request; 0: as long as the route's timeout. */
   readonly perTryTimeoutMs: number;
+  /** Without a byte from the host; 0 never. */
+  readonly perTryIdleTimeoutMs: number;
   readonly retriableStatusCodes: readonly number[];
+  /** With the word retriable-headers: one of them in the response. */
+  readonly retriableHeaders: readonly HeaderMatch[];
+  /** One of them must be in the request; empty: every request. */
+  readonly retriableRequestHeaders: readonly HeaderMatch[];
   readonly backoffBaseMs: number;
   readonly backoffMaxMs: number;
+  /** Where a response says when to come again, and for how long it is believed. */
+  readonly rateLimitedBackoff: { readonly headers: readonly ResetHeader[]; readonly maxMs: number } | undefined;
   /** retry_host_predicate previous_hosts with its number of attempts; 0: any host may be taken again. */
   readonly avoidPreviousHostsAttempts: number;
 }
@@ -84,11 +120,19 @@ export type RouteAction =
       readonly timeoutMs: number;
       /** undefined: `grpc-timeout` is only passed on. */
       readonly grpcDeadline: GrpcDeadline | undefined;
+      /** From the request's head to the end of the response; 0 none, undefined: the connection manager's. */
+      readonly maxStreamDurationMs: number | undefined;
       /** undefined: the connection manager's stream idle timeout. */
       readonly idleTimeoutMs: number | undefined;
       readonly retry: RetryPolicy | undefined;
+      /** In place of what the connection manager says of the same upgrade. */
+      readonly upgrades: Upgrades;
+      /** What a CONNECT carries goes to the upstream as plain TCP; else the CONNECT itself is forwarded. */
+      readonly terminatesConnect: boolean;
       readonly prefixRewrite: string | undefined;
       readonly hostRewrite: string | undefined;
+      /** A rewritten host is appended to x-forwarded-host. */
+      readonly appendForwardedHost: boolean;
     }
   | {
       readonly kind: "redirect";
@@ -108,6 +152,8 @@ export interface RouteEntry {
   readonly action: RouteAction;
   readonly requestHeaders: HeaderEdits;
   readonly responseHeaders: HeaderEdits;
+  /** Of a request's body so much is kept for another try; undefined: the virtual host's, else the listener's limit. */
+  readonly bufferLimitBytes: number | undefined;
   /** metadata istio.config: `name.namespace` of the VirtualService, for people. */
   readonly virtualService: string | undefined;
 }
@@ -120,6 +166,9 @@ export interface VirtualHost {
   readonly requestHeaders: HeaderEdits;
   readonly responseHeaders: HeaderEdits;
   readonly includeAttemptCount: boolean;
+  readonly includeAttemptCountInResponse: boolean;
+  /** x-envoy-is-timeout-retry says to the host whether the try before ran out of time. */
+  readonly includeIsTimeoutRetry: boolean;
 }
 
 export interface RouteConfig {

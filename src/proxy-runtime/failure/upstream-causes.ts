@@ -93,6 +93,8 @@ export const UpstreamCauses = named({
 
   // It takes too long.
   upstreamTimeout: row(504, Grpc.deadlineExceeded, "UT", "response_timeout", "server", "upstream request timeout"),
+  /** The same for a request that has asked for 204 then (x-envoy-upstream-rq-timeout-alt-response). */
+  upstreamTimeoutAsked: row(204, Grpc.deadlineExceeded, "UT", "response_timeout", "server"),
   upstreamTimeoutMidway: midway(Grpc.deadlineExceeded, "UT", "response_timeout", "server"),
   perTryTimeout: row(504, Grpc.deadlineExceeded, "UT", "upstream_per_try_timeout", "server", "upstream request timeout"),
   perTryIdleTimeout: row(504, Grpc.deadlineExceeded, "UT", "upstream_per_try_idle_timeout", "server", "upstream request timeout"),

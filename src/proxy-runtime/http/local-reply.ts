@@ -8,20 +8,22 @@ import { HeaderId } from "./header-id.ts";
 import { HeaderList } from "./header-list.ts";
 import type { DownstreamStream, RequestHead, ResponseHead } from "./stream.ts";
 
-/** `UF; by=server; detail="…"`: flag, who is to blame, and what exactly happened. */
-export function meshErrorValue(cause: Cause, vantage: Vantage, detail: string): string {
+/** `UF; by=server; detail="…"`: flags, who is to blame, and what exactly happened. */
+export function meshErrorValue(cause: Cause, flags: string, vantage: Vantage, detail: string): string {
   const text = detail === "" ? cause.details : detail;
-  return `${cause.flag}; by=${blameOf(cause, vantage)}; detail="${text.replace(/["\\\r\n]/g, "'").replace(/[^\x20-\x7e]/g, "?")}"`;
+  return `${flags}; by=${blameOf(cause, vantage)}; detail="${text.replace(/["\\\r\n]/g, "'").replace(/[^\x20-\x7e]/g, "?")}"`;
 }
 
-/** Sends a reply with the cause's status and body. Nothing of a response may have been sent before. */
-export function sendLocalReply(
-  stream: DownstreamStream,
-  request: RequestHead | undefined,
-  cause: Cause,
-  vantage: Vantage,
-  detail: string,
-): ResponseHead {
+export interface LocalReply {
+  readonly head: ResponseHead;
+  readonly body: string;
+}
+
+/**
+ * A reply with the cause's status and body.
+ * @param flags the cause's, and what the stream's record has beside it.
+ */
+export function localReply(request: RequestHead | undefined, cause: Cause, flags: string, vantage: Vantage, detail: string): LocalReply {
   const toGrpc = request !== undefined && isGrpc(request.headers);
   const body = toGrpc ? "" : cause.body;
   const headers = new HeaderList();
@@ -32,9 +34,8 @@ export function sendLocalReply(
     if (body !== "") headers.append(HeaderId["content-type"], "content-type", "text/plain");
     headers.append(HeaderId["content-length"], "content-length", String(Buffer.byteLength(body)));
   }
-  headers.append(HeaderId["date"], "date", new Date().toUTCString());
   if (cause.flag === "UO") headers.append(HeaderId["x-envoy-overloaded"], "x-envoy-overloaded", "true");
-  headers.append(HeaderId["x-mesh-error"], "x-mesh-error", meshErrorValue(cause, vantage, detail));
+  headers.append(HeaderId["x-mesh-error"], "x-mesh-error", meshErrorValue(cause, flags, vantage, detail));
   const head: ResponseHead = {
     status: toGrpc ? 200 : cause.httpStatus,
     reason: "",
@@ -42,9 +43,13 @@ export function sendLocalReply(
     contentLength: Buffer.byteLength(body),
     headBytes: 0,
   };
+  return { head, body };
+}
+
+/** Nothing of a response may have been sent before. */
+export function sendReply(stream: DownstreamStream, { head, body }: LocalReply): void {
   stream.sendHeaders(head, body === "");
   if (body !== "") stream.sendData(Buffer.from(body), true);
-  return head;
 }
 
 /**
@@ -60,10 +65,10 @@ export function grpcAnswer({ status, headers }: ResponseHead, body: string): Res
 }
 
 /** Trailers that end a gRPC response which has begun: they say what the reply would have said. */
-export function failureTrailers(cause: Cause, vantage: Vantage, detail: string): HeaderList {
+export function failureTrailers(cause: Cause, flags: string, vantage: Vantage, detail: string): HeaderList {
   const trailers = new HeaderList();
   appendGrpcStatus(trailers, cause);
-  trailers.append(HeaderId["x-mesh-error"], "x-mesh-error", meshErrorValue(cause, vantage, detail));
+  trailers.append(HeaderId["x-mesh-error"], "x-mesh-error", meshErrorValue(cause, flags, vantage, detail));
   return trailers;
 }
 

@@ -6,9 +6,9 @@ import type { HeadLimits } from "../http/http1/head-parser.ts";
 import type { Http1ServerOptions } from "../http/http1/server-connection.ts";
 import type { Http2ServerOptions } from "../http/http2/server-connection.ts";
 import { impliedGrpcStatus } from "../http/grpc/status.ts";
+import { ConstantHeader, HeaderField } from "../http/header-field.ts";
 import { HeaderId } from "../http/header-id.ts";
 import type { ResponseHead } from "../http/stream.ts";
-import { Causes } from "../failure/causes.ts";
 import type { RouterContext } from "../router/router-context.ts";
 import type { RouteTable } from "../router/route-table.ts";
 import type { AccessLogger } from "../telemetry/access-log/access-logs.ts";
@@ -18,6 +18,7 @@ import type { Timers } from "../transport/timers.ts";
 import type { Cluster } from "../upstream/cluster.ts";
 import type { ClusterManager } from "../upstream/cluster-manager.ts";
 import { HttpStats } from "./http-stats.ts";
+import { appendVia, RequestEdits } from "./request-edits.ts";
 import type { StatsStore } from "../telemetry/stats-store.ts";
 
 /** What connection managers and TCP proxies of all listeners share. */
@@ -39,12 +40,18 @@ export class ConnectionManager implements RouterContext {
   readonly random: () => number;
   readonly streamIdleTimeoutMs: number;
   readonly requestTimeoutMs: number;
+  readonly maxStreamDurationMs: number;
+  readonly bufferLimitBytes: number;
+  readonly suppressEnvoyHeaders: boolean;
+  readonly respectExpectedTimeout: boolean;
   readonly upgrades: Upgrades;
   readonly isInbound: boolean;
   readonly stats: HttpStats;
+  readonly edits: RequestEdits;
   readonly http1Options: Http1ServerOptions;
   readonly http2Options: Http2ServerOptions;
   readonly meshOptions: Http2ServerOptions;
+  readonly #server: ConstantHeader;
   readonly #services: ListenerServices;
   readonly #inlineTable: RouteTable | undefined;
   readonly #metrics: IstioMetrics | undefined;
@@ -58,9 +65,15 @@ export class ConnectionManager implements RouterContext {
     this.random = services.random;
     this.streamIdleTimeoutMs = config.streamIdleTimeoutMs;
     this.requestTimeoutMs = config.requestTimeoutMs;
+    this.maxStreamDurationMs = config.maxStreamDurationMs;
+    this.bufferLimitBytes = config.bufferLimitBytes;
+    this.suppressEnvoyHeaders = config.router.suppressEnvoyHeaders;
+    this.respectExpectedTimeout = config.router.respectExpectedTimeout;
     this.upgrades = config.upgrades;
     this.isInbound = config.reporter === "destination";
     this.stats = new HttpStats(services.stats, config.statPrefix);
+    this.edits = new RequestEdits(config);
+    this.#server = ConstantHeader.known(HeaderId["server"], config.serverName);
     this.#services = services;
     this.#inlineTable = inlineTable;
     this.#metrics = config.reporter === undefined ? undefined : services.metrics(config.reporter);
@@ -88,11 +101,16 @@ export class ConnectionManager implements RouterContext {
   finishResponse(head: ResponseHead, info: StreamInfo): void {
     const { headers } = head;
     // Only a sidecar may say whose fault a failure was; one that is no mesh peer is an application.
-    if (info.upstreamPeerUri === "" && headers.has(HeaderId["x-mesh-error"])) headers.remove(HeaderId["x-mesh-error"]);
-    const { serverHeader, serverName } = this.config;
+    if (info.viaUpstream && info.upstreamPeerUri === "" && headers.has(HeaderId["x-mesh-error"])) headers.remove(HeaderId["x-mesh-error"]);
+    const { serverHeader, via } = this.config;
     if (serverHeader === "overwrite" || (serverHeader === "append_if_absent" && !headers.has(HeaderId["server"])))
-      headers.set(HeaderId["server"], serverName);
-    if (!headers.has(HeaderId["date"])) headers.set(HeaderId["date"], httpDate());
+      headers.setConstant(this.#server);
+    if (!headers.has(HeaderId["date"])) headers.appendField(dateHeader());
+    if (via !== "") appendVia(headers, via);
+    if (this.config.alwaysSetRequestIdInResponse) {
+      const requestId = info.requestHeaders?.getByName("x-request-id");
+      if (requestId !== undefined) headers.set(HeaderId["x-request-id"], requestId);
+    }
   }
 
   onTunnelOpened(info: StreamInfo): void {
@@ -108,28 +126,21 @@ export class ConnectionManager implements RouterContext {
     if (info.isTunnel) stats.upgradesActive.dec();
     stats.countCompleted(info.responseCode);
     stats.rqTime.record(info.endedAt - info.startedAt);
-    if (info.cause !== undefined) {
-      if (info.cause === Causes.noRoute) stats.noRoute.inc();
-      else if (info.cause === Causes.noCluster) stats.noCluster.inc();
-      else if (info.cause === Causes.upgradeRefused || info.cause === Causes.connectRefused) stats.upgradesRefused.inc();
-      else if (info.cause === Causes.downstreamDisconnect) stats.rqRxReset.inc();
-      else if (info.cause.flag === "SI") stats.rqIdleTimeout.inc();
-      if (info.cause.httpStatus === 0 && info.cause !== Causes.downstreamDisconnect) stats.rqTxReset.inc();
-    }
+    if (info.cause !== undefined) stats.countCause(info.cause);
     this.#metrics?.record(info, cluster?.config.service);
     for (const log of this.#accessLogs) log(info);
   }
 }
 
-let dateText = "";
+let date = HeaderField.known(HeaderId["date"], "");
 let dateSecond = 0;
 
 /** RFC 9110 §6.6.1's date, made once a second. */
-function httpDate(): string {
+function dateHeader(): HeaderField {
   const second = Math.floor(Date.now() / 1000);
   if (second !== dateSecond) {
     dateSecond = second;
-    dateText = new Date(second * 1000).toUTCString();
+    date = HeaderField.known(HeaderId["date"], new Date(second * 1000).toUTCString());
   }
-  return dateText;
+  return date;
 }

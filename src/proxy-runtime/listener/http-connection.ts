@@ -3,9 +3,10 @@ import { performance } from "node:perf_hooks";
 import type { Cause } from "../failure/cause.ts";
 import { Causes } from "../failure/causes.ts";
 import { isGrpc } from "../http/grpc/content-type.ts";
+import { HeaderList } from "../http/header-list.ts";
 import { Http1ServerConnection } from "../http/http1/server-connection.ts";
 import { Http2ServerConnection } from "../http/http2/server-connection.ts";
-import { sendLocalReply } from "../http/local-reply.ts";
+import { localReply, sendReply, type LocalReply } from "../http/local-reply.ts";
 import type { ServerCodec, ServerConnectionOwner } from "../http/server-codec.ts";
 import type { DownstreamStream, RequestHead } from "../http/stream.ts";
 import { Router } from "../router/router.ts";
@@ -15,7 +16,6 @@ import type { SocketAddress } from "../transport/socket-address.ts";
 import { TimerEntry, type TimerOwner } from "../transport/timers.ts";
 import { codecFor, codecOf, type CodecKind } from "./codec-choice.ts";
 import type { ConnectionManager } from "./connection-manager.ts";
-import { editRequest } from "./request-edits.ts";
 
 const IDLE = 0;
 const HEADERS = 1;
@@ -131,12 +131,26 @@ export class HttpConnection implements ConnectionReceiver, ServerConnectionOwner
     info.requestHeadBytes = head.headBytes;
     info.requestHeaders = head.headers;
     info.isGrpc = isGrpc(head.headers);
-    if (!editRequest(head, manager.config, this.#options.info, this.#options.remoteIp)) {
-      return this.#refuse(stream, head, info, Causes.pathNormalizationFailed, "path cannot be normalized");
+    switch (manager.edits.apply(head, info, this.#options.remoteIp)) {
+      case "redirect":
+        return this.#redirect(stream, head, info);
+      case "reject_path":
+        return this.#refuse(stream, head, info, Causes.pathNormalizationFailed, "path cannot be normalized");
+      case "reject_underscore":
+        return this.#refuse(stream, head, info, Causes.underscoreInHeader, "a header's name has an underscore");
+      case "ok": {
+        const router = new Router(manager, stream, head, info, this.#options.originalDst);
+        stream.receiver = router;
+        router.start(manager.routeTable(), end);
+      }
     }
-    const router = new Router(manager, stream, head, info, this.#options.originalDst);
-    stream.receiver = router;
-    router.start(manager.routeTable(), end);
+  }
+
+  /** UNESCAPE_AND_REDIRECT: the client is to ask again for the path that is meant. */
+  #redirect(stream: DownstreamStream, head: RequestHead, info: StreamInfo): void {
+    this.#manager.stats.rqRedirectedWithNormalizedPath.inc();
+    const headers = HeaderList.of(["location", head.path, "content-length", "0"]);
+    this.#answer(stream, info, { head: { status: 307, reason: "", headers, contentLength: 0, headBytes: 0 }, body: "" });
   }
 
   onBadRequest(stream: DownstreamStream, cause: Cause, detail: string): void {
@@ -154,10 +168,17 @@ export class HttpConnection implements ConnectionReceiver, ServerConnectionOwner
   #refuse(stream: DownstreamStream, head: RequestHead | undefined, info: StreamInfo, cause: Cause, detail: string): void {
     info.fail(cause, detail);
     info.responseStartedAt = performance.now();
-    const reply = sendLocalReply(stream, head, cause, this.#manager.isInbound ? "inbound" : "to-anything", detail);
-    info.responseCode = reply.status;
-    info.responseHeaders = reply.headers;
-    info.bytesSent = reply.contentLength;
+    this.#answer(stream, info, localReply(head, cause, info.flags, this.#manager.isInbound ? "inbound" : "to-anything", detail));
+  }
+
+  /** A reply of our own to a request that no router sees. */
+  #answer(stream: DownstreamStream, info: StreamInfo, reply: LocalReply): void {
+    const { head } = reply;
+    this.#manager.finishResponse(head, info);
+    info.responseCode = head.status;
+    info.responseHeaders = head.headers;
+    info.bytesSent = head.contentLength;
+    sendReply(stream, reply);
     info.endedAt = performance.now();
     this.#manager.onStreamEnd(info, undefined);
   }
@@ -188,7 +209,6 @@ export class HttpConnection implements ConnectionReceiver, ServerConnectionOwner
 
   onTimer(kind: number): void {
     if (kind === HEADERS) {
-      this.#manager.stats.rqTimeout.inc();
       return this.#codec!.refuseHead(Causes.headersTimeout, `head not whole within ${this.#manager.config.requestHeadersTimeoutMs} ms`);
     }
     this.#manager.stats.cxIdleTimeout.inc();

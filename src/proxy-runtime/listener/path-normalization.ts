@@ -1,49 +1,52 @@
-// Makes a path mean one thing, so that what is allowed is what is served: RFC 3986 §6.2.2 and §5.2.4, and Envoy's
-// options for slashes.
+// Makes a path mean one thing, so that what is allowed is what is served: RFC 3986 §6.2.2 and §5.2.4 as Envoy does them,
+// and its options for slashes.
 import type { HttpConnectionManagerConfig } from "../config/listener-config.ts";
 
 type Options = Pick<HttpConnectionManagerConfig, "normalizePath" | "mergeSlashes" | "escapedSlashes">;
+
+export interface NormalizedPath {
+  /** With its query. */
+  readonly path: string;
+  readonly outcome: "ok" | "redirect" | "reject";
+}
 
 // Nothing here changes a path of these characters without `//`, `/.` or `%`.
 const NEEDS_WORK = /\/\/|\/\.|%|\\/;
 const ESCAPED_SLASH = /%2f|%5c/i;
 
-/** The path with its query, normalized; undefined where it must be refused. */
-export function normalizePath(path: string, options: Options): string | undefined {
-  if (!NEEDS_WORK.test(path) || path === "*") return path;
+export function normalizePath(path: string, options: Options): NormalizedPath {
+  if (!NEEDS_WORK.test(path) || path.charCodeAt(0) !== SLASH) return { path, outcome: "ok" };
   const mark = path.indexOf("?");
-  let only = mark < 0 ? path : path.slice(0, mark);
   const query = mark < 0 ? "" : path.slice(mark);
-  if (options.normalizePath) {
-    const normalized = removeDots(decodeUnreserved(only.replaceAll("\\", "/")));
-    if (normalized === undefined) return undefined;
-    only = normalized;
-  }
+  let only = mark < 0 ? path : path.slice(0, mark);
+  let outcome: NormalizedPath["outcome"] = "ok";
   if (options.escapedSlashes !== "keep" && ESCAPED_SLASH.test(only)) {
-    if (options.escapedSlashes === "reject") return undefined;
-    only = only.replace(/%2f/gi, "/").replace(/%5c/gi, "/");
-    if (options.normalizePath) {
-      // What was hidden behind escaped slashes is judged, too.
-      const normalized = removeDots(only);
-      if (normalized === undefined) return undefined;
-      only = normalized;
-    }
+    if (options.escapedSlashes === "reject") return { path, outcome: "reject" };
+    if (options.escapedSlashes === "unescape_and_redirect") outcome = "redirect";
+    only = only.replace(/%2f/gi, "/").replace(/%5c/gi, "\\");
   }
+  if (options.normalizePath) {
+    // What ends a string elsewhere has no place in a path.
+    if (only.includes("%00")) return { path, outcome: "reject" };
+    only = removeDots(decodeUnreserved(only.replaceAll("\\", "/")));
+  }
+  // After normalization, which may bring slashes together.
   if (options.mergeSlashes) only = only.replace(/\/{2,}/g, "/");
-  return only + query;
+  return { path: only + query, outcome };
 }
 
-/** `%41` → `A` for unreserved characters, upper-case hexadecimal for the rest. */
+const SLASH = 47;
+
+/** `%41` → `A` for unreserved characters; other escapes stay as they are written. */
 function decodeUnreserved(path: string): string {
   return path.replace(/%([0-9a-fA-F]{2})/g, (whole, hex: string) => {
     const char = String.fromCharCode(parseInt(hex, 16));
-    return /[A-Za-z0-9\-._~]/.test(char) ? char : whole.toUpperCase();
+    return /[A-Za-z0-9\-._~]/.test(char) ? char : whole;
   });
 }
 
-/** Removes `.` and `..` segments. A path that climbs above its root is refused, as Envoy does. */
-function removeDots(path: string): string | undefined {
-  if (!path.startsWith("/")) return undefined;
+/** Removes `.` and `..` segments; above the root there is the root. */
+function removeDots(path: string): string {
   const segments: string[] = [];
   const parts = path.slice(1).split("/");
   for (let index = 0; index < parts.length; index += 1) {
@@ -52,7 +55,6 @@ function removeDots(path: string): string | undefined {
     if (part === ".") {
       if (last) segments.push("");
     } else if (part === "..") {
-      if (segments.length === 0) return undefined;
       segments.pop();
       if (last) segments.push("");
     } else segments.push(part);

@@ -25,7 +25,8 @@ function compilePath(match: PathMatch): RequestPredicate {
     const matches = compileRegex(value);
     return (_head, path) => matches(path);
   }
-  if (kind === "prefix" && value === "/") return () => true;
+  // A table looks at such routes for CONNECT only, and for CONNECT at no others.
+  if (kind === "connect" || (kind === "prefix" && value === "/")) return () => true;
   if (caseSensitive) return comparePath(kind, value);
   const compare = comparePath(kind, value.toLowerCase());
   return (head, path) => compare(head, path.toLowerCase());
@@ -42,13 +43,18 @@ function comparePath(kind: "prefix" | "exact" | "segmentPrefix", value: string):
   }
 }
 
-function compileHeader(match: HeaderMatch): RequestPredicate {
+export function compileHeader(match: HeaderMatch): RequestPredicate {
   const read = headerReader(match.name);
+  const test = compileValueTest(match);
+  return (head) => test(read(head));
+}
+
+/** What a header's value must be; undefined stands for a header that is not there. */
+export function compileValueTest(match: HeaderMatch): (value: string | undefined) => boolean {
   const { range, invert, treatMissingAsEmpty } = match;
   const test = match.match === undefined ? undefined : compileStringMatch(match.match);
-  return (head) => {
-    let value = read(head);
-    if (value === undefined && treatMissingAsEmpty) value = "";
+  return (found) => {
+    const value = found === undefined && treatMissingAsEmpty ? "" : found;
     let matched: boolean;
     if (test !== undefined) {
       // Envoy: a value that is not there matches neither the test nor its inverse.

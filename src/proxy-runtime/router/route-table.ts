@@ -1,7 +1,9 @@
 // A route configuration compiled for look-up: authority → virtual host → route. Immutable; replaced whole.
-import type { HeaderEdits, RetryPolicy, RouteConfig, RouteEntry, VirtualHost, WeightedCluster } from "../config/route-config.ts";
+import { CONNECT_UPGRADE, type Upgrades } from "../config/upgrades.ts";
+import type { HeaderEdits, RouteConfig, RouteEntry, VirtualHost, WeightedCluster } from "../config/route-config.ts";
 import type { RequestHead } from "../http/stream.ts";
 import { CompiledHeaderEdits } from "./header-edits.ts";
+import { RetryConditions } from "./retry-conditions.ts";
 import { compileRouteMatch, type RequestPredicate } from "./route-matcher.ts";
 
 export interface ClusterChoice {
@@ -18,13 +20,19 @@ export interface CompiledRoute {
   /** Of a `route` action; empty for others. */
   readonly choices: readonly ClusterChoice[];
   readonly totalWeight: number;
-  readonly retry: RetryPolicy | undefined;
+  readonly retry: RetryConditions | undefined;
   /** Edits of the response where no cluster was chosen (redirect, direct response). */
   readonly responseEdits: CompiledHeaderEdits;
+  /** undefined where the connection manager alone decides. */
+  readonly upgrades: Upgrades | undefined;
+  /** CONNECT ends here. */
+  readonly terminatesConnect: boolean;
 }
 
 interface CompiledHost {
   readonly routes: readonly CompiledRoute[];
+  /** Of CONNECT, which has no path that the others could match. */
+  readonly connectRoutes: readonly CompiledRoute[];
 }
 
 export class RouteTable {
@@ -38,7 +46,9 @@ export class RouteTable {
   constructor(config: RouteConfig) {
     this.config = config;
     for (const virtualHost of config.virtualHosts) {
-      const host: CompiledHost = { routes: virtualHost.routes.map((route) => compileRoute(route, virtualHost, config)) };
+      const routes = virtualHost.routes.map((route) => compileRoute(route, virtualHost, config));
+      const isConnect = ({ entry }: CompiledRoute): boolean => entry.match.path.kind === "connect";
+      const host: CompiledHost = { routes: routes.filter((each) => !isConnect(each)), connectRoutes: routes.filter(isConnect) };
       for (const domain of virtualHost.domains) this.#add(domain.toLowerCase(), host);
     }
     const longestFirst = (left: { text: string }, right: { text: string }): number => right.text.length - left.text.length;
@@ -59,7 +69,7 @@ export class RouteTable {
     if (host === undefined) return undefined;
     const mark = head.path.indexOf("?");
     const path = mark < 0 ? head.path : head.path.slice(0, mark);
-    const { routes } = host;
+    const routes = head.upgrade === CONNECT_UPGRADE ? host.connectRoutes : host.routes;
     for (let index = 0; index < routes.length; index += 1) {
       const route = routes[index]!;
       if (route.matches(head, path)) return route;
@@ -95,8 +105,10 @@ function compileRoute(entry: RouteEntry, virtualHost: VirtualHost, config: Route
     matches: compileRouteMatch(entry.match),
     choices,
     totalWeight: choices.reduce((sum, each) => sum + each.weight, 0),
-    retry: entry.action.kind === "route" ? entry.action.retry : undefined,
+    retry: entry.action.kind === "route" && entry.action.retry !== undefined ? new RetryConditions(entry.action.retry) : undefined,
     responseEdits: new CompiledHeaderEdits(response),
+    upgrades: entry.action.kind === "route" ? entry.action.upgrades : undefined,
+    terminatesConnect: entry.action.kind === "route" && entry.action.terminatesConnect,
   };
 }
 

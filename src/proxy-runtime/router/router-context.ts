@@ -1,4 +1,5 @@
 // What a router is handed by the connection manager that it works for.
+import type { Upgrades } from "../config/upgrades.ts";
 import type { ResponseHead } from "../http/stream.ts";
 import type { StreamInfo } from "../telemetry/stream-info.ts";
 import type { Timers } from "../transport/timers.ts";
@@ -15,8 +16,20 @@ export interface RouterContext {
   readonly streamIdleTimeoutMs: number;
   /** For the whole request to arrive; 0 none. */
   readonly requestTimeoutMs: number;
+  /** From a request's head to the end of its response, where its route says nothing; 0 none. */
+  readonly maxStreamDurationMs: number;
+  /** Of a request's body so much is kept for another try, where its route says nothing. */
+  readonly bufferLimitBytes: number;
+  /** No `x-envoy-` headers of the router's own. */
+  readonly suppressEnvoyHeaders: boolean;
+  /** A client's sidecar has decided how long the request may take, in x-envoy-expected-rq-timeout-ms. */
+  readonly respectExpectedTimeout: boolean;
+  /** Which upgrades may pass where the route says nothing. */
+  readonly upgrades: Upgrades;
   /** Last edits of a response head before it goes out: server, hop headers, x-mesh-error of applications. */
   finishResponse(head: ResponseHead, info: StreamInfo): void;
+  /** An upgrade was accepted; `onStreamEnd` follows, as for any stream. */
+  onTunnelOpened(info: StreamInfo): void;
   /** The stream is over: log and metrics. Called once. */
   onStreamEnd(info: StreamInfo, cluster: Cluster | undefined): void;
 }

@@ -2,15 +2,17 @@
 // cluster, keeps time, and turns every failure into the one reply that the table gives it.
 import { performance } from "node:perf_hooks";
 import type { Cause, Vantage } from "../failure/cause.ts";
+import { allowsUpgrade, CONNECT_UPGRADE } from "../config/upgrades.ts";
 import { Causes } from "../failure/causes.ts";
 import type { HeaderList } from "../http/header-list.ts";
-import type { DownstreamStream, RequestHead, RequestReceiver, ResponseHead } from "../http/stream.ts";
+import { opensTunnel, type DownstreamStream, type RequestHead, type RequestReceiver, type ResponseHead } from "../http/stream.ts";
 import type { StreamInfo } from "../telemetry/stream-info.ts";
 import type { SocketAddress } from "../transport/socket-address.ts";
 import type { TimerOwner } from "../transport/timers.ts";
 import { directHead, redirectHead } from "./direct-answer.ts";
 import { GrpcCall } from "./grpc-call.ts";
 import { RequestBody } from "./request-body.ts";
+import { limitPerTry, setTimeouts, takeTimeoutHeaders, TIMEOUT_HEADERS } from "./request-timeouts.ts";
 import { ResponseSide } from "./response-side.ts";
 import { rewriteRequest } from "./rewrite.ts";
 import { chooseCluster, type ClusterChoice, type CompiledRoute, type RouteTable } from "./route-table.ts";
@@ -18,6 +20,8 @@ import type { RouterContext } from "./router-context.ts";
 import { StreamTimers, Timer } from "./stream-timers.ts";
 import { Tries, type TriesOwner } from "./tries.ts";
 import type { UpstreamAttempt } from "./upstream-attempt.ts";
+
+const NOTHING = Buffer.alloc(0);
 
 export class Router implements RequestReceiver, TriesOwner, TimerOwner {
   readonly #context: RouterContext;
@@ -30,6 +34,11 @@ export class Router implements RequestReceiver, TriesOwner, TimerOwner {
   readonly #grpc: GrpcCall | undefined;
   #route: CompiledRoute | undefined = undefined;
   #choice: ClusterChoice | undefined = undefined;
+  /** Both streams are byte pipes. */
+  #isTunnel = false;
+  #responseEnded = false;
+  /** What it is when the route's time is over: a status of 504, or the one that the request asked for. */
+  #timeoutCause: Cause = Causes.upstreamTimeout;
   #over = false;
 
   constructor(
@@ -52,6 +61,8 @@ export class Router implements RequestReceiver, TriesOwner, TimerOwner {
   /** Routes the request by the table as it is now; a later table does not touch this stream. */
   start(table: RouteTable | undefined, end: boolean): void {
     const route = table?.match(this.#head);
+    const { upgrade } = this.#head;
+    if (upgrade !== "" && !allowsUpgrade(this.#context.upgrades, route?.upgrades, upgrade)) return this.#refuseUpgrade(upgrade);
     if (route === undefined)
       return this.#fail(Causes.noRoute, table === undefined ? "routes have not arrived" : `no route for ${this.#head.authority}`);
     this.#route = route;
@@ -65,17 +76,30 @@ export class Router implements RequestReceiver, TriesOwner, TimerOwner {
     this.#info.clusterName = choice.cluster;
     if (cluster === undefined) return this.#fail(Causes.noCluster, `cluster ${choice.cluster} is unknown`);
     this.#choice = choice;
-    rewriteRequest(this.#head, action, route.entry.match.path);
-    if (!choice.requestEdits.isEmpty) choice.requestEdits.apply(this.#head.headers, this.#info);
+    this.#response.countsAttempts = route.virtualHost.includeAttemptCountInResponse;
+    rewriteRequest(this.#head, action, route.entry.match.path, !this.#context.suppressEnvoyHeaders);
+    const { headers } = this.#head;
+    if (!choice.requestEdits.isEmpty) choice.requestEdits.apply(headers, this.#info);
     const timers = this.#timers;
-    timers.routeMs = action.timeoutMs;
-    timers.idleMs = action.idleTimeoutMs ?? this.#context.streamIdleTimeoutMs;
-    timers.perTryMs = route.retry?.perTryTimeoutMs ?? 0;
-    timers.requestMs = this.#context.requestTimeoutMs;
-    this.#grpc?.begin(this.#head.headers, action, timers);
-    timers.onRequestHead(end, this.#info.startedAt);
+    setTimeouts(timers, action, route.retry?.policy, cluster.config.maxStreamDurationMs, this.#context);
+    this.#grpc?.begin(headers, action, timers);
+    if (headers.mayHave(TIMEOUT_HEADERS)) this.#timeoutCause = takeTimeoutHeaders(timers, headers, this.#context);
+    limitPerTry(timers);
+    timers.onRequestHead(end || upgrade !== "", this.#info.startedAt);
     if (end) this.#noteRequestEnd(this.#info.startedAt);
+    else if (upgrade !== "") this.#holdUpgrade();
     this.#tries.begin(cluster, route, this.#grpc);
+  }
+
+  #refuseUpgrade(upgrade: string): void {
+    if (upgrade === CONNECT_UPGRADE) this.#fail(Causes.connectRefused, "CONNECT is not allowed here");
+    else this.#fail(Causes.upgradeRefused, `upgrade to ${upgrade} is not allowed here`);
+  }
+
+  /** The request is whole; what follows it belongs to the tunnel, or is the next request. */
+  #holdUpgrade(): void {
+    this.#info.requestEndedAt = this.#info.startedAt;
+    this.#body.hold();
   }
 
   onAttemptReady(attempt: UpstreamAttempt): void {
@@ -87,8 +111,10 @@ export class Router implements RequestReceiver, TriesOwner, TimerOwner {
     this.#grpc?.requestMessages.add(chunk);
     this.#timers.onProgress();
     if (end) this.#onRequestEnd();
-    if (!this.#response.started) this.#body.keep(chunk);
-    if (this.#tries.current?.stream?.sendData(chunk, end) === false) this.#body.pause();
+    if (this.#response.started) {
+      if (this.#tries.current?.stream?.sendData(chunk, end) === false) this.#body.pause();
+    } else this.#tries.onData(chunk, end);
+    if (end && this.#responseEnded) this.#end();
   }
 
   onRequestTrailers(trailers: HeaderList): void {
@@ -98,6 +124,10 @@ export class Router implements RequestReceiver, TriesOwner, TimerOwner {
   }
 
   #onRequestEnd(): void {
+    if (this.#isTunnel) {
+      this.#body.ended = true;
+      return;
+    }
     const now = performance.now();
     this.#noteRequestEnd(now);
     if (!this.#over) this.#timers.onRequestEnd(now);
@@ -134,15 +164,26 @@ export class Router implements RequestReceiver, TriesOwner, TimerOwner {
     this.#timers.onTryOver();
     this.#body.drop();
     this.#tries.onResponseAccepted(head.status);
+    if (opensTunnel(this.#head.upgrade, head.status)) return this.#openTunnel(head, end);
     this.#response.sendUpstreamHeaders(head, end, this.#choice!.responseEdits, performance.now());
     if (end) this.#end();
+  }
+
+  #openTunnel(head: ResponseHead, end: boolean): void {
+    this.#isTunnel = true;
+    this.#timers.onTunnel();
+    this.#context.onTunnelOpened(this.#info);
+    this.#response.sendUpstreamHeaders(head, false, this.#choice!.responseEdits, performance.now());
+    if (end) this.onAttemptData(NOTHING, true);
+    this.#body.release();
   }
 
   onAttemptData(chunk: Uint8Array, end: boolean): void {
     this.#info.bytesSent += chunk.length;
     this.#grpc?.responseMessages.add(chunk);
+    if (end && this.#isTunnel) this.#responseEnded = true;
     // Over before the last send: that send may start the next request of the same connection.
-    if (end) this.#end();
+    if (end && (!this.#isTunnel || this.#body.ended)) this.#end();
     else this.#timers.onProgress();
     if (!this.#response.sendData(chunk, end) && !end) this.#tries.current?.stream?.pauseResponse();
   }
@@ -153,10 +194,11 @@ export class Router implements RequestReceiver, TriesOwner, TimerOwner {
     this.#response.sendTrailers(trailers);
   }
 
-  onAttemptFailed(attempt: UpstreamAttempt, cause: Cause, detail: string): void {
+  onAttemptFailed(attempt: UpstreamAttempt, seen: Cause, detail: string): void {
+    const cause = this.#tries.explain(attempt, seen);
     if (cause.flag === "UF") this.#info.upstreamTransportFailure = detail;
     if (this.#response.started) this.#cut(cause, detail);
-    else if (!this.#tries.goesOnAfterFailure(attempt, cause, detail)) this.#fail(cause, detail);
+    else if (!this.#tries.goesOnAfterFailure(attempt, cause)) this.#fail(cause, detail);
   }
 
   onTriesOver(cause: Cause, detail: string): void {
@@ -174,12 +216,29 @@ export class Router implements RequestReceiver, TriesOwner, TimerOwner {
         return this.#onTimeout(`the call's deadline of ${timers.deadlineMs} ms has passed`);
       case Timer.idle:
         return this.#abort(
-          this.#body.ended ? Causes.streamIdle : Causes.downstreamIdle,
+          this.#info.requestEndedAt >= 0 ? Causes.streamIdle : Causes.downstreamIdle,
           Causes.streamIdleMidway,
           `no byte for ${timers.idleMs} ms`,
         );
       case Timer.try:
-        return this.#onTryTimeout();
+        this.#tries.cluster!.stats.rqPerTryTimeout.inc();
+        return this.#onTryTimeout(Causes.perTryTimeout, Causes.upstreamTimeoutMidway, `no response within ${timers.perTryMs} ms`);
+      case Timer.tryIdle:
+        this.#tries.cluster!.stats.rqPerTryIdleTimeout.inc();
+        return this.#onTryTimeout(Causes.perTryIdleTimeout, Causes.perTryIdleTimeoutMidway, `no byte for ${timers.perTryIdleMs} ms`);
+      case Timer.tryDuration:
+        this.#tries.cluster!.stats.rqMaxDurationReached.inc();
+        return this.#onTryTimeout(
+          Causes.upstreamDuration,
+          Causes.upstreamDurationMidway,
+          `longer than the ${timers.tryDurationMs} ms that cluster ${this.#tries.cluster!.name} lets a stream take`,
+        );
+      case Timer.duration:
+        return this.#abort(
+          this.#info.requestEndedAt >= 0 ? Causes.streamDuration : Causes.requestDuration,
+          Causes.streamDurationMidway,
+          `longer than the ${timers.durationMs} ms that a stream may take`,
+        );
       case Timer.request:
         return this.#abort(Causes.requestTimeout, Causes.requestTimeoutMidway, `request not whole within ${timers.requestMs} ms`);
     }
@@ -188,13 +247,15 @@ export class Router implements RequestReceiver, TriesOwner, TimerOwner {
   #onTimeout(detail: string): void {
     this.#tries.cluster!.stats.rqTimeout.inc();
     if (this.#tries.current !== undefined) this.#tries.current.host.rqTimeout += 1;
-    this.#abort(Causes.upstreamTimeout, Causes.upstreamTimeoutMidway, detail);
+    this.#abort(this.#timeoutCause, Causes.upstreamTimeoutMidway, detail);
   }
 
-  #onTryTimeout(): void {
+  /** The present try has taken too long; another may follow. */
+  #onTryTimeout(before: Cause, midway: Cause, detail: string): void {
     const attempt = this.#tries.current!;
     attempt.timeOut();
-    this.onAttemptFailed(attempt, Causes.perTryTimeout, `no response within ${this.#timers.perTryMs} ms`);
+    if (this.#response.started) this.#cut(midway, detail);
+    else this.onAttemptFailed(attempt, before, detail);
   }
 
   /** Gives up for a reason of our own: by a reply while there can be one, else by cutting the response. */
@@ -215,8 +276,8 @@ export class Router implements RequestReceiver, TriesOwner, TimerOwner {
   #fail(cause: Cause, detail: string): void {
     if (this.#over) return;
     this.#info.fail(cause, detail);
-    this.#body.resume();
-    const status = this.#response.sendFailure(cause, this.#vantage(), detail);
+    this.#body.release();
+    const status = this.#response.sendFailure(cause, this.#vantage(), detail, this.#choice?.responseEdits ?? this.#route?.responseEdits);
     this.#tries.cluster?.stats.countResponse(status);
     this.#end();
   }
@@ -234,9 +295,10 @@ export class Router implements RequestReceiver, TriesOwner, TimerOwner {
   #end(): void {
     if (this.#over) return;
     this.#over = true;
-    if (this.#timers.isBackingOff) this.#tries.cluster!.breaker.retries -= 1;
+    this.#tries.end();
     this.#timers.disarmAll();
     this.#grpc?.end();
+    if (this.#isTunnel) this.#tries.current?.onTunnelOver();
     const endedAt = this.#tries.current?.endedAt ?? -1;
     this.#info.endedAt = endedAt < 0 ? performance.now() : endedAt;
     this.#context.onStreamEnd(this.#info, this.#tries.cluster);

@@ -8,7 +8,7 @@ export const Timer = {
   route: 0,
   /** Without a byte either way. */
   idle: 1,
-  /** From the start of a try to its response's head. */
+  /** From when a try and the request are whole to the head of the response. */
   try: 2,
   /** Before the next try. */
   backoff: 3,
@@ -16,6 +16,12 @@ export const Timer = {
   request: 4,
   /** From the head of a gRPC call to the end of the response. */
   deadline: 5,
+  /** From the request's head to the end of the response. */
+  duration: 6,
+  /** Of a try: without a byte from or to the host. */
+  tryIdle: 7,
+  /** Of a try: from when the host was reached to the end of the response. */
+  tryDuration: 8,
 } as const;
 
 export class StreamTimers {
@@ -25,14 +31,19 @@ export class StreamTimers {
   perTryMs = 0;
   requestMs = 0;
   deadlineMs = 0;
+  durationMs = 0;
+  perTryIdleMs = 0;
+  tryDurationMs = 0;
   readonly #timers: Timers;
   readonly #owner: TimerOwner;
   #route: TimerEntry | undefined = undefined;
   #idle: TimerEntry | undefined = undefined;
   #try: TimerEntry | undefined = undefined;
   #backoff: TimerEntry | undefined = undefined;
-  #request: TimerEntry | undefined = undefined;
-  #deadline: TimerEntry | undefined = undefined;
+  /** Those that hardly any request has. */
+  #rare: TimerEntry[] | undefined = undefined;
+  #requestEnded = false;
+  #isTrying = false;
 
   constructor(timers: Timers, owner: TimerOwner) {
     this.#timers = timers;
@@ -42,46 +53,91 @@ export class StreamTimers {
   /** The head has come, and more is to come unless `end`. `now` is a reading of performance.now(). */
   onRequestHead(end: boolean, now: number): void {
     if (this.idleMs > 0) this.#timers.arm((this.#idle ??= new TimerEntry(this.#owner, Timer.idle)), this.idleMs, now);
-    if (this.deadlineMs > 0) this.#timers.arm((this.#deadline = new TimerEntry(this.#owner, Timer.deadline)), this.deadlineMs, now);
+    if (this.deadlineMs > 0) this.#armRare(Timer.deadline, this.deadlineMs, now);
+    if (this.durationMs > 0) this.#armRare(Timer.duration, this.durationMs, now);
     if (end) this.onRequestEnd(now);
-    else if (this.requestMs > 0) this.#timers.arm((this.#request = new TimerEntry(this.#owner, Timer.request)), this.requestMs, now);
+    else if (this.requestMs > 0) this.#armRare(Timer.request, this.requestMs, now);
   }
 
   onRequestEnd(now: number): void {
-    if (this.#request !== undefined) this.#timers.disarm(this.#request);
-    // Envoy: the route's time runs from the end of the request.
+    this.#requestEnded = true;
+    if (this.#rare !== undefined) this.#disarmRare(Timer.request);
+    // Envoy: the route's time and a try's run from the end of the request.
     if (this.routeMs > 0) this.#timers.arm((this.#route ??= new TimerEntry(this.#owner, Timer.route)), this.routeMs, now);
+    if (this.#isTrying) this.#armTry();
   }
 
   /** Bytes have moved. */
   onProgress(): void {
     if (this.idleMs > 0) this.#timers.arm((this.#idle ??= new TimerEntry(this.#owner, Timer.idle)), this.idleMs);
+    if (this.perTryIdleMs > 0 && this.#isTrying) this.#armRare(Timer.tryIdle, this.perTryIdleMs);
   }
 
+  /** A host was reached. */
   onTryStart(): void {
+    this.#isTrying = true;
+    if (this.#requestEnded) this.#armTry();
+    if (this.perTryIdleMs > 0) this.#armRare(Timer.tryIdle, this.perTryIdleMs);
+    if (this.tryDurationMs > 0) this.#armRare(Timer.tryDuration, this.tryDurationMs);
+  }
+
+  #armTry(): void {
     if (this.perTryMs > 0) this.#timers.arm((this.#try ??= new TimerEntry(this.#owner, Timer.try)), this.perTryMs);
   }
 
-  onTryOver(): void {
+  /** The head of the response that stands has come. */
+  onResponse(): void {
     if (this.#try !== undefined) this.#timers.disarm(this.#try);
+    if (this.perTryIdleMs > 0) this.#armRare(Timer.tryIdle, this.perTryIdleMs);
+  }
+
+  onTryOver(): void {
+    this.#isTrying = false;
+    if (this.#try !== undefined) this.#timers.disarm(this.#try);
+    if (this.#rare === undefined) return;
+    this.#disarmRare(Timer.tryIdle);
+    this.#disarmRare(Timer.tryDuration);
+  }
+
+  /** The streams are byte pipes now: their idleness ends them, or the longest time that any stream may have. */
+  onTunnel(): void {
+    this.onTryOver();
+    if (this.#route !== undefined) this.#timers.disarm(this.#route);
   }
 
   startBackoff(durationMs: number): void {
-    this.onTryOver();
     this.#timers.arm((this.#backoff ??= new TimerEntry(this.#owner, Timer.backoff)), durationMs);
   }
 
-  get isBackingOff(): boolean {
-    return this.#backoff?.isArmed === true;
+  /**
+   * What a host may be told that it has: as long as a try may take, and no longer than is left of the route's time (Envoy's
+   * x-envoy-expected-rq-timeout-ms); 0 without limit.
+   * @param elapsedMs since the end of the request.
+   */
+  expectedMs(elapsedMs: number): number {
+    const expected = this.perTryMs > 0 ? this.perTryMs : this.routeMs;
+    return this.routeMs === 0 ? expected : Math.max(1, Math.min(expected, this.routeMs - Math.floor(elapsedMs)));
   }
 
   disarmAll(): void {
     const timers = this.#timers;
+    this.#isTrying = false;
     if (this.#route !== undefined) timers.disarm(this.#route);
     if (this.#idle !== undefined) timers.disarm(this.#idle);
     if (this.#try !== undefined) timers.disarm(this.#try);
     if (this.#backoff !== undefined) timers.disarm(this.#backoff);
-    if (this.#request !== undefined) timers.disarm(this.#request);
-    if (this.#deadline !== undefined) timers.disarm(this.#deadline);
+    if (this.#rare !== undefined) for (const entry of this.#rare) timers.disarm(entry);
+  }
+
+  #armRare(kind: number, durationMs: number, now?: number): void {
+    const rare = (this.#rare ??= []);
+    let entry = rare.find((each) => each.kind === kind);
+    if (entry === undefined) rare.push((entry = new TimerEntry(this.#owner, kind)));
+    this.#timers.arm(entry, durationMs, now);
+  }
+
+  #disarmRare(kind: number): void {
+    const entry = this.#rare!.find((each) => each.kind === kind);
+    if (entry !== undefined) this.#timers.disarm(entry);
   }
 }

@@ -1,7 +1,8 @@
 // The tries of one request at its cluster: picks a host for each, starts it, and decides whether a failed one is
 // followed by another, at once or after a back-off.
 import { performance } from "node:perf_hooks";
-import type { RetryPolicy } from "../config/route-config.ts";
+import { TLS_MODE_MESH } from "../../xds/names.ts";
+import { CONNECT_UPGRADE } from "../config/upgrades.ts";
 import type { Cause } from "../failure/cause.ts";
 import { Causes } from "../failure/causes.ts";
 import { HeaderId } from "../http/header-id.ts";
@@ -12,7 +13,10 @@ import type { Cluster } from "../upstream/cluster.ts";
 import type { UpstreamHost } from "../upstream/host.ts";
 import type { GrpcCall } from "./grpc-call.ts";
 import type { RequestBody } from "./request-body.ts";
-import { RetryState } from "./retry-state.ts";
+import { setExpectedTimeout } from "./request-timeouts.ts";
+import type { RetryConditions } from "./retry-conditions.ts";
+import { takeRetryHeaders } from "./retry-headers.ts";
+import { RetryState, type RetryDecision } from "./retry-state.ts";
 import type { CompiledRoute } from "./route-table.ts";
 import type { RouterContext } from "./router-context.ts";
 import type { StreamTimers } from "./stream-timers.ts";
@@ -24,6 +28,8 @@ export interface TriesOwner extends AttemptOwner {
 }
 
 const NONE: readonly UpstreamHost[] = [];
+// A body that no policy tries again is kept for a connection that turns out to be dead.
+const STALE_RETRY_BYTES = 65536;
 
 export class Tries {
   cluster: Cluster | undefined = undefined;
@@ -36,11 +42,13 @@ export class Tries {
   readonly #body: RequestBody;
   readonly #timers: StreamTimers;
   readonly #originalDst: SocketAddress | undefined;
-  #policy: RetryPolicy | undefined = undefined;
-  #countsAttempts = false;
+  #route: CompiledRoute | undefined = undefined;
+  #conditions: RetryConditions | undefined = undefined;
   #grpc: GrpcCall | undefined = undefined;
   #retry: RetryState | undefined = undefined;
   #tried: UpstreamHost[] | undefined = undefined;
+  /** A retry of ours waits or runs: it counts against the cluster's limit. */
+  #holdsRetry = false;
   #isStarting = false;
   /** When the present try began, ms of performance.now(). */
   #startedAt: number;
@@ -67,16 +75,20 @@ export class Tries {
   /** The first try. */
   begin(cluster: Cluster, route: CompiledRoute, grpc: GrpcCall | undefined): void {
     this.cluster = cluster;
-    this.#policy = route.retry;
-    this.#countsAttempts = route.virtualHost.includeAttemptCount;
+    this.#route = route;
     this.#grpc = grpc;
+    const conditions = takeRetryHeaders(this.#head.headers, route.retry);
+    this.#conditions = conditions?.allows(this.#head) === true ? conditions : undefined;
+    const limitBytes = route.entry.bufferLimitBytes ?? this.#context.bufferLimitBytes;
+    this.#body.limitBytes = this.#conditions === undefined ? Math.min(limitBytes, STALE_RETRY_BYTES) : limitBytes;
     this.#start();
   }
 
   #start(): void {
     const cluster = this.cluster!;
     const info = this.#info;
-    const host = cluster.pick(this.#originalDst, this.#tried ?? NONE, this.#policy?.avoidPreviousHostsAttempts);
+    const { headers } = this.#head;
+    const host = cluster.pick(this.#originalDst, this.#tried ?? NONE, this.#conditions?.policy.avoidPreviousHostsAttempts);
     if (host === undefined) return this.#owner.onTriesOver(Causes.noHealthyUpstream, `cluster ${cluster.name} has no healthy host`);
     if (!cluster.breaker.admitsRequest()) {
       cluster.stats.rqPendingOverflow.inc();
@@ -85,9 +97,12 @@ export class Tries {
     info.attempts += 1;
     info.upstreamHost = host.address;
     info.upstreamWorkload = host.endpoint.workload;
-    if (this.#countsAttempts) this.#head.headers.set(HeaderId["x-envoy-attempt-count"], String(info.attempts));
-    this.#grpc?.forwardDeadline(this.#head.headers, this.#startedAt);
+    if (this.#route!.virtualHost.includeAttemptCount) headers.set(HeaderId["x-envoy-attempt-count"], String(info.attempts));
+    const elapsedMs = info.requestEndedAt < 0 ? 0 : this.#startedAt - info.requestEndedAt;
+    setExpectedTimeout(this.#timers, headers, elapsedMs, this.#context);
+    this.#grpc?.forwardDeadline(headers, this.#startedAt);
     const attempt = new UpstreamAttempt(this.#owner, cluster, host, this.#head, this.#body.isEmpty, this.#startedAt);
+    if (this.#head.upgrade === CONNECT_UPGRADE && this.#route!.terminatesConnect) attempt.tunnel = cluster.tunnelTo(host);
     this.current = attempt;
     this.#isStarting = true;
     attempt.start();
@@ -110,60 +125,104 @@ export class Tries {
     this.#body.resume();
   }
 
-  /** Answers false when the failure stands: no other try is made. One that can't be made tells onTriesOver. */
-  goesOnAfterFailure(attempt: UpstreamAttempt, cause: Cause, detail: string): boolean {
-    this.current = undefined;
-    (this.#tried ??= []).push(attempt.host);
-    const retry = (this.#retry ??= new RetryState(this.#policy, this.#head.method));
-    const { canReplay } = this.#body;
-    if (canReplay && attempt.reused && retry.takesStaleRetry(cause)) {
+  /** A piece of the body has come. */
+  onData(chunk: Uint8Array, end: boolean): void {
+    const stream = this.current?.stream;
+    if (this.#body.keep(chunk, stream !== undefined) && this.#conditions !== undefined) this.cluster?.stats.retryAbandoned.inc();
+    if (stream?.sendData(chunk, end) === false) this.#body.pause();
+  }
+
+  /** What a failure really was, where more is known than what the connection has seen. */
+  explain(attempt: UpstreamAttempt, cause: Cause): Cause {
+    const { host } = attempt;
+    // A sidecar answers every request that it takes; one that closes a plaintext connection without a word has no filter
+    // chain for it.
+    const isMeshed = host.tls === undefined && host.endpoint.transportSocketMatch["tlsMode"] === TLS_MODE_MESH;
+    return isMeshed && cause === Causes.upstreamClosed && !attempt.reused ? Causes.plaintextRefused : cause;
+  }
+
+  /** Answers false when the failure stands: no other try is made. */
+  goesOnAfterFailure(attempt: UpstreamAttempt, cause: Cause): boolean {
+    this.#onTryOver(attempt);
+    if (!this.#body.canReplay) return false;
+    const retry = (this.#retry ??= new RetryState(this.#conditions, this.#head.method));
+    if (retry.takesUnseenRetry(cause, attempt.reused)) {
       this.#startedAt = performance.now();
       this.#start();
       return true;
     }
-    if (canReplay && retry.takesRetryFor(cause)) {
-      this.#startLater(retry, attempt.cluster, detail);
-      return true;
-    }
-    if (retry.isExhausted) attempt.cluster.stats.rqRetryLimitExceeded.inc();
-    return false;
+    if (!this.#admits(retry.decideFailure(cause))) return false;
+    attempt.cluster.stats.rqRetryBackoffExponential.inc();
+    this.#startLater(retry.backoffMs(this.#context.random()), cause === Causes.perTryTimeout);
+    return true;
   }
 
   /** Answers false when the response stands. */
   goesOnAfterResponse(attempt: UpstreamAttempt, head: ResponseHead): boolean {
-    if (this.#policy === undefined) return false;
-    const retry = (this.#retry ??= new RetryState(this.#policy, this.#head.method));
-    const meshError = attempt.stream?.peerUri === "" ? undefined : head.headers.get(HeaderId["x-mesh-error"]);
-    if (!this.#body.canReplay || !retry.takesRetryForResponse(head.status, meshError)) return false;
-    attempt.cluster.stats.countRetriedResponse(head.status);
-    this.current = undefined;
-    (this.#tried ??= []).push(attempt.host);
+    const conditions = this.#conditions;
+    if (conditions === undefined) return false;
+    const { status, headers } = head;
+    const meshError = attempt.stream?.peerUri === "" ? undefined : headers.get(HeaderId["x-mesh-error"]);
+    if ((meshError === undefined && !conditions.mayWantResponse(status)) || !this.#body.canReplay) return false;
+    this.#releaseRetry();
+    const retry = (this.#retry ??= new RetryState(conditions, this.#head.method));
+    if (!this.#admits(retry.decideResponse(status, headers, meshError))) return false;
+    const { stats } = attempt.cluster;
+    const random = this.#context.random();
+    const askedMs = retry.rateLimitedMs(headers, random, Date.now());
+    (askedMs === undefined ? stats.rqRetryBackoffExponential : stats.rqRetryBackoffRatelimited).inc();
+    stats.countRetriedResponse(status);
+    this.#onTryOver(attempt);
     attempt.cancel();
-    this.#startLater(retry, attempt.cluster, `status ${head.status}`);
+    this.#startLater(askedMs ?? retry.backoffMs(random), false);
     return true;
   }
 
-  #startLater(retry: RetryState, cluster: Cluster, detail: string): void {
-    if (!cluster.breaker.admitsRetry()) {
-      cluster.stats.rqRetryOverflow.inc();
-      return this.#owner.onTriesOver(Causes.upstreamOverflow, `no retry left in cluster ${cluster.name} after ${detail}`);
-    }
-    cluster.breaker.retries += 1;
-    cluster.stats.rqRetry.inc();
+  #onTryOver(attempt: UpstreamAttempt): void {
+    this.current = undefined;
+    this.#releaseRetry();
+    this.#timers.onTryOver();
+    (this.#tried ??= []).push(attempt.host);
+  }
+
+  #admits(decision: RetryDecision): boolean {
+    if (decision === "no") return false;
+    const { stats, breaker } = this.cluster!;
+    if (decision === "yes" && breaker.admitsRetry()) return true;
+    // The failure or response stands, and says so (Envoy).
+    this.#info.retryFlag = decision === "exhausted" ? "URX" : "UO";
+    (decision === "exhausted" ? stats.rqRetryLimitExceeded : stats.rqRetryOverflow).inc();
+    return false;
+  }
+
+  #startLater(waitMs: number, isTimeoutRetry: boolean): void {
+    const { stats, breaker } = this.cluster!;
+    breaker.retries += 1;
+    this.#holdsRetry = true;
+    stats.rqRetry.inc();
+    if (this.#route!.virtualHost.includeIsTimeoutRetry)
+      this.#head.headers.set(HeaderId["x-envoy-is-timeout-retry"], String(isTimeoutRetry));
     // What comes meanwhile stays with the client: the replay buffer might not hold it.
     this.#body.pause();
-    this.#timers.startBackoff(Math.round(retry.backoffMs(this.#context.random())));
+    this.#timers.startBackoff(Math.round(waitMs));
   }
 
   onBackoffOver(): void {
-    this.cluster!.breaker.retries -= 1;
     this.#startedAt = performance.now();
     this.#start();
+  }
+
+  #releaseRetry(): void {
+    if (!this.#holdsRetry) return;
+    this.#holdsRetry = false;
+    this.cluster!.breaker.retries -= 1;
   }
 
   /** The response is the final one. */
   onResponseAccepted(status: number): void {
     const { stats } = this.cluster!;
+    this.#timers.onResponse();
+    this.#body.drop();
     stats.countResponse(status);
     if (this.#retry !== undefined && this.#info.attempts > 1 && status < 500) stats.rqRetrySuccess.inc();
   }
@@ -172,6 +231,11 @@ export class Tries {
   cancel(): void {
     this.current?.cancel();
     this.current = undefined;
+  }
+
+  /** The request is over. */
+  end(): void {
+    this.#releaseRetry();
   }
 
   /** The host that was tried last is another sidecar. */

@@ -2,10 +2,11 @@
 import { performance } from "node:perf_hooks";
 import type { Cause } from "../failure/cause.ts";
 import type { HeaderList } from "../http/header-list.ts";
-import type { RequestHead, ResponseHead, UpstreamStream } from "../http/stream.ts";
+import { opensTunnel, type RequestHead, type ResponseHead, type UpstreamStream } from "../http/stream.ts";
 import type { Cluster } from "../upstream/cluster.ts";
 import type { UpstreamHost } from "../upstream/host.ts";
 import type { PoolWaiter } from "../upstream/pool/pool.ts";
+import type { TunnelDial } from "../upstream/pool/tunnel-dial.ts";
 
 /** The router, as an attempt sees it. Calls of an attempt that was cancelled don't come. */
 export interface AttemptOwner {
@@ -23,6 +24,8 @@ export class UpstreamAttempt implements PoolWaiter {
   readonly cluster: Cluster;
   readonly host: UpstreamHost;
   stream: UpstreamStream | undefined = undefined;
+  /** For a CONNECT that ends here, in place of the host's pool. */
+  tunnel: TunnelDial | undefined = undefined;
   /** The connection had carried a request before. */
   reused = false;
   responseStarted = false;
@@ -34,6 +37,7 @@ export class UpstreamAttempt implements PoolWaiter {
   #endWithHead: boolean;
   #over = false;
   #waiting = true;
+  #isTunnel = false;
 
   constructor(owner: AttemptOwner, cluster: Cluster, host: UpstreamHost, head: RequestHead, endWithHead: boolean, now: number) {
     this.#owner = owner;
@@ -44,6 +48,10 @@ export class UpstreamAttempt implements PoolWaiter {
     this.#startedAt = now;
   }
 
+  get isHttp2(): boolean {
+    return this.#head.protocol === "HTTP/2";
+  }
+
   start(): void {
     const { cluster, host } = this;
     cluster.breaker.requests += 1;
@@ -51,14 +59,14 @@ export class UpstreamAttempt implements PoolWaiter {
     cluster.stats.rqActive.inc();
     host.rqActive += 1;
     host.rqTotal += 1;
-    cluster.poolOf(host).acquire(this);
+    (this.tunnel ?? cluster.poolOf(host)).acquire(this);
   }
 
   /** Gives the attempt up. */
   cancel(): void {
     if (this.#over) return;
     this.#finish();
-    if (this.#waiting) this.cluster.poolOf(this.host).cancel(this);
+    if (this.#waiting) (this.tunnel ?? this.cluster.poolOf(this.host)).cancel(this);
     else if (this.stream !== undefined) {
       this.cluster.stats.rqTxReset.inc();
       this.stream.reset();
@@ -67,7 +75,6 @@ export class UpstreamAttempt implements PoolWaiter {
 
   /** Gives the attempt up because it took too long. */
   timeOut(): void {
-    this.cluster.stats.rqPerTryTimeout.inc();
     this.host.rqTimeout += 1;
     this.cancel();
   }
@@ -95,13 +102,19 @@ export class UpstreamAttempt implements PoolWaiter {
     this.responseStarted = true;
     if (head.status >= 500) this.host.rqError += 1;
     else this.host.rqSuccess += 1;
-    if (end) this.#finish();
+    this.#isTunnel = opensTunnel(this.#head.upgrade, head.status);
+    if (end && !this.#isTunnel) this.#finish();
     this.#owner.onAttemptHeaders(this, head, end);
   }
 
   onResponseData(chunk: Uint8Array, end: boolean): void {
-    if (end) this.#finish();
+    if (end && !this.#isTunnel) this.#finish();
     this.#owner.onAttemptData(chunk, end);
+  }
+
+  /** Both halves have ended, or one of them has failed. */
+  onTunnelOver(): void {
+    this.#finish();
   }
 
   onResponseTrailers(trailers: HeaderList): void {

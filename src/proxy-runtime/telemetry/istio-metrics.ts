@@ -77,7 +77,7 @@ export class IstioMetrics {
   }
 
   #httpSeries(node: ServiceNode, info: StreamInfo): HttpSeries {
-    const flag = info.cause === undefined ? "-" : info.cause.flag;
+    const flag = info.flags;
     const grpc = info.grpcStatus === undefined ? NOT_GRPC : info.grpcStatus & 31;
     const key = (this.#flagNumber(flag) * 32 + grpc) * 1024 + (info.responseCode & 1023);
     const known = node.http.get(key);

@@ -39,6 +39,8 @@ export class StreamInfo {
   method = "";
   path = "";
   authority = "";
+  /** The client's address where another proxy has told it; else empty, and the connection's counts. */
+  clientIp = "";
   /** As they were sent on; undefined where there were none. */
   requestHeaders: HeaderFields | undefined = undefined;
   responseHeaders: HeaderFields | undefined = undefined;
@@ -68,12 +70,16 @@ export class StreamInfo {
   cause: Cause | undefined = undefined;
   /** More about the cause: an address, a policy's name, an errno. */
   causeDetail = "";
+  /** A flag beside the cause's, or the upstream's response: no retry was left (URX), or none admitted (UO). */
+  retryFlag: "" | "UO" | "URX" = "";
   /** True where the response came from the upstream (%RESPONSE_CODE_DETAILS% via_upstream). */
   viaUpstream = false;
   /** The request is a gRPC call. */
   isGrpc = false;
   /** Of a gRPC call; where the peer sent none, what follows from how it ended. */
   grpcStatus: number | undefined = undefined;
+  /** An upgrade was accepted: bytes went both ways. */
+  isTunnel = false;
   /** Whole messages of a gRPC call, from the client and to it. */
   requestMessages = 0;
   responseMessages = 0;
@@ -88,6 +94,13 @@ export class StreamInfo {
     if (this.cause !== undefined) return;
     this.cause = cause;
     this.causeDetail = detail;
+  }
+
+  /** Envoy's response flags, joined with `,`; `-` for none. */
+  get flags(): string {
+    const flag = this.cause?.flag ?? "-";
+    if (this.retryFlag === "" || this.retryFlag === flag) return flag;
+    return flag === "-" ? this.retryFlag : `${flag},${this.retryFlag}`;
   }
 
   /** Wall clock at start, ms since the epoch: counted back from now, since clocks get set and monotonic time does not. */

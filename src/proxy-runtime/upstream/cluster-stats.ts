@@ -37,6 +37,12 @@ export class ClusterStats {
   readonly rqRetrySuccess: Counter;
   readonly rqRetryOverflow: Counter;
   readonly rqRetryLimitExceeded: Counter;
+  readonly rqRetryBackoffExponential: Counter;
+  readonly rqRetryBackoffRatelimited: Counter;
+  /** A body grew too large to be kept for another try. */
+  readonly retryAbandoned: Counter;
+  readonly rqPerTryIdleTimeout: Counter;
+  readonly rqMaxDurationReached: Counter;
   readonly rqTime: Histogram;
   readonly sslHandshake: Counter;
   readonly sslConnectionError: Counter;
@@ -88,6 +94,11 @@ export class ClusterStats {
     this.rqRetrySuccess = scope.counter("upstream_rq_retry_success");
     this.rqRetryOverflow = scope.counter("upstream_rq_retry_overflow");
     this.rqRetryLimitExceeded = scope.counter("upstream_rq_retry_limit_exceeded");
+    this.rqRetryBackoffExponential = scope.counter("upstream_rq_retry_backoff_exponential");
+    this.rqRetryBackoffRatelimited = scope.counter("upstream_rq_retry_backoff_ratelimited");
+    this.retryAbandoned = scope.counter("retry_or_shadow_abandoned");
+    this.rqPerTryIdleTimeout = scope.counter("upstream_rq_per_try_idle_timeout");
+    this.rqMaxDurationReached = scope.counter("upstream_rq_max_duration_reached");
     this.rqTime = scope.histogram("upstream_rq_time", "ms");
     this.sslHandshake = scope.counter("ssl.handshake");
     this.sslConnectionError = scope.counter("ssl.connection_error");

@@ -219,7 +219,8 @@ describe("a request goes", () => {
     const { body } = await ask("/rewrite/a?b=/rewrite/");
     assert.match(body, /^one GET \/new\/a\?b=\/rewrite\/ HTTP\/1\.1\r\n/);
     assert.match(body, /\r\nHost: inner\.test\r\n/);
-    assert.doesNotMatch(body, /a\.test/);
+    assert.doesNotMatch(body.replace("x-envoy-original-host: a.test", ""), /a\.test/);
+    assert.match(body, /x-envoy-original-host: a\.test/);
     assert.match(body, /\r\nx-envoy-original-path: \/rewrite\/a\?b=\/rewrite\/\r\n/);
   });
 
@@ -305,12 +306,12 @@ describe("a request fails", () => {
     assert.equal(answer.status, 503);
     assert.match(answer.head, /\r\nx-envoy-overloaded: true\r\n/);
     assert.match(meshError(answer), /^UO; by=policy; /);
-    first.destroy();
+    first.reset();
     await eventually(() => assert.equal(proxy.stat("cluster.limited.upstream_rq_active"), 0), { withinMs: 2000 });
     const next = await connectRaw(proxy.port());
     next.write("GET /limited HTTP/1.1\r\nHost: a.test\r\n\r\n");
     await eventually(() => assert.equal(proxy.stat("cluster.limited.upstream_rq_active"), 1), { withinMs: 2000 });
-    next.destroy();
+    next.reset();
   });
 
   test("as gRPC with status 200 and a grpc-status", async () => {
@@ -434,16 +435,16 @@ describe("what is known afterwards", () => {
     assert.match(
       await line("/one/logged?q=1"),
       new RegExp(
-        `^\\[\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d\\.\\d{3}Z\\] "POST /one/logged\\?q=1 HTTP/1\\.1" 200 - 5 \\d+ \\d+ \\d+ "192\\.0\\.2\\.1,127\\.0\\.0\\.1" "tester" "[0-9a-f-]{36}" "a\\.test" "127\\.0\\.0\\.1:${one.port}"$`,
+        `^\\[\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d\\.\\d{3}Z\\] "POST /one/logged\\?q=1 HTTP/1\\.1" 200 - 5 \\d+ \\d+ \\d+ "192\\.0\\.2\\.1,[0-9.]+" "tester" "[0-9a-f-]{36}" "a\\.test" "127\\.0\\.0\\.1:${one.port}"$`,
       ),
     );
     await ask("/no/logged");
-    assert.match(await line("/no/logged"), /"GET \/no\/logged HTTP\/1\.1" 404 NR 0 0 \d+ - "127\.0\.0\.1" "-" "[^"]+" "a\.test" "-"$/);
+    assert.match(await line("/no/logged"), /"GET \/no\/logged HTTP\/1\.1" 404 NR 0 0 \d+ - "[0-9.]+" "-" "[^"]+" "a\.test" "-"$/);
 
     const client = await connectRaw(proxy.port());
     client.write("GET /limited/gone HTTP/1.1\r\nHost: a.test\r\n\r\n");
     await eventually(() => assert.equal(proxy.stat("cluster.limited.upstream_rq_active"), 1), { withinMs: 2000 });
-    client.destroy();
+    client.reset();
     assert.match(await line("/limited/gone"), /" 0 DC 0 0 \d+ - /);
 
     const broken = await connectRaw(proxy.port());

@@ -1,10 +1,11 @@
 // What each command operator prints of a finished stream. Names and meanings are Envoy's. Which there are and what they
 // take in parentheses is checked when configuration is decoded (config/access-log-operators.ts).
 import { hostname } from "node:os";
+import { formatAddress } from "../../../common/address.ts";
 import { compileTimeFormat, isoTime } from "../../config/time-format.ts";
 import type { StreamInfo } from "../stream-info.ts";
 import { requestValue, responseValue, trailerValue } from "./header-values.ts";
-import { grpcStatusText, longResponseFlag } from "./status-names.ts";
+import { grpcStatusText, longResponseFlags } from "./status-names.ts";
 
 /** A number stays one in JSON formats; undefined is `-` in text and null in JSON. */
 export type Value = string | number | undefined;
@@ -109,8 +110,8 @@ export const OPERATORS: Readonly<Record<string, Operator>> = {
   RESPONSE_CODE: plain((info) => info.responseCode),
   RESPONSE_CODE_DETAILS: plain((info) => info.cause?.details ?? (info.viaUpstream ? "via_upstream" : undefined)),
   CONNECTION_TERMINATION_DETAILS: plain((info) => (info.protocol === "" ? info.cause?.details : undefined)),
-  RESPONSE_FLAGS: plain((info) => (info.cause === undefined || info.cause.flag === "-" ? undefined : info.cause.flag)),
-  RESPONSE_FLAGS_LONG: plain((info) => (info.cause === undefined ? undefined : longResponseFlag(info.cause.flag))),
+  RESPONSE_FLAGS: plain((info) => (info.flags === "-" ? undefined : info.flags)),
+  RESPONSE_FLAGS_LONG: plain((info) => longResponseFlags(info.flags)),
   BYTES_RECEIVED: plain((info) => info.bytesReceived),
   BYTES_SENT: plain((info) => info.bytesSent),
   REQUEST_HEADERS_BYTES: plain((info) => info.requestHeadBytes),
@@ -129,7 +130,10 @@ export const OPERATORS: Readonly<Record<string, Operator>> = {
   UPSTREAM_PEER_URI_SAN: plain((info) => text(info.upstreamPeerUri)),
   ...addressOperators("UPSTREAM_REMOTE", (info) => info.upstreamHost),
   ...addressOperators("UPSTREAM_LOCAL", (info) => info.upstreamLocalAddress),
-  ...addressOperators("DOWNSTREAM_REMOTE", (info) => info.connection.remoteAddress),
+  // Envoy: an address out of x-forwarded-for has no port.
+  ...addressOperators("DOWNSTREAM_REMOTE", (info) =>
+    info.clientIp === "" ? info.connection.remoteAddress : formatAddress(info.clientIp, 0),
+  ),
   ...addressOperators("DOWNSTREAM_DIRECT_REMOTE", (info) => info.connection.remoteAddress),
   ...addressOperators("DOWNSTREAM_LOCAL", (info) => info.connection.localAddress),
   ...addressOperators("DOWNSTREAM_DIRECT_LOCAL", (info) => info.connection.localAddress),

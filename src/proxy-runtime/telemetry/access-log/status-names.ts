@@ -60,7 +60,11 @@ const LONG_FLAGS: Readonly<Record<string, string>> = {
   DR: "DownstreamRemoteReset",
 };
 
-/** undefined for `-`. */
-export function longResponseFlag(flag: string): string | undefined {
-  return LONG_FLAGS[flag];
+/** Of one or more, joined with `,`; undefined for `-`. */
+export function longResponseFlags(flags: string): string | undefined {
+  if (flags === "-") return undefined;
+  return flags
+    .split(",")
+    .map((each) => LONG_FLAGS[each] ?? each)
+    .join(",");
 }

@@ -50,7 +50,13 @@ describe("clusters", () => {
   const decode = (json: JsonObject): ReturnType<typeof decodeCluster> => decodeCluster(cluster(json));
   test("have Envoy's defaults", () => {
     const { circuitBreakers, ...config } = value(decode({ name: "a" }));
-    assert.deepEqual(circuitBreakers.default, { maxConnections: 1024, maxPendingRequests: 1024, maxRequests: 1024, maxRetries: 3 });
+    assert.deepEqual(circuitBreakers.default, {
+      maxConnections: 1024,
+      maxPendingRequests: 1024,
+      maxRequests: 1024,
+      maxRetries: 3,
+      retryBudget: undefined,
+    });
     assert.deepEqual(
       { ...config },
       {
@@ -69,7 +75,11 @@ describe("clusters", () => {
         http2: DEFAULT_HTTP2,
         idleTimeoutMs: 3_600_000,
         maxRequestsPerConnection: 0,
+        maxConnectionDurationMs: 0,
+        maxStreamDurationMs: 0,
+        maxResponseHeaders: 100,
         bindSourceAddresses: [],
+        tcpKeepalive: undefined,
         originalDstPort: undefined,
         dnsRefreshMs: 5000,
         dnsLookupFamily: "auto",
@@ -215,11 +225,6 @@ describe("clusters", () => {
       /tls_params.cipher_suites: unknown cipher suite "ROT13"/,
     ],
     [
-      "a retry budget",
-      { name: "a", circuit_breakers: { thresholds: [{ retry_budget: {} }] } },
-      /^circuit_breakers.thresholds\[0\].retry_budget: not supported/,
-    ],
-    [
       "two endpoints of a logical name",
       { name: "a", type: "LOGICAL_DNS", load_assignment: assignment("a", "x", "y") },
       /^load_assignment: a cluster of type LOGICAL_DNS needs exactly one endpoint, not 2/,
@@ -311,10 +316,14 @@ describe("routes", () => {
       clusters: [{ cluster: "a", weight: 1, requestHeaders: { set: [], remove: [] }, responseHeaders: { set: [], remove: [] } }],
       timeoutMs: 15_000,
       grpcDeadline: undefined,
+      maxStreamDurationMs: undefined,
       idleTimeoutMs: undefined,
       retry: undefined,
+      upgrades: new Map(),
+      terminatesConnect: false,
       prefixRewrite: undefined,
       hostRewrite: undefined,
+      appendForwardedHost: false,
     });
   });
 
@@ -348,9 +357,13 @@ describe("routes", () => {
       retryOn: ["5xx"],
       numRetries: 1,
       perTryTimeoutMs: 0,
+      perTryIdleTimeoutMs: 0,
       retriableStatusCodes: [],
+      retriableHeaders: [],
+      retriableRequestHeaders: [],
       backoffBaseMs: 25,
       backoffMaxMs: 250,
+      rateLimitedBackoff: undefined,
       avoidPreviousHostsAttempts: 0,
     });
     assert.deepEqual(
