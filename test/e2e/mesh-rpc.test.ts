@@ -278,7 +278,7 @@ describe("gRPC over a mesh", NEEDS, () => {
 
   for (const [what, token] of [
     ["WebSocket", "websocket"],
-    ["a protocol that only the applications know", "acme"],
+    ["a protocol that only the applications know", "acme/2"],
   ] as const) {
     test(`carries ${what} on a stream between the sidecars, and as HTTP/1.1 to the application`, async () => {
       const { status, text, rawHeaders } = await client.upgrade("http://ledger/socket?room=1", token, "hello");

@@ -3,7 +3,6 @@ import { HeaderId, isToken } from "../header-id.ts";
 import type { HeaderList } from "../header-list.ts";
 
 const CONNECTION = HeaderId["connection"];
-const UPGRADE = HeaderId["upgrade"];
 const TE = HeaderId["te"];
 
 /** Lower-case options of all Connection lines. */
@@ -30,11 +29,11 @@ export function removeNamed(headers: HeaderList, options: readonly string[]): vo
 const IGNORED = /^(?:h2c(?:-.*)?|http|tls|connect)(?:\/|$)/i;
 
 /**
- * The protocols that an Upgrade field offers, as a list in the client's own case, without those that we ignore; empty
- * for none, undefined where the field is not what the grammar allows.
+ * The protocols that an Upgrade field offers, or the `:protocol` of an extended CONNECT, as a list in the client's own
+ * case, without those that we ignore; empty for none, undefined where the text is not what the grammar allows.
  */
-export function upgradeOffer(headers: HeaderList): string | undefined {
-  const offered = listMembers(headers.joined(UPGRADE) ?? "");
+export function upgradeOffer(text: string): string | undefined {
+  const offered = listMembers(text);
   if (!offered.every(isProtocol)) return undefined;
   return offered.filter((each) => !IGNORED.test(each)).join(", ");
 }

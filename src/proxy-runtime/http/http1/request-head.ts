@@ -70,7 +70,7 @@ export function readRequestHead(parser: HeadParser, framing: Framing, options: H
     removeNamed(headers, named);
     // RFC 9110 §7.8: not from HTTP/1.0. An offer with a body is left aside, too: what upgrades has none.
     if (hasUpgrade && named.includes("upgrade") && !http10 && framing.kind === "none") {
-      const offer = upgradeOffer(headers);
+      const offer = upgradeOffer(headers.joined(UPGRADE) ?? "");
       if (offer === undefined) return refused(Causes.badRequest, "invalid upgrade");
       if (offer !== "") headers.set(UPGRADE, offer);
       upgrade = offer.toLowerCase();

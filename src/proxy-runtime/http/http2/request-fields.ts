@@ -6,6 +6,7 @@ import { HeaderField } from "../header-field.ts";
 import { HEADER_NAMES, HeaderId, isToken } from "../header-id.ts";
 import { HeaderList } from "../header-list.ts";
 import { isHost } from "../host-text.ts";
+import { upgradeOffer } from "../http1/connection-options.ts";
 import type { RequestHead } from "../stream.ts";
 
 const HOST = HeaderId["host"];
@@ -119,8 +120,10 @@ export function readRequestFields(
     scheme = "http";
   } else {
     if (protocol !== undefined) {
-      if (method !== "CONNECT" || !isToken(protocol)) return malformed("unexpected :protocol");
-      upgrade = protocol.toLowerCase();
+      // What an Upgrade field may say, versions included. What would be ignored there has no other meaning here.
+      const offer = method === "CONNECT" ? upgradeOffer(protocol) : undefined;
+      if (offer === undefined || offer === "") return malformed("unexpected :protocol");
+      upgrade = offer.toLowerCase();
       method = "GET";
     }
     if (scheme === undefined || !isScheme(scheme)) return malformed("no valid :scheme");
