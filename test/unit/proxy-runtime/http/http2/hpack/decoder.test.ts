@@ -3,7 +3,7 @@ import { describe, test } from "node:test";
 import type { HeaderField } from "../../../../../../src/proxy-runtime/http/header-field.ts";
 import { HeaderId, UNKNOWN } from "../../../../../../src/proxy-runtime/http/header-id.ts";
 import { DecodeResult, HpackDecoder } from "../../../../../../src/proxy-runtime/http/http2/hpack/decoder.ts";
-import { encodeHuffman } from "../../../../../../src/proxy-runtime/http/http2/hpack/huffman.ts";
+import { encodeHuffman, huffmanLength } from "../../../../../../src/proxy-runtime/http/http2/hpack/huffman.ts";
 
 const MANY = 1_000_000;
 
@@ -44,6 +44,33 @@ describe("a decoder", () => {
     assert.deepEqual(ids(literal("X-Request-ID")), [HeaderId["x-request-id"], HeaderId["x-request-id"]]);
     assert.deepEqual(ids(literal(":version")), [HeaderId[":version"], HeaderId[":version"]]);
     assert.deepEqual(ids(literal("x-unheard-of")), [UNKNOWN, UNKNOWN]);
+  });
+
+  test("knows a Huffman literal without indexing again, and none that differs in a bit or is a secret", () => {
+    const decoder = new HpackDecoder(4096, false);
+    const literal = (first: string, value: string): string => {
+      const packed = Buffer.alloc(huffmanLength(value));
+      encodeHuffman(value, packed, 0);
+      return `${first} ${Buffer.of(0x80 | packed.length).toString("hex")} ${packed.toString("hex")}`;
+    };
+    const read = (first: string, value: string): HeaderField => {
+      const [field, behind] = decode(decoder, `${literal(first, value)} 82`).fields;
+      assert.equal(field!.value, value);
+      assert.equal(behind!.name, ":method");
+      return field!;
+    };
+    const path = read("04", "/helloworld.Greeter/SayHello");
+    assert.equal(read("04", "/helloworld.Greeter/SayHello"), path);
+    for (const other of ["/helloworld.Greeter/SayHallo", "/Helloworld.Greeter/SayHello", "/helloworld.Greeter/SayHellp"]) read("04", other);
+    assert.equal(read("01", "/helloworld.Greeter/SayHello").name, ":authority");
+    assert.equal(read("04", "/helloworld.Greeter/SayHello").name, ":path");
+    const block = Buffer.from(literal("04", "/helloworld.Greeter/SayHello").replaceAll(" ", ""), "hex");
+    assert.equal(
+      decoder.decode(block, 0, block.length - 1, [], MANY, MANY),
+      DecodeResult.compressionError,
+      "its last byte is another frame's",
+    );
+    assert.notEqual(read("1f08", "secret"), read("1f08", "secret"));
   });
 
   test("tells which fields no table may hold", () => {
