@@ -100,7 +100,8 @@ function sidecarEnvironment(values: InjectionValues, pod: PodTemplate, workload:
   ];
 }
 
-export function sidecarContainer(values: InjectionValues, pod: PodTemplate, workload: Workload): Container {
+/** @param flags more flags of `meshctl proxy`. */
+export function sidecarContainer(values: InjectionValues, pod: PodTemplate, workload: Workload, flags: readonly string[]): Container {
   const ready = { path: "/healthz/ready", port: Port.ready };
   return {
     name: PROXY_CONTAINER,
@@ -111,6 +112,7 @@ export function sidecarContainer(values: InjectionValues, pod: PodTemplate, work
       "--domain",
       `$(${Env.podNamespace}).svc.${values.clusterDomain}`,
       ...(values.dnsUpstream === undefined ? [] : ["--dns-upstream", values.dnsUpstream]),
+      ...flags,
     ],
     env: sidecarEnvironment(values, pod, workload),
     ports: [{ name: "http-envoy-prom", containerPort: Port.prometheus, protocol: "TCP" }],

@@ -14,6 +14,7 @@ import {
 } from "./injected-containers.ts";
 import { escapePointer, type JsonPatchOperation } from "./json-patch.ts";
 import type { PodTemplate } from "./kube-objects.ts";
+import { proxyFlags } from "./proxy-annotations.ts";
 
 const STATUS_ANNOTATION = "sidecar.istio.io/status";
 const LABEL_VALUE_LIMIT = 63;
@@ -81,14 +82,15 @@ function listOperations(
 export function injectionPatch(pod: PodTemplate, workload: Workload, values: InjectionValues): Result<readonly JsonPatchOperation[]> {
   if (isInjected(pod)) return success([]);
   const capture = captureFlags(pod.metadata?.annotations ?? {});
-  if (!capture.ok) return failure(capture.problems);
+  const proxy = proxyFlags(pod.metadata?.annotations ?? {});
+  if (!capture.ok || !proxy.ok) return failure([...(capture.ok ? [] : capture.problems), ...(proxy.ok ? [] : proxy.problems)]);
   const clash = [...(pod.spec.initContainers ?? []), ...pod.spec.containers].find(
     (each) => each.name === INIT_CONTAINER || each.name === PROXY_CONTAINER,
   );
   if (clash !== undefined) return failure([{ path: "spec.containers", message: `the name ${clash.name} is reserved for the mesh` }]);
 
   const init = initContainer(values, capture.value);
-  const sidecar = sidecarContainer(values, pod, workload);
+  const sidecar = sidecarContainer(values, pod, workload, proxy.value);
   const metadata: JsonPatchOperation[] = pod.metadata === undefined ? [{ op: "add", path: "/metadata", value: {} }] : [];
   // With a native sidecar the app's own init containers run captured, behind a ready sidecar; with a plain one
   // nothing may be captured before it runs, so meshctl-init is the last init container.

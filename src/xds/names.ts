@@ -37,6 +37,9 @@ export const Port = {
 export const PROXY_UID = 1337;
 export const PROXY_GID = 1337;
 
+/** Most threads that a proxy's `--concurrency` may ask for. */
+export const MAX_CONCURRENCY = 128;
+
 /** Source address of inbound traffic that the sidecar hands to its own workload; never captured again. */
 export const INBOUND_PASSTHROUGH_SOURCE_V4 = "127.0.0.6";
 export const INBOUND_PASSTHROUGH_SOURCE_V6 = "::6";

@@ -2,15 +2,18 @@
 import type { Command } from "../../cli/command.ts";
 import { durationFlag, logFlags } from "../../cli/flags.ts";
 import { UserError } from "../../common/user-error.ts";
-import { Env } from "../../xds/names.ts";
+import { Env, MAX_CONCURRENCY } from "../../xds/names.ts";
 
 const USAGE = 64;
-const MAX_WORKERS = 128;
 
 function parseConcurrency(text: string): number {
-  const count = /^\d{1,3}$/.test(text) ? Number(text) : MAX_WORKERS + 1;
-  if (count <= MAX_WORKERS) return count;
-  throw new UserError(`--concurrency wants a number from 0 to ${MAX_WORKERS}, not ${JSON.stringify(text)}`, "0 is one for each CPU", USAGE);
+  const count = /^\d{1,3}$/.test(text) ? Number(text) : MAX_CONCURRENCY + 1;
+  if (count <= MAX_CONCURRENCY) return count;
+  throw new UserError(
+    `--concurrency wants a number from 0 to ${MAX_CONCURRENCY}, not ${JSON.stringify(text)}`,
+    "0 is one for each CPU",
+    USAGE,
+  );
 }
 
 export const proxy: Command = {

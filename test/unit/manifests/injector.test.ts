@@ -93,6 +93,36 @@ describe("the injector", () => {
     });
   }
 
+  for (const [config, flags] of [
+    ["concurrency: 2\nholdApplicationUntilProxyStarts: true\n", ["--concurrency", "2"]],
+    ['{"concurrency": 0}', ["--concurrency", "0"]],
+    ["tracing: {}\n", []],
+    ["", []],
+  ] as const) {
+    test(`turns proxy.istio.io/config ${JSON.stringify(config)} into flags of the sidecar`, () => {
+      const plain = inject(plainPod()).spec.initContainers?.[1]?.args ?? [];
+      const args = inject(plainPod({ annotations: { "proxy.istio.io/config": config } })).spec.initContainers?.[1]?.args;
+      assert.deepEqual(args, [...plain, ...flags]);
+    });
+  }
+
+  for (const [config, message] of [
+    ["concurrency: many", /concurrency: "many" is not a number from 0 to 128/],
+    ["concurrency: 1.5", /concurrency: 1.5 is not a number/],
+    ["concurrency: -1", /concurrency: -1 is not a number/],
+    ["- concurrency: 2", /is no mapping/],
+    ["a: [", /line 1: not YAML/],
+  ] as const) {
+    test(`refuses proxy.istio.io/config ${config}, beside what else is wrong`, () => {
+      const annotations = { "proxy.istio.io/config": config, "traffic.sidecar.istio.io/includeInboundPorts": "http" };
+      const result = injectionPatch(plainPod({ annotations }), workload, values);
+      assert.ok(!result.ok);
+      assert.equal(result.problems.length, 2);
+      assert.match(result.problems[1]!.message, message);
+      assert.match(result.problems[1]!.path, /proxy\.istio\.io/);
+    });
+  }
+
   test("refuses a pod that uses the sidecar's name for something else", () => {
     const result = injectionPatch(plainPod({}, { containers: [{ name: "meshctl-proxy" }] }), workload, values);
     assert.ok(!result.ok);
