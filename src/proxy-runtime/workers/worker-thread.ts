@@ -34,6 +34,7 @@ export class WorkerThread {
   readonly #events: WorkerEvents;
   readonly #pending = new Map<number, Pending>();
   #lastCall = 0;
+  #hasEnded = false;
 
   /** @param entry the module that makes a WorkerPort of its parent's. */
   constructor(entry: URL, data: Omit<WorkerData, "page">, events: WorkerEvents) {
@@ -44,6 +45,7 @@ export class WorkerThread {
     this.#worker.on("message", (message: FromWorker) => this.#onMessage(message));
     this.#worker.on("error", (error) => (thrown = error instanceof Error ? error : new Error(String(error))));
     this.#worker.on("exit", () => {
+      this.#hasEnded = true;
       for (const pending of this.#pending.values()) pending.resolve(undefined);
       this.#pending.clear();
       events.onEnd(thrown);
@@ -55,6 +57,7 @@ export class WorkerThread {
    * @throws what the call threw in the worker: a UserError as such.
    */
   call<M extends WorkerMethod>(method: M, ...args: Parameters<WorkerCalls[M]>): Promise<{ readonly value: AnswerTo<M> } | undefined> {
+    if (this.#hasEnded) return Promise.resolve(undefined);
     const id = (this.#lastCall += 1);
     return new Promise((resolve, reject) => {
       this.#pending.set(id, { resolve: resolve as Pending["resolve"], reject });
