@@ -16,6 +16,7 @@ import { RoundRobin } from "./load-balancer/round-robin.ts";
 import { HostPools } from "./pool/host-pools.ts";
 import type { PoolContext } from "./pool/pool-context.ts";
 import type { Pool } from "./pool/pool.ts";
+import { TunnelDial } from "./pool/tunnel-dial.ts";
 
 export type ClusterDependencies = Pick<PoolContext, "io" | "secrets" | "timers"> & {
   readonly store: StatsStore;
@@ -115,6 +116,11 @@ export class Cluster {
 
   poolOf(host: UpstreamHost): Pool {
     return (host.pool ??= new HostPools(host, this.#pools));
+  }
+
+  /** A connection of its own for a CONNECT that ends at this proxy. */
+  tunnelTo(host: UpstreamHost): TunnelDial {
+    return new TunnelDial(host, this.#pools);
   }
 
   /** What a TCP proxy needs to dial by itself. */
