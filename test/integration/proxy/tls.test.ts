@@ -353,9 +353,15 @@ describe("TCP over mutual TLS", () => {
       (peer) => void peer.write("hello"),
     );
     const tls = tlsSocket("Upstream", commonTls(["server"], { alpn_protocols: ["meshctl/1", "istio"] }));
+    const ends = { upgrade_configs: [{ upgrade_type: "CONNECT", connect_config: {} }] };
     const relay = await startPlane(
       staticResources(
-        [listener([{ filters: [tcpFilter("up")] }])],
+        [
+          listener([{ filters: [tcpFilter("up")] }], { name: "tcp" }),
+          listener([{ filters: [httpFilter([{ match: { connect_matcher: {} }, route: { cluster: "up", ...ends } }])] }], {
+            name: "connect",
+          }),
+        ],
         [cluster("up", [upstream.port], tls)],
         [certificateSecret("own", friend), rootsSecret("roots", identities.rootsPem)],
       ),
@@ -364,7 +370,12 @@ describe("TCP over mutual TLS", () => {
       await relay.stop();
       await upstream.stop();
     });
-    await (await connectRaw(relay.port())).receives("hello");
+    await (await connectRaw(relay.port("tcp"))).receives("hello");
+    assert.deepEqual(offered, ["istio"]);
+    offered = [];
+    const client = await connectRaw(relay.port("connect"));
+    client.write("CONNECT up:1 HTTP/1.1\r\nHost: up:1\r\n\r\n");
+    await client.receives("hello");
     assert.deepEqual(offered, ["istio"]);
   });
 });

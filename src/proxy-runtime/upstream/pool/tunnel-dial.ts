@@ -1,5 +1,6 @@
 // A connection for one CONNECT that ends at this proxy; nobody else uses it.
 import { performance } from "node:perf_hooks";
+import { Alpn } from "../../../xds/names.ts";
 import { Causes } from "../../failure/causes.ts";
 import { TunnelStream } from "../../http/tunnel-stream.ts";
 import { dial } from "../../transport/dial.ts";
@@ -34,7 +35,8 @@ export class TunnelDial {
         ip,
         port,
         tls,
-        alpn: undefined,
+        // Bytes, which the mesh transport would take for frames.
+        alpn: tls?.alpn.filter((each) => each !== Alpn.meshTransport),
         bindSourceAddress: sourceAddressFor(config, ip),
         timeoutMs: config.connectTimeoutMs,
         keepalive: config.tcpKeepalive,
