@@ -71,6 +71,11 @@ export class HeaderList {
     return this.#text.slice(this.#offsets[4 * index + 2], this.#offsets[4 * index + 3]);
   }
 
+  /** It came so in a header block (RFC 7541 §7.1.3). */
+  isNeverIndexedAt(index: number): boolean {
+    return index >= this.#parsed && this.#added[index - this.#parsed]!.isNeverIndexed;
+  }
+
   /** First value of a known header. */
   get(id: number): string | undefined {
     const index = this.#indexOf(id, 0);

@@ -89,17 +89,18 @@ export class HeadEncoder {
     const { ids } = headers;
     for (let index = 0; index < ids.length; index += 1) {
       const id = ids[index]!;
-      if (id !== REMOVED && skipped[id] === 0) this.#field(id, headers.nameAt(index), headers.valueAt(index));
+      if (id !== REMOVED && skipped[id] === 0)
+        this.#field(id, headers.nameAt(index), headers.valueAt(index), headers.isNeverIndexedAt(index));
     }
   }
 
-  #field(id: number, name: string, value: string): void {
+  #field(id: number, name: string, value: string, isNeverIndexed = false): void {
     const room = name.length + value.length + FIELD_OVERHEAD_BYTES;
     if (this.length + room > scratch.length) {
       const grown = Buffer.allocUnsafeSlow(2 * (scratch.length + room));
       scratch.copy(grown, 0, 0, this.length);
       scratch = grown;
     }
-    this.length = this.hpack.encode(scratch, this.length, id, name, value);
+    this.length = this.hpack.encode(scratch, this.length, id, name, value, isNeverIndexed);
   }
 }

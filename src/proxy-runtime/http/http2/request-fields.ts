@@ -83,6 +83,7 @@ export function readRequestFields(
   let contentLength = -1;
   let expectsContinue = false;
   let cookies: string | undefined;
+  let areCookiesNeverIndexed = false;
   for (; index < fields.length; index += 1) {
     const field = fields[index]!;
     const { id, value } = field;
@@ -104,12 +105,13 @@ export function readRequestFields(
     } else if (id === COOKIE && !options.isMesh) {
       // §8.2.3: crumbs become one header again.
       cookies = cookies === undefined ? value : `${cookies}; ${value}`;
+      areCookiesNeverIndexed ||= field.isNeverIndexed;
       continue;
     }
     fields[kept++] = field;
   }
   fields.length = kept;
-  if (cookies !== undefined) fields.push(new HeaderField(COOKIE, "cookie", cookies));
+  if (cookies !== undefined) fields.push(new HeaderField(COOKIE, "cookie", cookies, false, areCookiesNeverIndexed));
   if (method === undefined || !isToken(method)) return malformed("no valid :method");
   let upgrade = "";
   if (method === "CONNECT" && protocol === undefined) {
