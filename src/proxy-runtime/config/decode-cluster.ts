@@ -1,12 +1,13 @@
 // Cluster, from CDS or the bootstrap → ClusterConfig.
 import type { JsonObject } from "@bufbuild/protobuf";
 import type { Result } from "../../common/result.ts";
-import type { Cluster } from "../../xds/gen/envoy/config/cluster/v3/cluster_pb.ts";
+import type { Cluster, UpstreamConnectionOptions } from "../../xds/gen/envoy/config/cluster/v3/cluster_pb.ts";
 import {
   Cluster_DiscoveryType as DiscoveryType,
   Cluster_EdsClusterConfigSchema,
   Cluster_TransportSocketMatchSchema,
   ClusterSchema,
+  UpstreamConnectionOptionsSchema,
 } from "../../xds/gen/envoy/config/cluster/v3/cluster_pb.ts";
 import type { ConfigSource } from "../../xds/gen/envoy/config/core/v3/config_source_pb.ts";
 import type { ClusterConfig, TransportSocketMatchConfig } from "./cluster-config.ts";
@@ -15,6 +16,7 @@ import { textMembers, decodeAssignment } from "./decode-endpoints.ts";
 import { checkUpstreamHttp1, decodeCommonUpstream, decodeTypedProtocolOptions } from "./decode-http-protocol-options.ts";
 import type { UpstreamHttp } from "./decode-http-protocol-options.ts";
 import { decodeHttp2 } from "./decode-http2-options.ts";
+import { decodeKeepalive } from "./decode-keepalive.ts";
 import { decodeLoadBalancing } from "./decode-load-balancing.ts";
 import { decodeUpstreamTransportSocket } from "./decode-tls.ts";
 import { decodeBindSources } from "./decode-upstream-bind.ts";
@@ -45,6 +47,7 @@ const CLUSTER = fieldRules(
     "dns_refresh_rate",
     "dns_lookup_family",
     "upstream_bind_config",
+    "upstream_connection_options",
     "original_dst_lb_config",
     "least_request_lb_config",
     "round_robin_lb_config",
@@ -64,6 +67,7 @@ const CLUSTER = fieldRules(
     track_cluster_stats: "statistics only",
   },
 );
+const CONNECTION = fieldRules(UpstreamConnectionOptionsSchema, ["tcp_keepalive"]);
 const EDS = fieldRules(Cluster_EdsClusterConfigSchema, ["eds_config", "service_name"]);
 const MATCH = fieldRules(Cluster_TransportSocketMatchSchema, ["name", "match", "transport_socket"]);
 
@@ -109,11 +113,22 @@ function toConfig(decoding: Decoding, cluster: Cluster, path: string): ClusterCo
     tls,
     ...http,
     bindSourceAddresses: decodeBindSources(decoding, cluster.upstreamBindConfig, join(path, "upstream_bind_config")),
+    tcpKeepalive: decodeConnectionOptions(decoding, cluster.upstreamConnectionOptions, join(path, "upstream_connection_options")),
     dnsRefreshMs,
     dnsLookupFamily: DNS_FAMILIES[cluster.dnsLookupFamily] ?? "auto",
     destinationRule: istioConfigName(cluster.metadata, "destination-rule"),
     service: Array.isArray(services) ? serviceOf(services[0] as JsonObject | undefined) : undefined,
   };
+}
+
+function decodeConnectionOptions(
+  decoding: Decoding,
+  options: UpstreamConnectionOptions | undefined,
+  path: string,
+): ClusterConfig["tcpKeepalive"] {
+  if (options === undefined) return undefined;
+  decoding.check(CONNECTION, options, path);
+  return decodeKeepalive(decoding, options.tcpKeepalive, join(path, "tcp_keepalive"));
 }
 
 function decodeType(decoding: Decoding, cluster: Cluster, path: string): ClusterConfig["type"] {

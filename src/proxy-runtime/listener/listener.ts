@@ -3,6 +3,7 @@
 import { createServer, type Server, type Socket } from "node:net";
 import type { FilterChainConfig, ListenerAddress, ListenerConfig } from "../config/listener-config.ts";
 import type { IoContext } from "../transport/connection.ts";
+import { keepAlive } from "../transport/keepalive.ts";
 import type { OriginalDst } from "../transport/original-dst.ts";
 import type { Secrets } from "../transport/secrets.ts";
 import { sniff, type Sniffed } from "../transport/sniff.ts";
@@ -93,7 +94,7 @@ export class Listener {
 
   #retire(chain: RuntimeChain): void {
     chain.chain.startDraining();
-    for (const each of chain.active) each.drain();
+    for (const each of chain.active) each.drain(Infinity);
     if (chain.active.size > 0) this.#retired.add(chain);
   }
 
@@ -148,12 +149,15 @@ export class Listener {
     for (const server of this.#servers.splice(0)) server.close();
   }
 
-  /** HTTP connections end after the request that they carry. */
-  drain(): void {
+  /**
+   * HTTP connections end after the request that they carry, or the next one; without a request when they have been idle
+   * for a while, `idleGraceMs` at most.
+   */
+  drain(idleGraceMs = Infinity): void {
     this.#draining = true;
     for (const chain of this.#everyChain()) {
       chain.chain.startDraining();
-      for (const each of chain.active) each.drain();
+      for (const each of chain.active) each.drain(idleGraceMs);
     }
   }
 
@@ -171,6 +175,7 @@ export class Listener {
       socket.destroy(); // gone already
       return;
     }
+    if (this.config.tcpKeepalive !== undefined) keepAlive(socket, this.config.tcpKeepalive);
     const { originalDst, listenerFor, nextConnectionId } = this.#dependencies;
     const remote = { ip: unmapIpv4(socket.remoteAddress), port: socket.remotePort! };
     const bound = { ip: unmapIpv4(socket.localAddress!), port: socket.localPort! };

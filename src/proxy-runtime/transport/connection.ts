@@ -3,6 +3,7 @@ import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 import type { BlockPool } from "./block-pool.ts";
 import type { FlushQueue } from "./flush-queue.ts";
+import { resetSocket } from "./reset.ts";
 import { SocketWriter } from "./socket-writer.ts";
 import type { SharedReadBuffer } from "./shared-read-buffer.ts";
 
@@ -105,7 +106,7 @@ export class Connection {
   /** Closes at once; with `reset` the peer sees RST. */
   destroy(reset = false): void {
     if (this.socket.destroyed) return;
-    if (reset && "resetAndDestroy" in this.socket && !("encrypted" in this.socket)) this.socket.resetAndDestroy();
+    if (reset) resetSocket(this.socket);
     else this.socket.destroy();
   }
 

@@ -3,10 +3,12 @@
 import { connect as connectTcp, type Socket } from "node:net";
 import { connect as connectTls, type ConnectionOptions, type TLSSocket } from "node:tls";
 import { formatAddress } from "../../common/address.ts";
+import type { KeepaliveConfig } from "../config/keepalive-config.ts";
 import type { UpstreamTlsConfig } from "../config/tls-config.ts";
 import type { Cause } from "../failure/cause.ts";
 import { Causes } from "../failure/causes.ts";
 import { Connection, type IoContext } from "./connection.ts";
+import { keepAlive } from "./keepalive.ts";
 import { compileSanMatches, parseSubjectAltNames } from "./san-match.ts";
 import { isMissingSecret, type Secrets } from "./secrets.ts";
 import { TimerEntry, type Timers } from "./timers.ts";
@@ -19,6 +21,7 @@ export interface DialTarget {
   readonly alpn: readonly string[] | undefined;
   readonly bindSourceAddress: string | undefined;
   readonly timeoutMs: number;
+  readonly keepalive: KeepaliveConfig | undefined;
 }
 
 export type DialOutcome =
@@ -85,6 +88,7 @@ export function dial(
   };
   connection = new Connection(socket, io);
   socket.once(target.tls === undefined ? "connect" : "secureConnect", () => {
+    if (target.keepalive !== undefined) keepAlive(socket, target.keepalive);
     const tlsSocket = target.tls === undefined ? undefined : (socket as TLSSocket);
     const names =
       tlsSocket === undefined || target.tls!.validationSecret === undefined

@@ -77,6 +77,7 @@ export class UpstreamConnector {
         alpn: host.tls?.alpn.filter((each) => each !== Alpn.meshTransport),
         bindSourceAddress: sourceAddressFor(config, host.ip),
         timeoutMs: config.connectTimeoutMs,
+        keepalive: config.tcpKeepalive,
       },
       this.#proxy.io,
       cluster.poolContext.secrets,

@@ -108,7 +108,10 @@ export const OPERATORS: Readonly<Record<string, Operator>> = {
   PROTOCOL: plain((info) => text(info.protocol)),
   UPSTREAM_PROTOCOL: plain((info) => text(info.upstreamProtocol)),
   RESPONSE_CODE: plain((info) => info.responseCode),
-  RESPONSE_CODE_DETAILS: plain((info) => info.cause?.details ?? (info.viaUpstream ? "via_upstream" : undefined)),
+  // Relayed connections have no protocol: what ended them stands under CONNECTION_TERMINATION_DETAILS.
+  RESPONSE_CODE_DETAILS: plain((info) =>
+    info.protocol === "" ? undefined : (info.cause?.details ?? (info.viaUpstream ? "via_upstream" : undefined)),
+  ),
   CONNECTION_TERMINATION_DETAILS: plain((info) => (info.protocol === "" ? info.cause?.details : undefined)),
   RESPONSE_FLAGS: plain((info) => (info.flags === "-" ? undefined : info.flags)),
   RESPONSE_FLAGS_LONG: plain((info) => longResponseFlags(info.flags)),

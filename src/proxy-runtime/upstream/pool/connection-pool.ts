@@ -154,7 +154,15 @@ export class ConnectionPool implements Pool, ClientConnectionOwner, Http2ClientO
     const [first] = this.#waiters;
     const alpn = tls === undefined ? undefined : alpnOffer(tls, this.#options.kind, first !== undefined && this.#options.wantsHttp2(first));
     dial(
-      { ip, port, tls, alpn, bindSourceAddress: sourceAddressFor(config, ip), timeoutMs: config.connectTimeoutMs },
+      {
+        ip,
+        port,
+        tls,
+        alpn,
+        bindSourceAddress: sourceAddressFor(config, ip),
+        timeoutMs: config.connectTimeoutMs,
+        keepalive: config.tcpKeepalive,
+      },
       io,
       secrets,
       timers,
