@@ -1,6 +1,6 @@
 // The one table of failure: what went wrong → status, response flag, detail and whose fault it is. The local reply, the
 // access log, the metrics and `x-mesh-error` all read it; a cause that has no row here does not exist.
-import { Grpc, midway, named, OURS, row } from "./cause.ts";
+import { Grpc, midway, named, OURS, row, type Cause } from "./cause.ts";
 import { ClientCauses } from "./client-causes.ts";
 import { RelayCauses } from "./relay-causes.ts";
 import { UpstreamCauses } from "./upstream-causes.ts";
@@ -13,3 +13,9 @@ const OwnCauses = named({
 });
 
 export const Causes = { ...ClientCauses, ...UpstreamCauses, ...RelayCauses, ...OwnCauses };
+
+/** The row for a failure of ours once the response has begun. */
+export function onceBegun(cause: Cause): Cause {
+  if (cause === Causes.draining) return Causes.drainingMidway;
+  return cause === Causes.internalError ? Causes.internalErrorMidway : cause;
+}

@@ -119,6 +119,10 @@ export class ConnectionManager implements RouterContext {
     this.stats.upgradesActive.inc();
   }
 
+  onMessages(info: StreamInfo, cluster: Cluster | undefined): void {
+    this.#metrics?.recordMessages(info, cluster?.config.service);
+  }
+
   onStreamEnd(info: StreamInfo, cluster: Cluster | undefined): void {
     const { stats } = this;
     if (info.isGrpc) info.grpcStatus ??= impliedGrpcStatus(info.responseCode, info.cause);

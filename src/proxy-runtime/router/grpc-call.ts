@@ -6,12 +6,24 @@ import { formatGrpcTimeout, parseGrpcTimeout } from "../http/grpc/timeout.ts";
 import { HeaderId } from "../http/header-id.ts";
 import type { HeaderList } from "../http/header-list.ts";
 import type { StreamInfo } from "../telemetry/stream-info.ts";
+import { TimerEntry, type TimerOwner } from "../transport/timers.ts";
+import type { Cluster } from "../upstream/cluster.ts";
+import type { RouterContext } from "./router-context.ts";
 import type { StreamTimers } from "./stream-timers.ts";
 
-export class GrpcCall {
-  readonly requestMessages = new MessageCounter();
-  readonly responseMessages = new MessageCounter();
+// As often as Istio reports what passes over a connection.
+const REPORT_MS = 5000;
+
+export class GrpcCall implements TimerOwner {
+  readonly #context: Pick<RouterContext, "timers" | "onMessages">;
   readonly #info: StreamInfo;
+  #cluster: Cluster | undefined = undefined;
+  readonly #requests = new MessageCounter();
+  readonly #responses = new MessageCounter();
+  /** How many of them the metrics know. */
+  #reportedRequests = 0;
+  #reportedResponses = 0;
+  #report: TimerEntry | undefined = undefined;
   /** `grpc-timeout` as it came, ms; 0 where there is none. */
   #clientMs = 0;
   /** What the upstream may take in all, ms; 0 without limit. */
@@ -20,31 +32,35 @@ export class GrpcCall {
   #countsFromEnd = false;
   #perTryMs = 0;
 
-  constructor(info: StreamInfo) {
+  constructor(context: Pick<RouterContext, "timers" | "onMessages">, info: StreamInfo) {
+    this.#context = context;
     this.#info = info;
   }
 
   /** Sets the timers to what the route and the client's deadline make together (Envoy's rules, which differ by `replaces`). */
-  begin(headers: HeaderList, action: RouteAction & { kind: "route" }, timers: StreamTimers): void {
-    const deadline = action.grpcDeadline;
-    if (deadline === undefined) return;
+  begin(headers: HeaderList, action: RouteAction & { kind: "route" }, timers: StreamTimers, cluster: Cluster): void {
+    this.#cluster = cluster;
     const text = headers.get(HeaderId["grpc-timeout"]);
     const clientMs = text === undefined ? undefined : parseGrpcTimeout(text);
     this.#clientMs = clientMs ?? 0;
-    if (deadline.replaces === "duration") {
+    const deadline = action.grpcDeadline;
+    if (deadline === undefined) {
+      if (this.#clientMs > timers.durationMs) this.#limitMs = timers.durationMs;
+    } else if (deadline.replaces === "duration") {
       if (clientMs === undefined) return;
       const cappedMs = deadline.maxMs > 0 ? Math.min(clientMs, deadline.maxMs) : clientMs;
+      timers.durationMs = 0;
       // Nothing left means at once, which is not the same as no limit.
       this.#limitMs = timers.deadlineMs = Math.max(1, cappedMs - deadline.offsetMs);
-      return;
+    } else {
+      const ownMs = this.#clientMs > deadline.offsetMs ? this.#clientMs - deadline.offsetMs : this.#clientMs;
+      this.#countsFromEnd = deadline.maxMs > 0 && (ownMs === 0 || ownMs > deadline.maxMs);
+      this.#limitMs = this.#countsFromEnd ? deadline.maxMs : ownMs;
+      this.#perTryMs = timers.perTryMs;
+      // A limit of the route's runs as its timeout does; the client's own began when it sent the head.
+      timers.routeMs = this.#countsFromEnd ? this.#limitMs : 0;
+      timers.deadlineMs = this.#countsFromEnd ? 0 : this.#limitMs;
     }
-    const ownMs = this.#clientMs > deadline.offsetMs ? this.#clientMs - deadline.offsetMs : this.#clientMs;
-    this.#countsFromEnd = deadline.maxMs > 0 && (ownMs === 0 || ownMs > deadline.maxMs);
-    this.#limitMs = this.#countsFromEnd ? deadline.maxMs : ownMs;
-    this.#perTryMs = timers.perTryMs;
-    // A limit of the route's runs as its timeout does; the client's own began when it sent the head.
-    timers.routeMs = this.#countsFromEnd ? this.#limitMs : 0;
-    timers.deadlineMs = this.#countsFromEnd ? 0 : this.#limitMs;
   }
 
   /** Tells the host of the next try how long it has: what is left of the limit, and no longer than a try may take. */
@@ -55,16 +71,44 @@ export class GrpcCall {
     if (allowedMs > 0 && allowedMs !== this.#clientMs) headers.set(HeaderId["grpc-timeout"], formatGrpcTimeout(allowedMs));
   }
 
-  /** Notes what was counted. */
-  end(): void {
-    this.#info.requestMessages = this.requestMessages.count;
-    this.#info.responseMessages = this.responseMessages.count;
-  }
-
   #leftMs(now: number): number {
     if (this.#limitMs === 0) return 0;
     const { startedAt, requestEndedAt } = this.#info;
     const from = this.#countsFromEnd ? requestEndedAt : startedAt;
     return from < 0 ? this.#limitMs : Math.max(1, Math.floor(this.#limitMs - (now - from)));
+  }
+
+  onRequestData(chunk: Uint8Array): void {
+    this.#requests.add(chunk);
+    if (this.#requests.count > 1) this.#reportLater();
+  }
+
+  onResponseData(chunk: Uint8Array): void {
+    this.#responses.add(chunk);
+    if (this.#responses.count > 1) this.#reportLater();
+  }
+
+  /** A call of many messages may go on for days. */
+  #reportLater(): void {
+    const entry = (this.#report ??= new TimerEntry(this, 0));
+    if (!entry.isArmed) this.#context.timers.arm(entry, REPORT_MS);
+  }
+
+  onTimer(): void {
+    this.#handOver();
+    this.#context.onMessages(this.#info, this.#cluster);
+  }
+
+  /** Notes the messages that were not reported yet. */
+  end(): void {
+    if (this.#report !== undefined) this.#context.timers.disarm(this.#report);
+    this.#handOver();
+  }
+
+  #handOver(): void {
+    this.#info.requestMessages = this.#requests.count - this.#reportedRequests;
+    this.#info.responseMessages = this.#responses.count - this.#reportedResponses;
+    this.#reportedRequests = this.#requests.count;
+    this.#reportedResponses = this.#responses.count;
   }
 }

@@ -30,6 +30,8 @@ export interface RouterContext {
   finishResponse(head: ResponseHead, info: StreamInfo): void;
   /** An upgrade was accepted; `onStreamEnd` follows, as for any stream. */
   onTunnelOpened(info: StreamInfo): void;
+  /** Messages of a gRPC call that goes on, as `info` has them. */
+  onMessages(info: StreamInfo, cluster: Cluster | undefined): void;
   /** The stream is over: log and metrics. Called once. */
   onStreamEnd(info: StreamInfo, cluster: Cluster | undefined): void;
 }

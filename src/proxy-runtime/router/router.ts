@@ -3,7 +3,7 @@
 import { performance } from "node:perf_hooks";
 import type { Cause, Vantage } from "../failure/cause.ts";
 import { allowsUpgrade, CONNECT_UPGRADE } from "../config/upgrades.ts";
-import { Causes } from "../failure/causes.ts";
+import { Causes, onceBegun } from "../failure/causes.ts";
 import type { HeaderList } from "../http/header-list.ts";
 import { opensTunnel, type DownstreamStream, type RequestHead, type RequestReceiver, type ResponseHead } from "../http/stream.ts";
 import type { StreamInfo } from "../telemetry/stream-info.ts";
@@ -51,7 +51,7 @@ export class Router implements RequestReceiver, TriesOwner, TimerOwner {
     this.#context = context;
     this.#head = head;
     this.#info = info;
-    this.#grpc = info.isGrpc ? new GrpcCall(info) : undefined;
+    this.#grpc = info.isGrpc ? new GrpcCall(context, info) : undefined;
     this.#body = new RequestBody(downstream);
     this.#response = new ResponseSide(context, downstream, head, info);
     this.#timers = new StreamTimers(context.timers, this);
@@ -82,7 +82,7 @@ export class Router implements RequestReceiver, TriesOwner, TimerOwner {
     if (!choice.requestEdits.isEmpty) choice.requestEdits.apply(headers, this.#info);
     const timers = this.#timers;
     setTimeouts(timers, action, route.retry?.policy, cluster.config.maxStreamDurationMs, this.#context);
-    this.#grpc?.begin(headers, action, timers);
+    this.#grpc?.begin(headers, action, timers, cluster);
     if (headers.mayHave(TIMEOUT_HEADERS)) this.#timeoutCause = takeTimeoutHeaders(timers, headers, this.#context);
     limitPerTry(timers);
     timers.onRequestHead(end || upgrade !== "", this.#info.startedAt);
@@ -108,7 +108,7 @@ export class Router implements RequestReceiver, TriesOwner, TimerOwner {
 
   onRequestData(chunk: Uint8Array, end: boolean): void {
     this.#info.bytesReceived += chunk.length;
-    this.#grpc?.requestMessages.add(chunk);
+    this.#grpc?.onRequestData(chunk);
     this.#timers.onProgress();
     if (end) this.#onRequestEnd();
     if (this.#response.started) {
@@ -141,8 +141,8 @@ export class Router implements RequestReceiver, TriesOwner, TimerOwner {
   onDownstreamReset(cause: Cause, detail: string): void {
     if (this.#over) return;
     this.#tries.cancel();
-    // A broken request whose client is still there gets an answer.
-    if (cause.httpStatus > 0) return this.#fail(cause, detail);
+    // A request whose client is still there gets an answer, or sees that there is no whole one.
+    if (cause.httpStatus > 0) return this.#response.started ? this.#cut(onceBegun(cause), detail) : this.#fail(cause, detail);
     this.#info.fail(cause, detail);
     this.#end();
   }
@@ -163,7 +163,7 @@ export class Router implements RequestReceiver, TriesOwner, TimerOwner {
     if (this.#tries.goesOnAfterResponse(attempt, head)) return;
     this.#timers.onTryOver();
     this.#body.drop();
-    this.#tries.onResponseAccepted(head.status);
+    this.#tries.onResponseAccepted(head);
     if (opensTunnel(this.#head.upgrade, head.status)) return this.#openTunnel(head, end);
     this.#response.sendUpstreamHeaders(head, end, this.#choice!.responseEdits, performance.now());
     if (end) this.#end();
@@ -180,7 +180,7 @@ export class Router implements RequestReceiver, TriesOwner, TimerOwner {
 
   onAttemptData(chunk: Uint8Array, end: boolean): void {
     this.#info.bytesSent += chunk.length;
-    this.#grpc?.responseMessages.add(chunk);
+    this.#grpc?.onResponseData(chunk);
     if (end && this.#isTunnel) this.#responseEnded = true;
     // Over before the last send: that send may start the next request of the same connection.
     if (end && (!this.#isTunnel || this.#body.ended)) this.#end();

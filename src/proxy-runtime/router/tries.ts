@@ -5,6 +5,7 @@ import { TLS_MODE_MESH } from "../../xds/names.ts";
 import { CONNECT_UPGRADE } from "../config/upgrades.ts";
 import type { Cause } from "../failure/cause.ts";
 import { Causes } from "../failure/causes.ts";
+import { grpcStatusOf, isServerError } from "../http/grpc/status.ts";
 import { HeaderId } from "../http/header-id.ts";
 import type { RequestHead, ResponseHead } from "../http/stream.ts";
 import type { StreamInfo } from "../telemetry/stream-info.ts";
@@ -102,6 +103,7 @@ export class Tries {
     setExpectedTimeout(this.#timers, headers, elapsedMs, this.#context);
     this.#grpc?.forwardDeadline(headers, this.#startedAt);
     const attempt = new UpstreamAttempt(this.#owner, cluster, host, this.#head, this.#body.isEmpty, this.#startedAt);
+    attempt.isGrpc = this.#grpc !== undefined;
     if (this.#head.upgrade === CONNECT_UPGRADE && this.#route!.terminatesConnect) attempt.tunnel = cluster.tunnelTo(host);
     this.current = attempt;
     this.#isStarting = true;
@@ -219,12 +221,13 @@ export class Tries {
   }
 
   /** The response is the final one. */
-  onResponseAccepted(status: number): void {
+  onResponseAccepted({ status, headers }: ResponseHead): void {
     const { stats } = this.cluster!;
     this.#timers.onResponse();
     this.#body.drop();
     stats.countResponse(status);
-    if (this.#retry !== undefined && this.#info.attempts > 1 && status < 500) stats.rqRetrySuccess.inc();
+    if (this.#retry === undefined || this.#info.attempts === 1 || status >= 500) return;
+    if (this.#grpc === undefined || !isServerError(grpcStatusOf(headers))) stats.rqRetrySuccess.inc();
   }
 
   /** Gives up what runs or waits. */

@@ -1,6 +1,7 @@
 // One try at one host: waits for a connection, sends the request, hears the response, and tells the router.
 import { performance } from "node:perf_hooks";
 import type { Cause } from "../failure/cause.ts";
+import { grpcStatusOf, isServerError } from "../http/grpc/status.ts";
 import type { HeaderList } from "../http/header-list.ts";
 import { opensTunnel, type RequestHead, type ResponseHead, type UpstreamStream } from "../http/stream.ts";
 import type { Cluster } from "../upstream/cluster.ts";
@@ -26,6 +27,8 @@ export class UpstreamAttempt implements PoolWaiter {
   stream: UpstreamStream | undefined = undefined;
   /** For a CONNECT that ends here, in place of the host's pool. */
   tunnel: TunnelDial | undefined = undefined;
+  /** A gRPC call, whose status tells whether the host did well. */
+  isGrpc = false;
   /** The connection had carried a request before. */
   reused = false;
   responseStarted = false;
@@ -38,6 +41,7 @@ export class UpstreamAttempt implements PoolWaiter {
   #over = false;
   #waiting = true;
   #isTunnel = false;
+  #awaitsStatus = false;
 
   constructor(owner: AttemptOwner, cluster: Cluster, host: UpstreamHost, head: RequestHead, endWithHead: boolean, now: number) {
     this.#owner = owner;
@@ -101,13 +105,19 @@ export class UpstreamAttempt implements PoolWaiter {
   onResponseHeaders(head: ResponseHead, end: boolean): void {
     this.responseStarted = true;
     if (head.status >= 500) this.host.rqError += 1;
-    else this.host.rqSuccess += 1;
+    else if (!this.isGrpc) this.host.rqSuccess += 1;
+    else {
+      const status = grpcStatusOf(head.headers);
+      this.#awaitsStatus = status === undefined && !end;
+      if (!this.#awaitsStatus) this.#judge(status);
+    }
     this.#isTunnel = opensTunnel(this.#head.upgrade, head.status);
     if (end && !this.#isTunnel) this.#finish();
     this.#owner.onAttemptHeaders(this, head, end);
   }
 
   onResponseData(chunk: Uint8Array, end: boolean): void {
+    if (end && this.#awaitsStatus) this.#judge(undefined);
     if (end && !this.#isTunnel) this.#finish();
     this.#owner.onAttemptData(chunk, end);
   }
@@ -118,6 +128,7 @@ export class UpstreamAttempt implements PoolWaiter {
   }
 
   onResponseTrailers(trailers: HeaderList): void {
+    if (this.#awaitsStatus) this.#judge(grpcStatusOf(trailers));
     this.#finish();
     this.#owner.onAttemptTrailers(trailers);
   }
@@ -131,6 +142,12 @@ export class UpstreamAttempt implements PoolWaiter {
 
   onUpstreamWritable(): void {
     this.#owner.onAttemptWritable();
+  }
+
+  /** Envoy: no status at all is the host's mistake. */
+  #judge(grpcStatus: number | undefined): void {
+    if (grpcStatus === undefined || isServerError(grpcStatus)) this.host.rqError += 1;
+    else this.host.rqSuccess += 1;
   }
 
   #finish(): void {

@@ -47,13 +47,19 @@ export interface HttpOutcome {
   readonly security: string;
 }
 
+/** Messages of gRPC calls, by direction. */
+export interface MessageSeries {
+  readonly requests: Counter;
+  readonly responses: Counter;
+}
+
 export interface HttpSeries {
   readonly requests: Counter;
   readonly duration: Histogram;
   readonly requestBytes: Histogram;
   readonly responseBytes: Histogram;
   /** Of gRPC calls only. */
-  readonly messages: { readonly requests: Counter; readonly responses: Counter } | undefined;
+  readonly messages: MessageSeries | undefined;
 }
 
 export interface TcpSeries {
@@ -63,28 +69,40 @@ export interface TcpSeries {
   readonly receivedBytes: Counter;
 }
 
-export function httpSeries(store: StatsStore, peers: Labels, { responseCode, grpcStatus, flag, security }: HttpOutcome): HttpSeries {
-  const labels: Labels = [
+export function httpSeries(store: StatsStore, peers: Labels, outcome: HttpOutcome): HttpSeries {
+  const isGrpc = outcome.grpcStatus !== undefined;
+  const labels = outcomeLabels(peers, isGrpc ? "grpc" : "http", outcome);
+  const suffix = dotted(labels);
+  const histogram = (name: string, unit: "ms" | "bytes") => store.histogram(`istiocustom.${name}${suffix}`, name, labels, unit);
+  return {
+    requests: store.counter(`istiocustom.istio_requests_total${suffix}`, "istio_requests_total", labels),
+    duration: histogram("istio_request_duration_milliseconds", "ms"),
+    requestBytes: histogram("istio_request_bytes", "bytes"),
+    responseBytes: histogram("istio_response_bytes", "bytes"),
+    messages: isGrpc ? messageSeries(store, labels) : undefined,
+  };
+}
+
+/** Of calls that go on: they have no status yet. */
+export function runningMessages(store: StatsStore, peers: Labels, responseCode: string, security: string): MessageSeries {
+  return messageSeries(store, outcomeLabels(peers, "grpc", { responseCode, grpcStatus: undefined, flag: "-", security }));
+}
+
+function messageSeries(store: StatsStore, labels: Labels): MessageSeries {
+  const suffix = dotted(labels);
+  const counter = (name: string) => store.counter(`istiocustom.${name}${suffix}`, name, labels);
+  return { requests: counter("istio_request_messages_total"), responses: counter("istio_response_messages_total") };
+}
+
+function outcomeLabels(peers: Labels, protocol: string, { responseCode, grpcStatus, flag, security }: HttpOutcome): Labels {
+  return [
     ...peers,
-    ["request_protocol", grpcStatus === undefined ? "http" : "grpc"],
+    ["request_protocol", protocol],
     ["response_code", responseCode],
     ["grpc_response_status", grpcStatus === undefined ? "" : String(grpcStatus)],
     ["response_flags", flag],
     ["connection_security_policy", security],
   ];
-  const suffix = dotted(labels);
-  const counter = (name: string) => store.counter(`istiocustom.${name}${suffix}`, name, labels);
-  const histogram = (name: string, unit: "ms" | "bytes") => store.histogram(`istiocustom.${name}${suffix}`, name, labels, unit);
-  return {
-    requests: counter("istio_requests_total"),
-    duration: histogram("istio_request_duration_milliseconds", "ms"),
-    requestBytes: histogram("istio_request_bytes", "bytes"),
-    responseBytes: histogram("istio_response_bytes", "bytes"),
-    messages:
-      grpcStatus === undefined
-        ? undefined
-        : { requests: counter("istio_request_messages_total"), responses: counter("istio_response_messages_total") },
-  };
 }
 
 export function tcpSeries(store: StatsStore, peers: Labels, flag: string, security: string): TcpSeries {

@@ -1,8 +1,8 @@
 // Istio's standard metrics, recorded once when a request ends, and while a TCP connection lives. What is constant for a
 // peer and for a service is found by small keys; a label set is spelled out once, when it is met for the first time.
 import type { ConnectionInfo, StreamInfo } from "./stream-info.ts";
-import { httpSeries, tcpSeries } from "./istio-labels.ts";
-import type { HttpSeries, Reporter, ServiceFacts, TcpSeries } from "./istio-labels.ts";
+import { httpSeries, runningMessages, tcpSeries } from "./istio-labels.ts";
+import type { HttpSeries, MessageSeries, Reporter, ServiceFacts, TcpSeries } from "./istio-labels.ts";
 import { PeerNode, ServiceNode } from "./istio-peers.ts";
 import type { Counter, StatsStore } from "./stats-store.ts";
 import { UNKNOWN_WORKLOAD } from "./workload-facts.ts";
@@ -63,9 +63,19 @@ export class IstioMetrics {
     series.duration.record(info.endedAt - info.startedAt);
     series.requestBytes.record(info.bytesReceived + info.requestHeadBytes);
     series.responseBytes.record(info.bytesSent + info.responseHeadBytes);
-    if (series.messages === undefined) return;
-    series.messages.requests.add(info.requestMessages);
-    series.messages.responses.add(info.responseMessages);
+    if (series.messages !== undefined) addMessages(series.messages, info);
+  }
+
+  /** Counts messages of a gRPC call that goes on; those that come later are counted when they are reported, or at its end. */
+  recordMessages(info: StreamInfo, service: ServiceFacts | undefined): void {
+    const node = this.#node(info, service);
+    let series = node.messages.get(info.responseCode);
+    if (series === undefined) {
+      const holder = this.#spend() ? node : this.#nowhere;
+      series = runningMessages(this.#store, holder.labels, holder === node ? String(info.responseCode) : "unknown", holder.security);
+      node.messages.set(info.responseCode, series);
+    }
+    addMessages(series, info);
   }
 
   /** Counts an opened TCP connection, once its upstream is known or has failed; bytes and its end go to the meter. */
@@ -181,6 +191,11 @@ export class IstioMetrics {
     else keys.set(host, key);
     return key;
   }
+}
+
+function addMessages(series: MessageSeries, info: StreamInfo): void {
+  series.requests.add(info.requestMessages);
+  series.responses.add(info.responseMessages);
 }
 
 /** One TCP connection's share of the metrics. Bytes may be added as often as is convenient; Istio does so every 5 s. */

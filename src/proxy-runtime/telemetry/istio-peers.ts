@@ -2,7 +2,7 @@
 // spelling it out.
 import { ClusterName } from "../../xds/names.ts";
 import { peerLabels } from "./istio-labels.ts";
-import type { HttpSeries, Labels, Reporter, ServiceFacts, TcpSeries } from "./istio-labels.ts";
+import type { HttpSeries, Labels, MessageSeries, Reporter, ServiceFacts, TcpSeries } from "./istio-labels.ts";
 import type { ConnectionInfo } from "./stream-info.ts";
 import { namespaceOfSpiffeId, parseWorkload, UNKNOWN_WORKLOAD } from "./workload-facts.ts";
 import type { WorkloadFacts } from "./workload-facts.ts";
@@ -56,6 +56,8 @@ export class ServiceNode {
   readonly security: string;
   /** By response flag, gRPC status and response code as one number. */
   readonly http = new Map<number, HttpSeries>();
+  /** Messages of gRPC calls that go on, by response code. */
+  readonly messages = new Map<number, MessageSeries>();
   /** By response flag. */
   readonly tcp = new Map<string, TcpSeries>();
 

@@ -80,7 +80,7 @@ export class StreamInfo {
   grpcStatus: number | undefined = undefined;
   /** An upgrade was accepted: bytes went both ways. */
   isTunnel = false;
-  /** Whole messages of a gRPC call, from the client and to it. */
+  /** Whole messages of a gRPC call, from the client and to it, since the last report. */
   requestMessages = 0;
   responseMessages = 0;
 

@@ -84,8 +84,8 @@ describe("a gRPC call that takes too long", () => {
     const path = closing(context, await startSidecars(server.port, ["meshctl/1", "istio"], { action }));
     const client = clientOf(context, path);
     const [early, late] = await Promise.all([
-      client.unary("a", { deadlineMs: 5200 }),
-      outcomeOf(client.download("a", { deadlineMs: 5200 })),
+      client.unary("a", { deadlineMs: 5700 }),
+      outcomeOf(client.download("a", { deadlineMs: 5700 })),
     ]);
     for (const outcome of [early, late]) {
       assert.equal(outcome.code, grpc.status.DEADLINE_EXCEEDED);
@@ -108,7 +108,7 @@ describe("a gRPC call that takes too long", () => {
     );
     const path = closing(context, await startHop([server.port], { action: { grpc_timeout_offset: "5s" } }));
     const client = clientOf(context, path);
-    const chat = client.chat({ deadlineMs: 5200 });
+    const chat = client.chat({ deadlineMs: 5700 });
     const done = outcomeOf(chat);
     chat.write(Buffer.from("one"));
     await eventually(() => assert.equal(heard, 1), { withinMs: 2000 });
@@ -174,6 +174,31 @@ describe("what is known of gRPC calls", () => {
     assert.deepEqual(counted("0"), [4, 6, 8, 4, 6, 8]);
     await client.unary("");
     assert.deepEqual(counted("5"), [1, 1, 0, 1, 1, 0]);
+  });
+
+  test("is for its host a success or an error by whether the server failed", async (context) => {
+    const other = closing(
+      context,
+      await startEchoServer({
+        unary: (call, done) => done({ code: Number(call.request.toString()) }),
+        download(call) {
+          call.write(Buffer.from("first"));
+          call.emit("error", { code: 15 });
+        },
+      }),
+    );
+    const hop = closing(context, await startHop([other.port]));
+    const caller = clientOf(context, hop);
+    for (let code = 1; code <= 16; code += 1) await caller.unary(String(code));
+    await caller.upload([]);
+    const rated = (): number[] =>
+      hop.client.plane
+        .hostStatuses()
+        .get("up")!
+        .flatMap(({ rqSuccess, rqError }) => [rqSuccess, rqError]);
+    assert.deepEqual(rated(), [11, 6]);
+    await outcomeOf(caller.download(""));
+    assert.deepEqual(rated(), [11, 7]);
   });
 
   test("counts a call that its client gives up as CANCELLED", async () => {

@@ -17,7 +17,9 @@ before(async () => {
     seen.push(request);
     const path = /^POST (\S+)/.exec(request)![1]!;
     if (path === "/html") return "HTTP/1.1 503 Service Unavailable\r\ncontent-type: text/html\r\ncontent-length: 4\r\n\r\n<p/>";
-    return path === "/ok" ? "HTTP/1.1 200 OK\r\ncontent-type: application/grpc\r\ngrpc-status: 0\r\ncontent-length: 0\r\n\r\n" : "";
+    return path === "/ok" || path === "/longest"
+      ? "HTTP/1.1 200 OK\r\ncontent-type: application/grpc\r\ngrpc-status: 0\r\ncontent-length: 0\r\n\r\n"
+      : "";
   });
   // Begins a message and then breaks off, or never goes on.
   const breaking = await startRawServer((peer) => {
@@ -38,6 +40,7 @@ before(async () => {
     route("/earlier", { max_grpc_timeout: "0s", grpc_timeout_offset: "0.4s" }),
     route("/duration", { max_stream_duration: { grpc_timeout_header_max: "0.13s" } }),
     route("/duration-at-once", { max_stream_duration: { grpc_timeout_header_max: "0s", grpc_timeout_header_offset: "10s" } }),
+    route("/longest", { max_stream_duration: { max_stream_duration: "5s" } }),
     route("/timeout", { timeout: "0.11s" }),
     route("/tries", { max_grpc_timeout: "0s", ...perTry }),
     { match: { prefix: "/broken" }, route: { cluster: "breaking", timeout: "0s", max_grpc_timeout: "0s" } },
@@ -147,7 +150,11 @@ describe("the deadline of a gRPC call", () => {
     await timeOut("/duration", "grpc-timeout: 1H\r\n");
     assert.equal(forwarded("/duration"), "130m");
     await timeOut("/duration-at-once", "grpc-timeout: 9S\r\n");
-    assert.equal(forwarded("/duration-at-once"), "1m");
+    // A limit of the route's own tells the upstream of itself, where the client would wait longer.
+    await call("/longest", "grpc-timeout: 9S\r\n");
+    assert.equal(forwarded("/longest"), "5000m");
+    await call("/longest", "grpc-timeout: 3S\r\n");
+    assert.equal(forwarded("/longest"), "3S");
   });
 
   test("is no business of a route that does not ask for it", async () => {

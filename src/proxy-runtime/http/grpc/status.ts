@@ -14,6 +14,14 @@ export function grpcStatusOf(headers: HeaderList): number | undefined {
   return code > HIGHEST ? GrpcCode.unknown : code;
 }
 
+// What Envoy maps to a 5xx: UNKNOWN, DEADLINE_EXCEEDED, UNIMPLEMENTED, INTERNAL, UNAVAILABLE, DATA_LOSS.
+const SERVER_ERRORS = new Set([2, 4, 12, 13, 14, 15]);
+
+/** The server failed; other statuses, and none, say something about the call. */
+export function isServerError(grpcStatus: number | undefined): boolean {
+  return grpcStatus !== undefined && SERVER_ERRORS.has(grpcStatus);
+}
+
 /** What a client makes of a call that ended without grpc-status: by why it failed, else by its HTTP status. */
 export function impliedGrpcStatus(httpStatus: number, cause: Cause | undefined): number {
   return cause === undefined ? codeFromHttpStatus(httpStatus) : cause.grpcStatus;

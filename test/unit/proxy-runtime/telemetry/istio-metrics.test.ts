@@ -139,6 +139,28 @@ test("status, gRPC status and response flag make label sets of their own", () =>
   );
 });
 
+test("messages of gRPC calls are counted while a call goes on, without a status, and then with the one that it ends with", () => {
+  const store = new StatsStore();
+  const metrics = new IstioMetrics(store, "source", OWN);
+  metrics.recordMessages(stream({ requestMessages: 3, responseMessages: 40 }), SERVICE);
+  metrics.recordMessages(stream({ requestMessages: 0, responseMessages: 2 }), SERVICE);
+  metrics.record(stream({ requestMessages: 1, responseMessages: 0, grpcStatus: 0 }), SERVICE);
+  metrics.record(stream(), SERVICE);
+  const counted = [...store.series()]
+    .filter((each) => each.promName.endsWith("_messages_total"))
+    .map((each) => [
+      each.promName,
+      ...["request_protocol", "grpc_response_status"].map((name) => new Map(each.tags).get(name)),
+      store.page[each.slot],
+    ]);
+  assert.deepEqual(counted, [
+    ["istio_request_messages_total", "grpc", "", 3],
+    ["istio_response_messages_total", "grpc", "", 42],
+    ["istio_request_messages_total", "grpc", "0", 1],
+    ["istio_response_messages_total", "grpc", "0", 0],
+  ]);
+});
+
 test("a cluster that comes to stand for another service is not counted under the old one", () => {
   const store = new StatsStore();
   const metrics = new IstioMetrics(store, "source", OWN);
