@@ -1,7 +1,9 @@
 // Upgrades to protocols of an application's own, raw bytes on both ends: what passes before the answer, with it and after
 // it; refusals; ends in every order; time, backpressure and drain.
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { connect as connectHttp2 } from "node:http2";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test, type TestContext } from "node:test";
@@ -227,26 +229,25 @@ describe("a tunnel", () => {
     assert.equal(two.client.error?.code, "ECONNRESET");
   });
 
-  test("stands in log and counters when it is over, as status 101 with its bytes", async (context) => {
-    const plane = await planeFor(context, { manager: { ...ANY, ...accessLog(log) } });
-    const { client, upstream } = await tunnel(plane);
-    assert.equal(plane.stat("http.test.downstream_cx_upgrades_active"), 1);
-    client.write("12345");
-    await upstream.receives("12345");
-    upstream.write("123");
-    await client.receives("123");
-    client.end();
-    await upstream.until((peer) => peer.ended, "FIN");
-    upstream.end();
-    await client.until((peer) => peer.closed, "close");
-    await eventually(() => assert.equal(plane.stat("http.test.downstream_cx_upgrades_active"), 0), within);
-    await eventually(
-      () => assert.match(readFileSync(log, "utf8").trimEnd().split("\n").at(-1)!, /"GET \/chat\?\d+\. HTTP\/1\.1" 101 - 5 3 \d+ \d+ /),
-      within,
-    );
-    assert.equal(plane.stat("cluster.up.upstream_rq_active"), 0);
-    assert.equal(plane.stat("http.test.downstream_rq_active"), 0);
-  });
+  for (const first of ["client", "server"] as const) {
+    test(`whose ${first} ends first stands in log and counters when both have, as status 101 with its bytes`, async (context) => {
+      const plane = await planeFor(context, { manager: { ...ANY, ...accessLog(log) } });
+      const { client, upstream } = await tunnel(plane);
+      const [one, other] = first === "client" ? [client, upstream] : [upstream, client];
+      one.end("123");
+      await other.until((peer) => peer.ended, "FIN");
+      assert.equal(plane.stat("http.test.downstream_cx_upgrades_active"), 1);
+      assert.equal(plane.stat("cluster.up.upstream_rq_active"), 1);
+      other.end("12345");
+      await one.until((peer) => peer.closed, "close");
+      await eventually(() => assert.equal(plane.stat("http.test.downstream_cx_upgrades_active"), 0), within);
+      const counts = first === "client" ? "3 5" : "5 3";
+      const line = new RegExp(`"GET /chat\\?${offers}\\. HTTP/1\\.1" 101 - ${counts} \\d+ \\d+ `);
+      await eventually(() => assert.match(readFileSync(log, "utf8"), line), within);
+      assert.equal(plane.stat("cluster.up.upstream_rq_active"), 0);
+      assert.equal(plane.stat("http.test.downstream_rq_active"), 0);
+    });
+  }
 
   for (const direction of ["down", "up"] as const) {
     test(`holds a fast sender back ${direction}stream, and loses nothing`, async () => {
@@ -272,6 +273,33 @@ describe("a tunnel", () => {
       await from.until((peer) => peer.closed, "close");
     });
   }
+});
+
+test("a tunnel of HTTP/2 holds its client's early bytes back, too, and ends each half by itself", async (context) => {
+  const plane = await planeFor(context, { manager: { ...ANY, http2_protocol_options: { allow_connect: true } } });
+  const session = connectHttp2(`http://127.0.0.1:${plane.port()}`);
+  context.after(() => session.destroy());
+  await once(session, "remoteSettings");
+  const path = `/chat?${(offers += 1)}.`;
+  const stream = session.request({ ":method": "CONNECT", ":protocol": "chat", ":scheme": "http", ":authority": "a", ":path": path });
+  let received = "";
+  stream.setEncoding("latin1").on("data", (chunk: string) => (received += chunk));
+  stream.write("early");
+  const upstream = await eventually(() => {
+    const found = server.peers.find((each) => each.text.includes(path) && each.text.includes(HEAD_END));
+    assert.ok(found);
+    return found;
+  }, within);
+  await delay(30);
+  assert.match(upstream.text, /^GET \/chat\?\d+\. HTTP\/1\.1\r\n[^]*\r\nconnection: Upgrade\r\nupgrade: chat\r\n\r\n$/);
+  upstream.clear().write("HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: chat\r\n\r\n");
+  assert.equal(await upstream.receives("early"), "early");
+  upstream.end("bye");
+  await once(stream, "end");
+  assert.equal(received, "bye");
+  stream.end(" and late");
+  await upstream.until((peer) => peer.ended, "FIN");
+  assert.equal(upstream.text, "early and late");
 });
 
 describe("time", () => {
