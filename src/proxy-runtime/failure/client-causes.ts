@@ -4,21 +4,21 @@ import { Grpc, midway, named, row } from "./cause.ts";
 
 export const ClientCauses = named({
   badRequest: row(400, Grpc.internal, "DPE", "http1.codec_error", "client", "Bad Request"),
-  headersTooLarge: row(431, Grpc.internal, "DPE", "http1.headers_too_large", "client", "Request Header Fields Too Large"),
-  tooManyHeaders: row(431, Grpc.internal, "DPE", "http1.too_many_headers", "client", "Request Header Fields Too Large"),
+  headersTooLarge: row(431, Grpc.resourceExhausted, "DPE", "http1.headers_too_large", "client", "Request Header Fields Too Large"),
+  tooManyHeaders: row(431, Grpc.resourceExhausted, "DPE", "http1.too_many_headers", "client", "Request Header Fields Too Large"),
   badTransferEncoding: row(501, Grpc.unimplemented, "DPE", "http1.invalid_transfer_encoding", "client", "Not Implemented"),
   contentLengthAndChunked: row(400, Grpc.internal, "DPE", "http1.content_length_and_chunked_not_allowed", "client", "Bad Request"),
   httpVersionNotSupported: row(426, Grpc.unimplemented, "DPE", "low_version", "client", "Upgrade Required"),
   /** headers_with_underscores_action REJECT_REQUEST. */
   underscoreInHeader: row(400, Grpc.internal, "DPE", "unexpected_underscore", "client", "Bad Request"),
-  missingHost: row(400, Grpc.invalidArgument, "-", "missing_host_header", "client", "Bad Request"),
+  missingHost: row(400, Grpc.internal, "-", "missing_host_header", "client", "Bad Request"),
   pathNormalizationFailed: row(400, Grpc.internal, "-", "path_normalization_failed", "client"),
-  connectRefused: row(403, Grpc.unimplemented, "-", "connect_not_allowed", "client"),
-  upgradeRefused: row(403, Grpc.unimplemented, "-", "upgrade_failed", "client"),
+  connectRefused: row(403, Grpc.permissionDenied, "-", "connect_not_allowed", "client"),
+  upgradeRefused: row(403, Grpc.permissionDenied, "-", "upgrade_failed", "client"),
 
   // One stream of an HTTP/2 connection; the others go on.
   http2Malformed: row(400, Grpc.internal, "DPE", "http2.violation.of.messaging.rule", "client", "Bad Request"),
-  http2HeadersTooLarge: row(431, Grpc.internal, "DPE", "http2.too_many_headers", "client", "Request Header Fields Too Large"),
+  http2HeadersTooLarge: row(431, Grpc.resourceExhausted, "DPE", "http2.too_many_headers", "client", "Request Header Fields Too Large"),
   downstreamReset: midway(Grpc.cancelled, "DR", "http2.remote_reset", "client"),
   // The whole connection, and every stream on it.
   http2ConnectionError: midway(Grpc.internal, "DPE", "http2.protocol_error", "client"),

@@ -1,7 +1,8 @@
 // Does a request fit a route? Envoy's rules; path matching leaves the query out.
 import type { HeaderMatch, PathMatch, QueryMatch, RouteMatch } from "../config/route-config.ts";
 import { compileRegex } from "../config/regex.ts";
-import { HeaderId, UNKNOWN, headerIdOf } from "../http/header-id.ts";
+import { isGrpc } from "../http/grpc/content-type.ts";
+import { UNKNOWN, headerIdOf } from "../http/header-id.ts";
 import type { RequestHead } from "../http/stream.ts";
 import { compileStringMatch } from "../transport/san-match.ts";
 
@@ -12,7 +13,7 @@ export function compileRouteMatch(match: RouteMatch): RequestPredicate {
   const tests: RequestPredicate[] = [compilePath(match.path)];
   for (const header of match.headers) tests.push(compileHeader(header));
   if (match.query.length > 0) tests.push(compileQuery(match.query));
-  if (match.grpcOnly) tests.push((head) => /^application\/grpc(\+|;|$)/.test(head.headers.get(HeaderId["content-type"]) ?? ""));
+  if (match.grpcOnly) tests.push((head) => isGrpc(head.headers));
   const [first, second] = tests as [RequestPredicate, RequestPredicate | undefined];
   if (tests.length === 1) return first;
   if (tests.length === 2) return (head, path) => first(head, path) && second!(head, path);

@@ -1,11 +1,13 @@
 // gRPC through the proxy, both ends real: all kinds of calls, with what belongs to them, over one plain HTTP/2 hop and over
 // two sidecars with mutual TLS between them.
 import assert from "node:assert/strict";
+import { createServer, type IncomingHttpHeaders, type ServerHttp2Stream } from "node:http2";
+import type { AddressInfo } from "node:net";
 import { after, before, describe, test } from "node:test";
 import * as grpc from "@grpc/grpc-js";
 import { eventually } from "../../support/eventually.ts";
 import { EchoClient, outcomeOf, startEchoServer, type EchoServer } from "../../support/grpc-peers.ts";
-import { startHop, startSidecars, type GrpcPath } from "../../support/grpc-planes.ts";
+import { clientOf, closing, startHop, startSidecars, type GrpcPath } from "../../support/grpc-planes.ts";
 
 const PATHS: Readonly<Record<string, (port: number) => Promise<GrpcPath>>> = {
   "one hop": (port) => startHop([port]),
@@ -165,3 +167,26 @@ for (const [name, startPath] of Object.entries(PATHS)) {
     });
   });
 }
+
+test("a gRPC server sees the headers that its client has sent, as those of HTTP/2", async (context) => {
+  let seen: IncomingHttpHeaders = {};
+  const server = createServer();
+  server.on("stream", (stream: ServerHttp2Stream, headers) => {
+    seen = headers;
+    stream.respond({ ":status": 200, "content-type": "application/grpc", "grpc-status": "0" }, { endStream: true });
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  context.after(() => void server.close());
+  const { port } = server.address() as AddressInfo;
+  for (const path of [await startHop([port]), await startSidecars(port, ["meshctl/1", "istio"])]) {
+    const client = clientOf(context, closing(context, path));
+    await client.unary("", { metadata: { "x-own": "1" }, deadlineMs: 3000 });
+    const { te, "content-type": type, "x-own": own, "grpc-accept-encoding": accepted, "user-agent": agent } = seen;
+    assert.deepEqual(
+      [seen[":method"], seen[":path"], seen[":authority"], te, type, own, accepted],
+      ["POST", "/test.Echo/Unary", `127.0.0.1:${path.port}`, "trailers", "application/grpc", "1", "identity,deflate,gzip"],
+    );
+    assert.match(agent!, /^grpc-node-js\//);
+    assert.match(seen["grpc-timeout"] as string, /^\d+m$/);
+  }
+});

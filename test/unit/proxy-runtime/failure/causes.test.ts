@@ -1,6 +1,7 @@
 // The failure table: every row is complete, and who is to blame depends on where the failure was seen.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { codeFromHttpStatus } from "../../../../src/xds/grpc-status.ts";
 import { blameOf, type Cause } from "../../../../src/proxy-runtime/failure/cause.ts";
 import { Causes } from "../../../../src/proxy-runtime/failure/causes.ts";
 
@@ -14,6 +15,13 @@ test("every cause has its own name, a details text without blanks, and a status 
     assert.ok([0, 204].includes(cause.httpStatus) || (cause.httpStatus >= 400 && cause.httpStatus < 600), key);
     assert.ok(cause.grpcStatus >= 1 && cause.grpcStatus <= 16, key);
     assert.match(cause.flag, /^(-|[A-Z]{2,5})$/, key);
+  }
+});
+
+test("a gRPC status follows from the HTTP status by gRPC's own mapping, or says more where that has no answer", () => {
+  const more: Readonly<Record<number, number>> = { 204: 4, 408: 4, 504: 4, 426: 12, 501: 12, 431: 8, 500: 13 };
+  for (const [key, { httpStatus, grpcStatus }] of all) {
+    if (httpStatus > 0) assert.equal(grpcStatus, more[httpStatus] ?? codeFromHttpStatus(httpStatus), key);
   }
 });
 
