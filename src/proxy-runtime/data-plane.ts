@@ -153,7 +153,7 @@ export class DataPlane {
   drain(order: DrainOrder): void {
     for (const listener of this.#listeners.all()) {
       if (order.inboundOnly && listener.config.direction !== "inbound") continue;
-      listener.drain();
+      listener.drain(order.idleGraceMs);
       if (order.close) listener.closeSockets();
     }
   }

@@ -56,6 +56,9 @@ export interface RunningProxy {
  * configuration and, for a sidecar, its first certificate.
  * @throws UserError where one of those ports can't be had; nothing is left open.
  */
+// Of the time to drain: what keeps a connection open without using it does not keep the process.
+const IDLE_SHARE = 0.2;
+
 export async function startProxy(options: ProxyOptions): Promise<RunningProxy> {
   const { bootstrap, log, sidecar } = options;
   const stats = new StatsStore();
@@ -73,14 +76,14 @@ export async function startProxy(options: ProxyOptions): Promise<RunningProxy> {
   const stop = async (): Promise<void> => {
     phase.isStopping = true;
     log.info({ connections: await data.activeConnections(), atMostMs: options.drainTimeMs }, "draining");
-    await data.drain({ inboundOnly: false, close: false });
+    await data.drain({ inboundOnly: false, close: false, idleGraceMs: options.drainTimeMs * IDLE_SHARE });
     await waitForIdle(data, options.drainTimeMs);
     await stopNow();
   };
 
   const apply = async (config: ProxyConfig): Promise<readonly ListenFailure[]> => {
-    const failures = await data.apply(config);
     current = config;
+    const failures = await data.apply(config);
     phase.isConfigured = xds.state.isReady();
     await sayLive();
     return failures;

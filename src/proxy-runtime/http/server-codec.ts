@@ -4,8 +4,15 @@ import type { ConnectionReceiver } from "../transport/connection.ts";
 import type { DownstreamStream, RequestHead } from "./stream.ts";
 
 export interface ServerCodec extends ConnectionReceiver {
-  /** No further requests; those that came are answered, then the connection closes. */
+  /**
+   * The client is told to ask elsewhere: HTTP/2 at once, and the connection closes when what has come is answered; HTTP/1
+   * with its next response, and an idle connection stays for `finish` to close.
+   */
   drain(): void;
+  /** The connection closes when what has come is answered. */
+  finish(): void;
+  /** Every open request fails for a reason of ours: by a reply where none has begun. */
+  failStreams(cause: Cause, detail: string): void;
   readonly isDraining: boolean;
   /** No stream is open. */
   readonly isIdle: boolean;

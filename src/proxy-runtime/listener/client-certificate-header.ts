@@ -1,5 +1,6 @@
 // x-forwarded-client-cert: who the client proved to be, for those behind us (Envoy's element syntax).
 import type { HttpConnectionManagerConfig } from "../config/listener-config.ts";
+import { HeaderField } from "../http/header-field.ts";
 import { HeaderId } from "../http/header-id.ts";
 import type { RequestHead } from "../http/stream.ts";
 import type { ConnectionInfo } from "../telemetry/stream-info.ts";
@@ -18,9 +19,21 @@ export function editClientCertificate(head: RequestHead, config: Config, connect
     return;
   }
   if (mode === "forward_only") return;
-  const element = clientCertificateElement(config, connection);
-  const before = mode === "append_forward" ? headers.joined(id) : undefined;
-  headers.set(id, before === undefined ? element : `${before},${element}`);
+  const element = elementOf(config, connection);
+  if (!headers.has(id)) headers.appendField(element);
+  else headers.set(id, mode === "append_forward" ? `${headers.joined(id)!},${element.value}` : element.value);
+}
+
+// A connection has one connection manager, and so one element for all its requests.
+const ELEMENTS = new WeakMap<ConnectionInfo, HeaderField>();
+
+function elementOf(config: Config, connection: ConnectionInfo): HeaderField {
+  let element = ELEMENTS.get(connection);
+  if (element === undefined) {
+    element = HeaderField.known(HeaderId["x-forwarded-client-cert"], clientCertificateElement(config, connection));
+    ELEMENTS.set(connection, element);
+  }
+  return element;
 }
 
 function clientCertificateElement(config: Config, connection: ConnectionInfo): string {

@@ -17,8 +17,8 @@ import { TcpRelay } from "./tcp/tcp-relay.ts";
 
 /** A connection that a chain has taken. */
 export interface ActiveConnection {
-  /** Ends when it can do so without harm; TCP relays go on until their peers end them. */
-  drain(): void;
+  /** Ends when it can do so without harm, an idle one after `idleGraceMs` at most; TCP relays go on until their peers end them. */
+  drain(idleGraceMs: number): void;
   destroy(): void;
 }
 
@@ -103,6 +103,7 @@ export class FilterChain {
         originalDst: accepted.originalDst,
         isTls,
         alpn: alpnOf(socket),
+        onInternalError: (thrown) => this.#io.onInternalError(thrown),
         onClosed,
       });
     }

@@ -19,6 +19,8 @@ import type { ConnectionManager } from "./connection-manager.ts";
 
 const IDLE = 0;
 const HEADERS = 1;
+const DRAIN = 2;
+const DURATION = 3;
 
 export interface HttpConnectionOptions {
   readonly info: ConnectionInfo;
@@ -27,6 +29,8 @@ export interface HttpConnectionOptions {
   readonly isTls: boolean;
   /** What ALPN has agreed on; empty without. */
   readonly alpn: string;
+  /** A bug of ours has shown itself. */
+  onInternalError(thrown: unknown): void;
   /** Called once, when the connection is gone. */
   readonly onClosed: () => void;
 }
@@ -43,6 +47,8 @@ export class HttpConnection implements ConnectionReceiver, ServerConnectionOwner
   readonly #startedAt = performance.now();
   readonly #idleTimer: TimerEntry;
   #headersTimer: TimerEntry | undefined = undefined;
+  #drainTimer: TimerEntry | undefined = undefined;
+  #durationTimer: TimerEntry | undefined = undefined;
   #requests = 0;
 
   constructor(connection: Connection, manager: ConnectionManager, options: HttpConnectionOptions) {
@@ -56,9 +62,12 @@ export class HttpConnection implements ConnectionReceiver, ServerConnectionOwner
     stats.cxActive.inc();
     if (options.isTls) stats.cxSslTotal.inc();
     this.#armIdle();
+    const { maxConnectionDurationMs } = manager.config;
+    if (maxConnectionDurationMs > 0) manager.timers.arm((this.#durationTimer = new TimerEntry(this, DURATION)), maxConnectionDurationMs);
     // HTTP/2 begins with both sides' settings.
     if (this.#kind === "http2" || this.#kind === "mesh") this.#startCodec(this.#kind);
     connection.start(this.#codec ?? this, false);
+    if (manager.isDraining) this.drain();
   }
 
   /** An idle connection has no codec yet: it may be one of ten thousand. */
@@ -102,15 +111,23 @@ export class HttpConnection implements ConnectionReceiver, ServerConnectionOwner
     return this.#codec;
   }
 
-  /** Lets streams end, then closes; idle connections close at once, but one that has asked nothing yet may ask once. */
-  drain(): void {
-    const codec = this.#codec;
-    if (codec === undefined || codec.isDraining || (this.#kind === "http1" && this.#requests === 0)) return;
-    this.#manager.stats.cxDrainClose.inc();
-    codec.drain();
+  /**
+   * Ends the connection without failing a request. A client of HTTP/1 may be writing one on an idle connection just now:
+   * it has a while for it, and learns from the response that it was the last.
+   */
+  drain(idleGraceMs = Infinity): void {
+    if (this.#drainTimer !== undefined) return;
+    const { stats, timers, config } = this.#manager;
+    stats.cxDrainClose.inc();
+    this.#codec?.drain();
+    this.#drainTimer = new TimerEntry(this, DRAIN);
+    timers.arm(this.#drainTimer, Math.min(config.drainTimeoutMs, idleGraceMs));
   }
 
+  /** Ends the connection now. */
   destroy(): void {
+    this.#codec?.failStreams(Causes.draining, "the sidecar's time to drain is over");
+    this.#connection.writer.flush();
     this.#connection.destroy();
   }
 
@@ -119,8 +136,12 @@ export class HttpConnection implements ConnectionReceiver, ServerConnectionOwner
     manager.timers.disarm(this.#idleTimer);
     if (this.#headersTimer !== undefined) manager.timers.disarm(this.#headersTimer);
     this.#requests += 1;
+    if (manager.isDraining || this.#drainTimer !== undefined) this.#codec!.drain();
     const limit = manager.config.maxRequestsPerConnection;
-    if (manager.isDraining || (limit > 0 && this.#requests >= limit)) this.#codec!.drain();
+    if (limit > 0 && this.#requests === limit) {
+      manager.stats.cxMaxRequests.inc();
+      this.#codec!.finish();
+    }
     manager.stats.rqTotal.inc();
     manager.stats.rqActive.inc();
     const info = new StreamInfo(this.#options.info, performance.now());
@@ -131,6 +152,15 @@ export class HttpConnection implements ConnectionReceiver, ServerConnectionOwner
     info.requestHeadBytes = head.headBytes;
     info.requestHeaders = head.headers;
     info.isGrpc = isGrpc(head.headers);
+    try {
+      this.#route(stream, head, info, end);
+    } catch (thrown) {
+      this.#onBug(stream, head, info, thrown);
+    }
+  }
+
+  #route(stream: DownstreamStream, head: RequestHead, info: StreamInfo, end: boolean): void {
+    const manager = this.#manager;
     switch (manager.edits.apply(head, info, this.#options.remoteIp)) {
       case "redirect":
         return this.#redirect(stream, head, info);
@@ -144,6 +174,14 @@ export class HttpConnection implements ConnectionReceiver, ServerConnectionOwner
         router.start(manager.routeTable(), end);
       }
     }
+  }
+
+  /** A bug of ours fails the request that has met it, and no other. */
+  #onBug(stream: DownstreamStream, head: RequestHead, info: StreamInfo, thrown: unknown): void {
+    this.#options.onInternalError(thrown);
+    const detail = thrown instanceof Error ? thrown.message : String(thrown);
+    if (stream.receiver === undefined) this.#refuse(stream, head, info, Causes.internalError, detail);
+    else stream.receiver.onDownstreamReset(Causes.internalError, detail);
   }
 
   /** UNESCAPE_AND_REDIRECT: the client is to ask again for the path that is meant. */
@@ -201,6 +239,8 @@ export class HttpConnection implements ConnectionReceiver, ServerConnectionOwner
     const { stats, timers } = this.#manager;
     timers.disarm(this.#idleTimer);
     if (this.#headersTimer !== undefined) timers.disarm(this.#headersTimer);
+    if (this.#drainTimer !== undefined) timers.disarm(this.#drainTimer);
+    if (this.#durationTimer !== undefined) timers.disarm(this.#durationTimer);
     stats.cxActive.dec();
     stats.cxDestroy.inc();
     stats.cxLengthMs.record(performance.now() - this.#startedAt);
@@ -208,11 +248,15 @@ export class HttpConnection implements ConnectionReceiver, ServerConnectionOwner
   }
 
   onTimer(kind: number): void {
+    if (kind === DURATION) {
+      this.#manager.stats.cxMaxDuration.inc();
+      return this.drain();
+    }
     if (kind === HEADERS) {
       return this.#codec!.refuseHead(Causes.headersTimeout, `head not whole within ${this.#manager.config.requestHeadersTimeoutMs} ms`);
     }
-    this.#manager.stats.cxIdleTimeout.inc();
-    this.#codec?.drain();
+    if (kind === IDLE) this.#manager.stats.cxIdleTimeout.inc();
+    this.#codec?.finish();
     // Half a head counts as idle, too: nobody may hold a connection with it for ever.
     if (this.#codec === undefined || this.#codec.hasPartialHead) this.#connection.destroy();
   }

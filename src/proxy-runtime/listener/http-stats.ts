@@ -29,6 +29,8 @@ export class HttpStats {
   readonly cxProtocolError: Counter;
   readonly cxIdleTimeout: Counter;
   readonly cxDrainClose: Counter;
+  readonly cxMaxDuration: Counter;
+  readonly cxMaxRequests: Counter;
   readonly cxLengthMs: Histogram;
   readonly upgradesTotal: Counter;
   readonly upgradesActive: Gauge;
@@ -52,6 +54,8 @@ export class HttpStats {
     this.cxProtocolError = scope.counter("downstream_cx_protocol_error");
     this.cxIdleTimeout = scope.counter("downstream_cx_idle_timeout");
     this.cxDrainClose = scope.counter("downstream_cx_drain_close");
+    this.cxMaxDuration = scope.counter("downstream_cx_max_duration_reached");
+    this.cxMaxRequests = scope.counter("downstream_cx_max_requests_reached");
     this.cxLengthMs = scope.histogram("downstream_cx_length_ms", "ms");
     this.upgradesTotal = scope.counter("downstream_cx_upgrades_total");
     this.upgradesActive = scope.gauge("downstream_cx_upgrades_active");

@@ -16,6 +16,8 @@ export interface DrainOrder {
   readonly inboundOnly: boolean;
   /** Stop accepting, too. */
   readonly close: boolean;
+  /** Idle connections of HTTP/1 are left to their clients for no longer than this. */
+  readonly idleGraceMs?: number;
 }
 
 export interface DataHalf {

@@ -83,8 +83,13 @@ describe("SIGTERM", () => {
     second.clear().write(ok("before"));
     await idle.receives("before");
     proxy.child.kill("SIGTERM");
-    // A connection that has nothing under way is closed at once.
-    await idle.until((peer) => peer.ended || peer.closed, "end");
+    await eventually(() => assert.match(proxy.log(), /"draining"/), { withinMs: 10_000 });
+    // The client of an idle connection may be writing just now: it is served, and told that this was the last.
+    second.clear();
+    idle.clear().write(GET);
+    await second.receives("\r\n\r\n");
+    second.clear().write(ok("meanwhile"));
+    assert.match(await idle.untilEnd(), /^HTTP\/1\.1 200 [^]*\r\nconnection: close\r\n[^]*meanwhile$/);
     const late = await connectRaw(proxy.port);
     late.write(GET);
     await second.receives("\r\n\r\n");

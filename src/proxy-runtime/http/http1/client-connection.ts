@@ -1,7 +1,7 @@
 // The client side of an HTTP/1 connection: one request at a time, and what is left of it for the next.
 import type { Cause } from "../../failure/cause.ts";
 import { Causes } from "../../failure/causes.ts";
-import type { Connection, ConnectionReceiver } from "../../transport/connection.ts";
+import { INTERNAL_ERROR, type Connection, type ConnectionReceiver } from "../../transport/connection.ts";
 import type { TimerEntry } from "../../transport/timers.ts";
 import { Carry } from "../carry.ts";
 import { HeaderId } from "../header-id.ts";
@@ -307,6 +307,10 @@ export class Http1ClientConnection implements ConnectionReceiver, BodySink, Clie
     }
     if (exchange === undefined) return;
     exchange.closed = true;
+    if (error?.code === INTERNAL_ERROR) {
+      exchange.receiver.onUpstreamReset(this.#responseStarted ? Causes.internalErrorMidway : Causes.internalError, error.message);
+      return;
+    }
     const detail = `${this.remoteAddress}: ${error?.code ?? "connection closed"}`;
     if (this.#responseStarted) exchange.receiver.onUpstreamReset(Causes.upstreamClosedMidway, detail);
     else if (this.ownExpiryMs !== undefined && this.requests === 1) {

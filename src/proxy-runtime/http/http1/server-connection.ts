@@ -2,7 +2,7 @@
 import { performance } from "node:perf_hooks";
 import type { Cause } from "../../failure/cause.ts";
 import { Causes } from "../../failure/causes.ts";
-import type { Connection } from "../../transport/connection.ts";
+import { INTERNAL_ERROR, type Connection } from "../../transport/connection.ts";
 import { TimerEntry, type Timers } from "../../transport/timers.ts";
 import { Carry } from "../carry.ts";
 import type { HeaderList } from "../header-list.ts";
@@ -41,6 +41,9 @@ export class Http1ServerConnection implements ServerCodec, BodySink, ServerStrea
   #parsing = false;
   #headBegun = false;
   #draining = false;
+  #finishing = false;
+  /** While reading: bytes behind what was read last. */
+  #behind = 0;
   /** When the request was whole, ms of performance.now(). */
   #wholeAt = 0;
   #hasFin = false;
@@ -59,11 +62,29 @@ export class Http1ServerConnection implements ServerCodec, BodySink, ServerStrea
   /** No further request is read; an idle connection closes at once, a busy one says `connection: close`. */
   drain(): void {
     this.#draining = true;
+  }
+
+  finish(): void {
+    this.#draining = true;
+    this.#finishing = true;
     if (this.#stream === undefined && this.#carry.length === 0) this.#close();
+  }
+
+  failStreams(cause: Cause, detail: string): void {
+    this.#stream?.receiver?.onDownstreamReset(cause, detail);
   }
 
   get isDraining(): boolean {
     return this.#draining;
+  }
+
+  /** Requests that have come behind this one are answered before the connection ends. */
+  get isLastResponse(): boolean {
+    return this.#draining && !this.#hasMore;
+  }
+
+  get #hasMore(): boolean {
+    return this.#parsing ? this.#behind > 0 : this.#carry.length > 0;
   }
 
   /** False while a part of the request's body has not been read. */
@@ -120,10 +141,6 @@ export class Http1ServerConnection implements ServerCodec, BodySink, ServerStrea
     // RFC 9112 §2.2: empty lines before a request line are skipped.
     while (at + 1 < end && bytes[at] === 13 && bytes[at + 1] === 10) at += 2;
     if (at === end || (at + 1 === end && bytes[at] === 13)) return at;
-    if (this.#draining) {
-      this.#close();
-      return end;
-    }
     const parser = this.#parser;
     const next = parser.parseRequest(bytes, at, end);
     if (next === INCOMPLETE) {
@@ -137,13 +154,14 @@ export class Http1ServerConnection implements ServerCodec, BodySink, ServerStrea
     if (isFramingError(framing)) return this.#refuse(framing.cause, framing.detail, end);
     const facts = readRequestHead(parser, framing, this.#options);
     if ("cause" in facts) return this.#refuse(facts.cause, facts.detail, end);
+    this.#behind = end - next;
     this.#begin(facts, framing);
     return next;
   }
 
   #begin(facts: RequestFacts, framing: Framing): void {
     const { head, keepAlive, expectsContinue } = facts;
-    const stream = new Http1ServerStream(this, head, keepAlive && !this.#draining);
+    const stream = new Http1ServerStream(this, head, keepAlive);
     this.#stream = stream;
     this.#body.start(framing);
     const end = this.#body.isDone;
@@ -158,6 +176,7 @@ export class Http1ServerConnection implements ServerCodec, BodySink, ServerStrea
   #readBody(bytes: Buffer, start: number, end: number): number {
     const next = this.#body.read(bytes, start, end, this);
     if (this.#body.isDone) this.#wholeAt = performance.now();
+    this.#behind = end - next;
     if (next !== REFUSED) return next;
     const stream = this.#stream!;
     this.#body.stop();
@@ -198,7 +217,7 @@ export class Http1ServerConnection implements ServerCodec, BodySink, ServerStrea
     this.#stream = undefined;
     this.#requestPaused = false;
     this.#owner.onStreamDone(stream);
-    if (!keepAlive || !whole || this.#draining) {
+    if (!keepAlive || !whole || (this.#finishing && !this.#hasMore)) {
       this.#close();
       return;
     }
@@ -307,7 +326,11 @@ export class Http1ServerConnection implements ServerCodec, BodySink, ServerStrea
     const stream = this.#stream;
     this.#stream = undefined;
     if (stream !== undefined) {
-      stream.receiver?.onDownstreamReset(Causes.downstreamDisconnect, error?.code ?? "client closed the connection");
+      const cause = error?.code === INTERNAL_ERROR ? Causes.internalErrorMidway : Causes.downstreamDisconnect;
+      stream.receiver?.onDownstreamReset(
+        cause,
+        cause === Causes.internalErrorMidway ? error!.message : (error?.code ?? "client closed the connection"),
+      );
       this.#owner.onStreamDone(stream);
     }
     this.#owner.onConnectionClosed(error);

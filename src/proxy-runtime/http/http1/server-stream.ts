@@ -14,7 +14,8 @@ export type AnsweredRequest = Pick<RequestHead, "method" | "protocol" | "upgrade
 /** The connection, as its stream sees it. */
 export interface ServerStreamOwner {
   readonly connection: Connection;
-  readonly isDraining: boolean;
+  /** No other follows on this connection. */
+  readonly isLastResponse: boolean;
   /** The request's last byte has been read. */
   readonly isRequestWhole: boolean;
   /** The response's last byte was handed over. */
@@ -68,7 +69,7 @@ export class Http1ServerStream implements DownstreamStream {
       if (upgrade === "connect") this.#keepAlive = false;
     }
     // A reply of our own that does not wait for the rest of the request is the last on its connection.
-    if (this.#server.isDraining || (head.headBytes === 0 && !this.#server.isRequestWhole)) this.#keepAlive = false;
+    if (this.#server.isLastResponse || (head.headBytes === 0 && !this.#server.isRequestWhole)) this.#keepAlive = false;
     this.#bodiless = isBodiless(method, head.status);
     let text = statusLine(head.status, head.reason);
     if (this.#bodiless) {

@@ -73,6 +73,14 @@ export class Http2ServerConnection implements ServerCodec, SessionOwner {
     this.#timers.arm(this.#drainTimer, this.#options.drainTimeoutMs);
   }
 
+  finish(): void {
+    this.drain();
+  }
+
+  failStreams(cause: Cause, detail: string): void {
+    for (const stream of [...this.#session.streams.values()]) (stream as Http2ServerStream).receiver?.onDownstreamReset(cause, detail);
+  }
+
   onBytes(buffer: Buffer, length: number): void {
     let at = 0;
     while (this.#prefaceBytes < PREFACE.length && at < length) {
