@@ -74,3 +74,19 @@ export function summaryOf(request: string): string {
   const bodyAt = isChunked ? request.indexOf("\r\n", headEnd) + 2 : headEnd;
   return `${method} ${target} ${isChunked ? request.slice(bodyAt, bodyAt + size) : request.slice(bodyAt)}`;
 }
+
+/** Informational responses and the final one, chunks joined; undefined where it is not whole, or nothing may follow it here. */
+export function joinedResponse(text: string, method: string): string | undefined {
+  const headEnd = text.indexOf("\r\n\r\n") + 4;
+  if (headEnd < 4) return undefined;
+  const head = text.slice(0, headEnd);
+  const status = Number(head.slice(9, 12));
+  if (status < 200 && status !== 101) {
+    const rest = joinedResponse(text.slice(headEnd), method);
+    return rest === undefined ? undefined : head + rest;
+  }
+  if (method === "HEAD" || status === 204 || status === 304 || status === 101) return text.length === headEnd ? text : undefined;
+  if (/\r\ntransfer-encoding: chunked\r\n/i.test(head)) return readChunks(text, head)?.joined;
+  const length = /\r\ncontent-length: (\d+)\r\n/i.exec(head)?.[1];
+  return length !== undefined && text.length === headEnd + Number(length) ? text : undefined;
+}
