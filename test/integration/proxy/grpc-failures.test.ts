@@ -121,6 +121,21 @@ describe("a gRPC call that takes too long", () => {
   });
 });
 
+test("gRPC calls that a sidecar's end cuts off end with UNAVAILABLE, and say that it was the sidecar", async (context) => {
+  const server = closing(context, await startEchoServer({ unary: () => undefined, download: (call) => void call.write(Buffer.from("x")) }));
+  const path = await startHop([server.port]);
+  const client = clientOf(context, path);
+  const [early, stream] = [client.unary("a"), client.download("a")];
+  const late = outcomeOf(stream);
+  await new Promise((resolve) => stream.once("data", resolve));
+  await eventually(() => assert.equal(server.calls, 2), { withinMs: 2000 });
+  await path.stop();
+  for (const outcome of [await early, await late]) {
+    assert.equal(outcome.code, grpc.status.UNAVAILABLE);
+    assert.match(meshError(outcome), /^LR; by=client-sidecar; /);
+  }
+});
+
 describe("what is known of gRPC calls", () => {
   const log = join(folder, "access.log");
   let server: EchoServer;
