@@ -2,6 +2,7 @@
 // string, head and body together; larger ones are copied into reused blocks. Order is kept across both.
 import type { Socket } from "node:net";
 import { BLOCK_BYTES, type Block, type BlockPool } from "./block-pool.ts";
+import { DirectWriter } from "./direct-write.ts";
 import type { FlushQueue, Flushable } from "./flush-queue.ts";
 
 // Up to here joining bytes to the head's string is cheaper than a block.
@@ -14,16 +15,21 @@ export class SocketWriter implements Flushable {
   readonly #socket: Socket;
   readonly #queue: FlushQueue;
   readonly #blocks: BlockPool;
+  readonly #onDrain: () => void;
+  #direct: DirectWriter | undefined = undefined;
+  #isDirectSought = false;
   #text = "";
   #block: Block | undefined = undefined;
   #used = 0;
   #queued = false;
   #ending = false;
 
-  constructor(socket: Socket, queue: FlushQueue, blocks: BlockPool) {
+  /** @param onDrain as the socket's 'drain': what was unsent has been taken. */
+  constructor(socket: Socket, queue: FlushQueue, blocks: BlockPool, onDrain: () => void) {
     this.#socket = socket;
     this.#queue = queue;
     this.#blocks = blocks;
+    this.#onDrain = onDrain;
   }
 
   /** Appends latin1 text, such as a head. */
@@ -105,12 +111,12 @@ export class SocketWriter implements Flushable {
 
   /** True while so much is unsent that the sender should stop; the socket's 'drain' tells when it may go on. */
   get isBlocked(): boolean {
-    return this.#socket.writableLength + this.#text.length + this.#used > WRITE_HIGH_WATER;
+    return this.pendingBytes > WRITE_HIGH_WATER;
   }
 
   /** Bytes not yet taken by the kernel. */
   get pendingBytes(): number {
-    return this.#socket.writableLength + this.#text.length + this.#used;
+    return this.#socket.writableLength + this.#text.length + this.#used + (this.#direct?.pendingBytes ?? 0);
   }
 
   flush(): void {
@@ -127,7 +133,12 @@ export class SocketWriter implements Flushable {
     if (this.#text.length === 0) return;
     const text = this.#text;
     this.#text = "";
-    if (!this.#socket.destroyed) this.#socket.write(text, "latin1");
+    if (this.#socket.destroyed) return;
+    if (!this.#isDirectSought) {
+      this.#isDirectSought = true;
+      this.#direct = DirectWriter.of(this.#socket, this.#onDrain);
+    }
+    if (this.#direct === undefined || !this.#direct.write(text)) this.#socket.write(text, "latin1");
   }
 
   #sendBlock(): void {

@@ -65,7 +65,7 @@ export class Http2ClientConnection implements ConnectionReceiver, SessionOwner {
     this.#nextId += 2;
     this.requests += 1;
     const stream = new Http2ClientStream(id, this.#session, receiver, this.host);
-    this.#session.streams.set(id, stream);
+    this.#session.streams.add(stream);
     if (this.#nextId > MAX_STREAM_ID) this.#retire();
     return stream;
   }
@@ -118,7 +118,7 @@ export class Http2ClientConnection implements ConnectionReceiver, SessionOwner {
   // RFC 9113 §6.8: streams above the last id were not and will not be seen; they may be tried again elsewhere.
   onGoaway(lastStreamId: number, code: number, detail: string): void {
     this.#retire();
-    for (const stream of [...this.#session.streams.values()]) {
+    for (const stream of this.#session.streams.all()) {
       if (stream.id <= lastStreamId) continue;
       this.#session.close(stream);
       stream.onReset(ErrorCode.refusedStream, detail === "" ? `host is going away (${code})` : `host is going away: ${detail}`);

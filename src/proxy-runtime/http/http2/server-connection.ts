@@ -78,7 +78,7 @@ export class Http2ServerConnection implements ServerCodec, SessionOwner {
   }
 
   failStreams(cause: Cause, detail: string): void {
-    for (const stream of [...this.#session.streams.values()]) (stream as Http2ServerStream).receiver?.onDownstreamReset(cause, detail);
+    for (const stream of this.#session.streams.all()) (stream as Http2ServerStream).receiver?.onDownstreamReset(cause, detail);
   }
 
   onBytes(buffer: Buffer, length: number): void {
@@ -100,7 +100,7 @@ export class Http2ServerConnection implements ServerCodec, SessionOwner {
     if (streamId > this.#lastStreamId || session.streams.size >= session.settings.maxConcurrentStreams)
       return session.refuseStream(streamId, ErrorCode.refusedStream);
     const stream = new Http2ServerStream(streamId, session);
-    session.streams.set(streamId, stream);
+    session.streams.add(stream);
     stream.remoteEnded = endStream;
     if (isTooLarge) return this.#refuse(stream, Causes.http2HeadersTooLarge, "header list too large");
     const request = readRequestFields(fields, listBytes, endStream, {

@@ -75,7 +75,7 @@ export interface InputSession extends StreamSession {
   readonly isServer: boolean;
   readonly hasFailed: boolean;
   readonly floods: FloodGuard;
-  readonly streams: ReadonlyMap<number, SessionStream>;
+  readonly streams: { get(id: number): SessionStream | undefined };
   readonly owner: SessionOwner;
   applySettings(settings: PeerSettings): void;
   hasReset(streamId: number): boolean;

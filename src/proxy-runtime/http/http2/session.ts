@@ -7,6 +7,7 @@ import { FloodGuard } from "./flood-guard.ts";
 import { DEFAULT_WINDOW_BYTES, ErrorCode } from "./frame.ts";
 import type { LocalSettings } from "./frame-writer.ts";
 import { CONNECTION_GONE, VIOLATION, type InputSession, type SessionOwner, type SessionStream } from "./session-seam.ts";
+import { StreamTable } from "./stream-table.ts";
 import type { PeerSettings } from "./peer-settings.ts";
 import { SessionInput } from "./session-input.ts";
 import { SessionOutput } from "./session-output.ts";
@@ -28,7 +29,7 @@ export class Http2Session implements InputSession {
   readonly output: SessionOutput;
   readonly settings: LocalSettings;
   readonly isMesh: boolean;
-  readonly streams = new Map<number, SessionStream>();
+  readonly streams = new StreamTable();
   peerInitialWindow = DEFAULT_WINDOW_BYTES;
   /** Highest stream id of the peer's, for GOAWAY. */
   lastPeerStreamId = 0;
@@ -104,7 +105,7 @@ export class Http2Session implements InputSession {
       const change = settings.initialWindowBytes - this.peerInitialWindow;
       this.peerInitialWindow = settings.initialWindowBytes;
       // §6.9.2: the windows of open streams change with it.
-      for (const stream of this.streams.values()) {
+      for (const stream of this.streams.all()) {
         if (!stream.widen(change)) return void this.fail(ErrorCode.flowControlError, "stream window overflow");
       }
     }
@@ -179,7 +180,7 @@ export class Http2Session implements InputSession {
   }
 
   #endStreams(code: number, detail: string): void {
-    for (const stream of [...this.streams.values()]) {
+    for (const stream of this.streams.all()) {
       // Its response is here, whole: its reader is slow.
       if (!this.isServer && stream.hasWaiting && stream.localEnded) continue;
       this.close(stream);
