@@ -2,6 +2,7 @@
 import type { AccessLogConfig } from "./access-log-config.ts";
 import type { Http2Config } from "./http2-config.ts";
 import type { KeepaliveConfig } from "./keepalive-config.ts";
+import type { PortRanges } from "./port-ranges.ts";
 import type { RouteConfig } from "./route-config.ts";
 import type { DownstreamTlsConfig } from "./tls-config.ts";
 import type { Upgrades } from "./upgrades.ts";
@@ -151,8 +152,10 @@ export interface ListenerConfig {
   readonly useOriginalDst: boolean;
   /** The listener filter original_dst is there: ask the kernel where the connection was going. */
   readonly restoreOriginalDst: boolean;
-  readonly tlsInspector: boolean;
-  readonly httpInspector: boolean;
+  /** Connections to these ports are looked at for TLS, its server name and ALPN. */
+  readonly tlsInspectorPorts: PortRanges;
+  /** Connections to these ports are looked at for plaintext HTTP. */
+  readonly httpInspectorPorts: PortRanges;
   /** How long sniffing may wait for first bytes; default 15000, 0 for ever. */
   readonly listenerFiltersTimeoutMs: number;
   /** After that time go on with what is known rather than close. */
