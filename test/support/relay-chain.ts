@@ -39,8 +39,11 @@ export interface RelayChainOptions {
   readonly tcp?: Json;
   /** Fields of the cluster that the client's proxy sends to. */
   readonly cluster?: Json;
-  /** What the first bytes are is found out, on every listener; fields of the listeners. */
-  readonly sniffing?: Json;
+  /**
+   * What the first bytes are is found out, on every listener; fields of the listeners. `excepted`: not by the client's
+   * proxy, as on a port that is known to carry something else.
+   */
+  readonly sniffing?: Json & { readonly excepted?: "all" };
 }
 
 const HTTP_PLAINTEXT = { transport_protocol: "raw_buffer", application_protocols: ["http/1.0", "http/1.1", "h2c"] };
@@ -98,8 +101,11 @@ async function startTwo(server: RawServer, options: RelayChainOptions): Promise<
   return [client, far];
 }
 
-function sniffing({ sniffing: more }: RelayChainOptions): Json {
-  return { listener_filters: [tlsInspector(), httpInspector()], continue_on_listener_filters_timeout: true, ...more };
+function sniffing({ sniffing: options }: RelayChainOptions, side: "client" | "server"): Json {
+  const { excepted, ...more } = options!;
+  const off = excepted === "all" && side === "client" ? { filter_disabled: { any_match: true } } : {};
+  const inspectors = [tlsInspector(), httpInspector()].map((each) => ({ ...each, ...off }));
+  return { listener_filters: inspectors, continue_on_listener_filters_timeout: true, ...more };
 }
 
 function outbound(options: RelayChainOptions): Json {
@@ -108,7 +114,7 @@ function outbound(options: RelayChainOptions): Json {
   return listener([{ filter_chain_match: HTTP_PLAINTEXT, filters: [httpFilter([toCluster("up")])] }], {
     traffic_direction: "OUTBOUND",
     default_filter_chain: tcp,
-    ...sniffing(options),
+    ...sniffing(options, "client"),
   });
 }
 
@@ -125,6 +131,6 @@ function inbound(options: RelayChainOptions): Json {
       { filter_chain_match: { transport_protocol: "raw_buffer" }, filters: [tcpFilter("app")] },
       { filter_chain_match: { transport_protocol: "tls" }, filters: [tcpFilter("app")] },
     ],
-    { traffic_direction: "INBOUND", ...sniffing(options) },
+    { traffic_direction: "INBOUND", ...sniffing(options, "server") },
   );
 }

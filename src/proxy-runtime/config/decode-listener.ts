@@ -1,20 +1,16 @@
 // Listener, from LDS or the bootstrap → ListenerConfig.
-import type { DescMessage } from "@bufbuild/protobuf";
 import type { Result } from "../../common/result.ts";
 import { TrafficDirection } from "../../xds/gen/envoy/config/core/v3/base_pb.ts";
-import type { ListenerFilter } from "../../xds/gen/envoy/config/listener/v3/listener_components_pb.ts";
-import { ListenerFilterSchema } from "../../xds/gen/envoy/config/listener/v3/listener_components_pb.ts";
 import type { Listener } from "../../xds/gen/envoy/config/listener/v3/listener_pb.ts";
 import { AdditionalAddressSchema, ListenerSchema } from "../../xds/gen/envoy/config/listener/v3/listener_pb.ts";
-import { HttpInspectorSchema } from "../../xds/gen/envoy/extensions/filters/listener/http_inspector/v3/http_inspector_pb.ts";
-import { OriginalDstSchema } from "../../xds/gen/envoy/extensions/filters/listener/original_dst/v3/original_dst_pb.ts";
-import { TlsInspectorSchema } from "../../xds/gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb.ts";
 import { decodeFilterChain } from "./decode-filter-chain.ts";
 import { decodeSocketOptions } from "./decode-keepalive.ts";
+import { decodeListenerFilters } from "./decode-listener-filters.ts";
 import { durationMs, socketAddress } from "./decode-values.ts";
-import type { Decoded, Decoding, FieldRules } from "./decoding.ts";
-import { decodeResource, fieldRules, join, typeName } from "./decoding.ts";
+import type { Decoded, Decoding } from "./decoding.ts";
+import { decodeResource, fieldRules, join } from "./decoding.ts";
 import type { FilterChainConfig, ListenerAddress, ListenerConfig } from "./listener-config.ts";
+import { ALL_PORTS } from "./port-ranges.ts";
 
 const LISTENER = fieldRules(
   ListenerSchema,
@@ -53,20 +49,6 @@ const LISTENER = fieldRules(
 // kept for another try.
 const DEFAULT_BUFFER_LIMIT_BYTES = 1024 * 1024;
 const ADDITIONAL = fieldRules(AdditionalAddressSchema, ["address"]);
-const LISTENER_FILTER = fieldRules(ListenerFilterSchema, ["name", "typed_config"]);
-const ORIGINAL_DST = fieldRules(OriginalDstSchema, []);
-const TLS_INSPECTOR = fieldRules(TlsInspectorSchema, [], { initial_read_buffer_size: "a buffer size" });
-const HTTP_INSPECTOR = fieldRules(HttpInspectorSchema, []);
-
-const LISTENER_FILTERS: Readonly<
-  Record<string, { readonly schema: DescMessage; readonly rules: FieldRules<DescMessage>; readonly name: string }>
-> = {
-  [OriginalDstSchema.typeName]: { schema: OriginalDstSchema, rules: ORIGINAL_DST, name: "envoy.filters.listener.original_dst" },
-  [TlsInspectorSchema.typeName]: { schema: TlsInspectorSchema, rules: TLS_INSPECTOR, name: "envoy.filters.listener.tls_inspector" },
-  [HttpInspectorSchema.typeName]: { schema: HttpInspectorSchema, rules: HTTP_INSPECTOR, name: "envoy.filters.listener.http_inspector" },
-};
-const POSSIBLE = "envoy.filters.listener.original_dst, tls_inspector and http_inspector";
-
 export function decodeListener(input: Uint8Array | Listener, path = ""): Result<Decoded<ListenerConfig>> {
   return decodeResource(ListenerSchema, input, path, (decoding, listener) => toConfig(decoding, listener, path));
 }
@@ -99,7 +81,7 @@ function toConfig(decoding: Decoding, listener: Listener, path: string): Listene
   const needsTlsInspector = filterChains.some(
     ({ match }) => match.transportProtocol !== undefined || match.serverNames.length > 0 || match.applicationProtocols.length > 0,
   );
-  if (needsTlsInspector && !inspectors.has("envoy.filters.listener.tls_inspector")) {
+  if (needsTlsInspector && !inspectors.has("tlsInspector")) {
     decoding.warning(
       join(path, "listener_filters"),
       "filter chains match on TLS properties: envoy.filters.listener.tls_inspector is added",
@@ -118,9 +100,9 @@ function toConfig(decoding: Decoding, listener: Listener, path: string): Listene
     bindToPort: (listener.bindToPort ?? true) && (listener.deprecatedV1?.bindToPort ?? true),
     useOriginalDst,
     // Envoy adds the filter by itself when use_original_dst asks for it.
-    restoreOriginalDst: useOriginalDst || inspectors.has("envoy.filters.listener.original_dst"),
-    tlsInspector: needsTlsInspector || inspectors.has("envoy.filters.listener.tls_inspector"),
-    httpInspector: inspectors.has("envoy.filters.listener.http_inspector"),
+    restoreOriginalDst: useOriginalDst || inspectors.has("originalDst"),
+    tlsInspectorPorts: inspectors.get("tlsInspector") ?? (needsTlsInspector ? ALL_PORTS : []),
+    httpInspectorPorts: inspectors.get("httpInspector") ?? [],
     listenerFiltersTimeoutMs: durationMs(decoding, listener.listenerFiltersTimeout, join(path, "listener_filters_timeout"), 15_000),
     continueOnListenerFiltersTimeout: listener.continueOnListenerFiltersTimeout,
     direction,
@@ -133,25 +115,6 @@ function toConfig(decoding: Decoding, listener: Listener, path: string): Listene
 
 function toAddress(address: ReturnType<typeof socketAddress>): ListenerAddress {
   return address ?? { host: "", port: 0 };
-}
-
-function decodeListenerFilters(decoding: Decoding, filters: readonly ListenerFilter[], path: string): ReadonlySet<string> {
-  const found = new Set<string>();
-  filters.forEach((filter, index) => {
-    const inner = `${path}[${index}]`;
-    decoding.check(LISTENER_FILTER, filter, inner);
-    const any = filter.configType.case === "typedConfig" ? filter.configType.value : undefined;
-    const known =
-      any === undefined ? Object.values(LISTENER_FILTERS).find((each) => each.name === filter.name) : LISTENER_FILTERS[typeName(any)];
-    if (known === undefined) {
-      decoding.problem(inner, `unknown extension ${any?.typeUrl ?? filter.name}; meshctl supports ${POSSIBLE}`);
-      return;
-    }
-    found.add(known.name);
-    const message = any === undefined ? undefined : decoding.unpack(any, known.schema, join(inner, "typed_config"), POSSIBLE);
-    if (message !== undefined) decoding.check(known.rules, message, join(inner, "typed_config"));
-  });
-  return found;
 }
 
 /** Two chains that take the very same connections: Envoy refuses them, since one could never be reached. */

@@ -2,7 +2,7 @@
 // protocol, application protocols, direct source address, source address, source port; at each step the most specific
 // match wins and there is no way back to a less specific one.
 import type { CidrConfig, FilterChainMatch } from "../config/listener-config.ts";
-import { cidrContains, parseCidr, type Cidr } from "../../common/cidr.ts";
+import { addressBytes, cidrContains, parseCidr, type Cidr } from "../../common/cidr.ts";
 import type { Sniffed } from "../transport/sniff.ts";
 
 export interface ConnectionFacts {
@@ -60,12 +60,17 @@ function compileSteps(match: FilterChainMatch): readonly Rank[] {
 
 const anything: Rank = () => 0;
 
-/** Longest prefix first. */
+/** Longest prefix first. Whole addresses, of which there may be one for each service, are looked up. */
 function ranges(configs: readonly CidrConfig[], addressOf: (facts: ConnectionFacts) => string): Rank {
   if (configs.length === 0) return anything;
-  const cidrs: Cidr[] = configs.map((each) => parseCidr(`${each.address}/${each.prefixLength}`)!);
+  const all: Cidr[] = configs.map((each) => parseCidr(`${each.address}/${each.prefixLength}`)!);
+  const isWhole = ({ bytes, prefixLength }: Cidr): boolean => prefixLength === bytes.length * 8;
+  const whole = new Set(all.filter(isWhole).map(({ bytes }) => bytes.join()));
+  const cidrs = all.filter((each) => !isWhole(each));
   return (facts) => {
     const address = addressOf(facts);
+    const bytes = addressBytes(address);
+    if (bytes !== undefined && whole.has(bytes.join())) return bytes.length * 8 + 1;
     return cidrs.reduce((best, cidr) => (cidrContains(cidr, address) ? Math.max(best, cidr.prefixLength + 1) : best), -1);
   };
 }

@@ -6,6 +6,8 @@ export class ListenerStats {
   readonly cxTotal: Counter;
   readonly cxActive: Gauge;
   readonly cxDestroy: Counter;
+  /** Being looked at. */
+  readonly preCxActive: Gauge;
   readonly preCxTimeout: Counter;
   readonly noFilterChainMatch: Counter;
   readonly sslHandshake: Counter;
@@ -17,6 +19,7 @@ export class ListenerStats {
     this.cxTotal = scope.counter("downstream_cx_total");
     this.cxActive = scope.gauge("downstream_cx_active");
     this.cxDestroy = scope.counter("downstream_cx_destroy");
+    this.preCxActive = scope.gauge("downstream_pre_cx_active");
     this.preCxTimeout = scope.counter("downstream_pre_cx_timeout");
     this.noFilterChainMatch = scope.counter("no_filter_chain_match");
     this.sslHandshake = scope.counter("ssl.handshake");

@@ -1,17 +1,17 @@
-// A listener at run time: its sockets, its filter chains and the connections that came through them. Chains that do not
-// change in an update keep their connections; connections of chains that are gone are drained.
+// A listener at run time: its sockets, and the way of a connection from there to its filter chain.
 import { createServer, type Server, type Socket } from "node:net";
-import type { FilterChainConfig, ListenerAddress, ListenerConfig } from "../config/listener-config.ts";
+import type { ListenerAddress, ListenerConfig } from "../config/listener-config.ts";
+import { includesPort } from "../config/port-ranges.ts";
 import type { IoContext } from "../transport/connection.ts";
 import { keepAlive } from "../transport/keepalive.ts";
 import type { OriginalDst } from "../transport/original-dst.ts";
 import type { Secrets } from "../transport/secrets.ts";
-import { sniff, type Sniffed } from "../transport/sniff.ts";
+import { sniff, type Sniffed, type SniffOptions } from "../transport/sniff.ts";
 import { unmapIpv4, type SocketAddress } from "../transport/socket-address.ts";
 import type { TlsFailure } from "../transport/tls-server.ts";
 import type { ListenerServices } from "./connection-manager.ts";
-import { FilterChain, type Accepted, type ActiveConnection, type ChainEvents } from "./filter-chain.ts";
-import { compileFilterChains, type ConnectionFacts } from "./filter-chain-match.ts";
+import { ChainSet, type RuntimeChain } from "./chain-set.ts";
+import { FilterChain, type Accepted, type ChainEvents } from "./filter-chain.ts";
 import { ListenerStats } from "./listener-stats.ts";
 
 /** Which of how many workers this thread is. Several share their ports by SO_REUSEPORT. */
@@ -36,66 +36,28 @@ export interface ListenerDependencies {
 
 const UNSNIFFED: Sniffed = { transport: "raw_buffer", serverName: "", applicationProtocols: [] };
 
-class RuntimeChain {
-  readonly chain: FilterChain;
-  readonly key: string;
-  readonly active = new Set<ActiveConnection>();
-
-  constructor(chain: FilterChain, key: string) {
-    this.chain = chain;
-    this.key = key;
-  }
-}
-
 export class Listener {
   config: ListenerConfig;
   readonly stats: ListenerStats;
   readonly #dependencies: ListenerDependencies;
   readonly #servers: Server[] = [];
-  #chains: readonly RuntimeChain[] = [];
-  #defaultChain: RuntimeChain | undefined = undefined;
-  #choose: (facts: ConnectionFacts) => number = () => -1;
-  #sniffs = false;
-  /** Chains of earlier configurations whose connections have not ended. */
-  readonly #retired = new Set<RuntimeChain>();
-  #draining = false;
+  readonly #chains: ChainSet;
+  /** Accepted, and not in a filter chain's hands yet. */
+  readonly #undecided = new Set<Socket>();
 
   constructor(config: ListenerConfig, dependencies: ListenerDependencies) {
     this.config = config;
     this.#dependencies = dependencies;
     this.stats = new ListenerStats(dependencies.services.stats, config.statPrefix === "" ? addressText(config) : config.statPrefix);
+    const { services, io, secrets } = dependencies;
+    this.#chains = new ChainSet((each) => new FilterChain(each, services, io, secrets));
     this.configure(config);
   }
 
   /** Takes a new configuration; the addresses stay the same (a change of address is a new listener). */
   configure(config: ListenerConfig): void {
     this.config = config;
-    const known = new Map(
-      [...this.#chains, ...(this.#defaultChain === undefined ? [] : [this.#defaultChain])].map((each) => [each.key, each]),
-    );
-    const take = (each: FilterChainConfig): RuntimeChain => {
-      const key = JSON.stringify(each);
-      const kept = known.get(key);
-      known.delete(key);
-      const { services, io, secrets } = this.#dependencies;
-      return kept ?? new RuntimeChain(new FilterChain(each, services, io, secrets), key);
-    };
-    this.#chains = config.filterChains.map(take);
-    this.#defaultChain = config.defaultFilterChain === undefined ? undefined : take(config.defaultFilterChain);
-    this.#choose = compileFilterChains(config.filterChains);
-    this.#sniffs =
-      (config.tlsInspector || config.httpInspector) &&
-      config.filterChains.some(
-        ({ match }) => match.serverNames.length > 0 || match.transportProtocol !== undefined || match.applicationProtocols.length > 0,
-      );
-    for (const gone of known.values()) this.#retire(gone);
-    if (this.#draining) for (const each of this.#everyChain()) each.chain.startDraining();
-  }
-
-  #retire(chain: RuntimeChain): void {
-    chain.chain.startDraining();
-    for (const each of chain.active) each.drain(Infinity);
-    if (chain.active.size > 0) this.#retired.add(chain);
+    this.#chains.configure(config);
   }
 
   /**
@@ -141,7 +103,7 @@ export class Listener {
   }
 
   get activeConnections(): number {
-    return this.#everyChain().reduce((sum, chain) => sum + chain.active.size, 0);
+    return this.#chains.activeConnections;
   }
 
   /** No new connections; what is open goes on. */
@@ -154,20 +116,13 @@ export class Listener {
    * for a while, `idleGraceMs` at most.
    */
   drain(idleGraceMs = Infinity): void {
-    this.#draining = true;
-    for (const chain of this.#everyChain()) {
-      chain.chain.startDraining();
-      for (const each of chain.active) each.drain(idleGraceMs);
-    }
+    this.#chains.drain(idleGraceMs);
   }
 
   destroy(): void {
     this.closeSockets();
-    for (const chain of this.#everyChain()) for (const each of [...chain.active]) each.destroy();
-  }
-
-  #everyChain(): RuntimeChain[] {
-    return [...this.#chains, ...(this.#defaultChain === undefined ? [] : [this.#defaultChain]), ...this.#retired];
+    for (const each of this.#undecided) each.destroy();
+    this.#chains.destroy();
   }
 
   #onConnection(socket: Socket): void {
@@ -203,36 +158,36 @@ export class Listener {
     accepted.socket.once("close", () => {
       this.stats.cxActive.dec();
       this.stats.cxDestroy.inc();
+      this.#undecided.delete(accepted.socket);
     });
     accepted.socket.on("error", ignore); // 'close' follows and tells
-    if (!this.#sniffs) return this.#dispatch(accepted, UNSNIFFED);
-    const { tlsInspector, httpInspector, listenerFiltersTimeoutMs, continueOnListenerFiltersTimeout } = this.config;
-    sniff(
-      accepted.socket,
-      { tls: tlsInspector, http: httpInspector, timeoutMs: listenerFiltersTimeoutMs },
-      this.#dependencies.services.timers,
-      (sniffed, timedOut) => {
-        if (sniffed === undefined) return void accepted.socket.destroy();
-        if (timedOut) {
-          this.stats.preCxTimeout.inc();
-          if (!continueOnListenerFiltersTimeout) return void accepted.socket.destroy();
-        }
-        const alpn = sniffed.transport === "tls" ? sniffed.applicationProtocols : [];
-        this.#guard(accepted.socket, () => this.#dispatch({ ...accepted, serverName: sniffed.serverName, alpn }, sniffed));
-      },
-    );
+    this.#undecided.add(accepted.socket);
+    const { config } = this;
+    const options: SniffOptions = {
+      tls: includesPort(config.tlsInspectorPorts, accepted.local.port),
+      http: includesPort(config.httpInspectorPorts, accepted.local.port),
+      timeoutMs: config.listenerFiltersTimeoutMs,
+    };
+    if (!options.tls && !options.http) return this.#dispatch(accepted, UNSNIFFED);
+    this.stats.preCxActive.inc();
+    sniff(accepted.socket, options, this.#dependencies.services.timers, (sniffed, timedOut) => {
+      this.stats.preCxActive.dec();
+      if (timedOut) this.stats.preCxTimeout.inc();
+      if (sniffed === undefined || (timedOut && !config.continueOnListenerFiltersTimeout)) return void accepted.socket.destroy();
+      const alpn = sniffed.transport === "tls" ? sniffed.applicationProtocols : [];
+      this.#guard(accepted.socket, () => this.#dispatch({ ...accepted, serverName: sniffed.serverName, alpn }, sniffed));
+    });
   }
 
   #dispatch(accepted: Accepted, sniffed: Sniffed): void {
     const { remote, local } = accepted;
-    const index = this.#choose({
+    const chain = this.#chains.choose({
       destinationIp: local.ip,
       destinationPort: local.port,
       sourceIp: remote.ip,
       sourcePort: remote.port,
       sniffed,
     });
-    const chain = index < 0 ? this.#defaultChain : this.#chains[index];
     if (chain === undefined) {
       this.stats.noFilterChainMatch.inc();
       const what = sniffed.transport === "tls" ? `TLS${sniffed.serverName === "" ? "" : ` for ${sniffed.serverName}`}` : "plaintext";
@@ -245,15 +200,11 @@ export class Listener {
 
   #eventsOf(chain: RuntimeChain, accepted: Accepted): ChainEvents {
     return {
-      // One that comes while draining is served: its connection manager makes the first request the last.
       onOpen: (active) => {
-        chain.active.add(active);
-        if (!this.#chains.includes(chain) && chain !== this.#defaultChain) this.#retired.add(chain);
+        this.#undecided.delete(accepted.socket);
+        this.#chains.onOpen(chain, active);
       },
-      onClosed: (active) => {
-        chain.active.delete(active);
-        if (chain.active.size === 0) this.#retired.delete(chain);
-      },
+      onClosed: (active) => this.#chains.onClosed(chain, active),
       onTlsHandshake: () => this.stats.sslHandshake.inc(),
       onTlsFailure: (failure: TlsFailure, detail: string) => {
         this.stats.countTlsFailure(failure);

@@ -20,6 +20,7 @@ export interface SniffOptions {
   readonly timeoutMs: number;
 }
 
+const NO_BYTES = Buffer.alloc(0);
 const NOTHING: Sniffed = { transport: "raw_buffer", serverName: "", applicationProtocols: [] };
 const MAX_HELLO_BYTES = 65536;
 const MAX_REQUEST_LINE_BYTES = 8192;
@@ -57,7 +58,7 @@ function inspectHttp(bytes: Buffer): Sniffed | undefined {
 }
 
 /**
- * Calls `done` once with what the connection is, or with undefined when it closed first. After the timeout `done` gets
+ * Calls `done` once with what the connection is, or with undefined when it broke first. After the timeout `done` gets
  * what a silent connection is taken for, with `timedOut`.
  */
 export function sniff(
@@ -66,34 +67,34 @@ export function sniff(
   timers: Timers,
   done: (sniffed: Sniffed | undefined, timedOut: boolean) => void,
 ): void {
-  let seen: Buffer = Buffer.alloc(0);
+  let seen: Buffer = NO_BYTES;
   const timer = new TimerEntry({ onTimer: () => finish(NOTHING, true) }, 0);
   const finish = (sniffed: Sniffed | undefined, timedOut: boolean): void => {
     timers.disarm(timer);
     socket.off("readable", onReadable);
     socket.off("close", onClose);
-    socket.off("end", onClose);
     socket.off("error", onError);
     if (seen.length > 0 && !socket.destroyed) socket.unshift(seen);
     done(sniffed, timedOut);
   };
   const onReadable = (): void => {
     const chunk = socket.read() as Buffer | null;
-    if (chunk === null) return;
-    seen = seen.length === 0 ? chunk : Buffer.concat([seen, chunk]);
-    const sniffed = inspect(seen, options);
-    if (sniffed !== undefined) finish(sniffed, false);
+    if (chunk !== null) seen = seen.length === 0 ? chunk : Buffer.concat([seen, chunk]);
+    const sniffed = chunk === null ? undefined : inspect(seen, options);
+    if (sniffed !== undefined) return finish(sniffed, false);
+    // Nothing more will come: it is judged by what is there. Now, since after 'end' nothing can be put back.
+    if (hasSentFin(socket)) finish(inspect(seen, options) ?? NOTHING, false);
   };
-  const onClose = (): void => {
-    // A client that sent a few bytes and its FIN is judged by them.
-    if (seen.length > 0 && !socket.destroyed) finish(inspect(seen, options) ?? NOTHING, false);
-    else finish(undefined, false);
-  };
+  const onClose = (): void => finish(undefined, false);
   const onError = (): void => undefined; // 'close' follows
   socket.on("readable", onReadable);
   socket.on("close", onClose);
-  socket.on("end", onClose);
   socket.on("error", onError);
   if (options.timeoutMs > 0) timers.arm(timer, options.timeoutMs);
   onReadable();
+}
+
+/** Its FIN is here, though bytes before it may not be read yet; `readableEnded` comes too late (Node 26.10). */
+function hasSentFin(socket: Socket): boolean {
+  return (socket as unknown as { readonly _readableState: { readonly ended: boolean } })._readableState.ended;
 }

@@ -75,7 +75,7 @@ for (const kind of CHAINS) {
 
     for (const direction of ["client to server", "server to client"] as const) {
       test(`holds a fast sender back from ${direction} and loses nothing`, async (context) => {
-        const totalBytes = 96 * 1024 * 1024;
+        const totalBytes = 64 * 1024 * 1024;
         const chain = await startRelayChain(context, kind);
         const { client, upstream } = await chain.pair();
         const [sender, receiver] = direction === "client to server" ? [client, upstream] : [upstream, client];

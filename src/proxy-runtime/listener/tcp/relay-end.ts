@@ -32,6 +32,8 @@ export class RelayEnd implements ConnectionReceiver {
     upstream.#sendTo(downstream, io);
     upstream.connection.start(upstream, true);
     downstream.connection.start(downstream, false);
+    // A client may have sent its FIN before the upstream was there.
+    if (downstream.hasEnded) downstream.onEnd();
   }
 
   #sendTo(other: RelayEnd, io: IoContext): void {

@@ -8,6 +8,7 @@ import { decodeEndpoints } from "../../../../src/proxy-runtime/config/decode-end
 import { decodeListener } from "../../../../src/proxy-runtime/config/decode-listener.ts";
 import { decodeRoute } from "../../../../src/proxy-runtime/config/decode-route.ts";
 import type { Decoded } from "../../../../src/proxy-runtime/config/decoding.ts";
+import { ALL_PORTS } from "../../../../src/proxy-runtime/config/port-ranges.ts";
 import { DEFAULT_HTTP2 } from "../../../../src/proxy-runtime/config/http2-config.ts";
 import {
   any,
@@ -562,13 +563,13 @@ describe("listeners", () => {
       [
         config.useOriginalDst,
         config.restoreOriginalDst,
-        config.tlsInspector,
-        config.httpInspector,
+        config.tlsInspectorPorts,
+        config.httpInspectorPorts,
         config.bindToPort,
         config.listenerFiltersTimeoutMs,
         config.continueOnListenerFiltersTimeout,
       ],
-      [true, true, true, true, false, 100, true],
+      [true, true, ALL_PORTS, ALL_PORTS, false, 100, true],
     );
     assert.deepEqual(config.filterChains[0]!.match.destinationRanges, [{ address: "10.0.0.0", prefixLength: 8 }]);
   });
