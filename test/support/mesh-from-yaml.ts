@@ -11,6 +11,7 @@ export const TEST_SETTINGS: MeshSettings = {
   rootNamespace: "mesh-system",
   clusterId: "Kubernetes",
   accessLogPath: undefined,
+  pathNormalization: "BASE",
 };
 
 /** Throws when the YAML has a problem. */

@@ -10,6 +10,7 @@ import { UserError } from "../../common/user-error.ts";
 import { LOCAL_TOKEN_ISSUER } from "../../ca/client/service-account-token.ts";
 import { startController } from "../../control-plane/controller.ts";
 import type { ControllerOptions } from "../../control-plane/controller.ts";
+import type { PathNormalization } from "../../control-plane/registry/mesh-snapshot.ts";
 import { DirectorySource } from "../../control-plane/sources/directory-source.ts";
 import { Port } from "../../xds/names.ts";
 
@@ -54,6 +55,7 @@ function toControllerOptions({ args, options, stderr }: CommandContext): Control
       rootNamespace: matching("--root-namespace", text("rootNamespace"), DNS_LABEL, "the name of a namespace"),
       clusterId: matching("--cluster-id", text("clusterId"), /\S/, "a name"),
       accessLogPath: text("accessLog"),
+      pathNormalization: text("pathNormalization") as PathNormalization,
     },
     sources: paths.map((each) => new DirectorySource([each], systemClock)),
     xdsAddress,

@@ -1,7 +1,10 @@
 // `meshctl controller`: the control plane. Flags are read here as text; controller-run.ts makes sense of them.
 import type { Command } from "../../cli/command.ts";
-import { logFlags, workloadCertTtlFlag } from "../../cli/flags.ts";
+import { logFlags, wordFlag, workloadCertTtlFlag } from "../../cli/flags.ts";
+import type { PathNormalization } from "../../control-plane/registry/mesh-snapshot.ts";
 import { DEFAULT_CLUSTER_DOMAIN, DEFAULT_TRUST_DOMAIN, MESH_NAMESPACE, Port } from "../../xds/names.ts";
+
+const PATH_NORMALIZATIONS: readonly PathNormalization[] = ["NONE", "BASE", "MERGE_SLASHES", "DECODE_AND_MERGE_SLASHES"];
 
 export const controller: Command = {
   name: "controller",
@@ -47,6 +50,12 @@ export const controller: Command = {
       default: `127.0.0.1:${Port.monitoring}`,
     },
     { flags: "--access-log <path>", description: "file to which every sidecar writes its access log, such as /dev/stdout (default: none)" },
+    {
+      flags: "--path-normalization <mode>",
+      description: `what sidecars make of a request's path, as Istio: ${PATH_NORMALIZATIONS.join(", ")}`,
+      default: "BASE",
+      parse: wordFlag("--path-normalization", PATH_NORMALIZATIONS),
+    },
     ...logFlags(),
   ],
   examples: [

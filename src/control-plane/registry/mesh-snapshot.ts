@@ -10,7 +10,11 @@ export interface MeshSettings {
   readonly clusterId: string;
   /** Where every sidecar writes access logs; undefined: nowhere. */
   readonly accessLogPath: string | undefined;
+  readonly pathNormalization: PathNormalization;
 }
+
+/** What sidecars make of a path before they match it and send it on; Istio's words. */
+export type PathNormalization = "NONE" | "BASE" | "MERGE_SLASHES" | "DECODE_AND_MERGE_SLASHES";
 
 /** What travels on a port. `http`: either version, as the client speaks; `http2`: servers speak nothing else, as gRPC's; `auto`: told by the first bytes. */
 export type PortProtocol = "http" | "http2" | "tcp" | "auto";

@@ -11,17 +11,27 @@ import { RouterSchema } from "../../xds/gen/envoy/extensions/filters/http/router
 import {
   HttpConnectionManager_CodecType,
   HttpConnectionManager_ForwardClientCertDetails,
+  HttpConnectionManager_PathWithEscapedSlashesAction,
   HttpConnectionManager_ServerHeaderTransformation,
   HttpConnectionManagerSchema,
 } from "../../xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts";
 import { TcpProxySchema } from "../../xds/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.ts";
-import type { MeshSettings } from "../registry/mesh-snapshot.ts";
+import type { MeshSettings, PathNormalization } from "../registry/mesh-snapshot.ts";
 import { pack, toDuration } from "./wire-values.ts";
 
 export interface WeightedTarget {
   readonly cluster: string;
   readonly weight: number;
 }
+
+const { UNESCAPE_AND_FORWARD } = HttpConnectionManager_PathWithEscapedSlashesAction;
+
+const PATHS = {
+  NONE: { normalizePath: false },
+  BASE: { normalizePath: true },
+  MERGE_SLASHES: { normalizePath: true, mergeSlashes: true },
+  DECODE_AND_MERGE_SLASHES: { normalizePath: true, mergeSlashes: true, pathWithEscapedSlashesAction: UNESCAPE_AND_FORWARD },
+} as const satisfies Record<PathNormalization, object>;
 
 export function httpManager(
   settings: MeshSettings,
@@ -43,7 +53,7 @@ export function httpManager(
         // WebSocket, as Istio, and whatever else two applications agree on; CONNECT only where a route asks for it.
         upgradeConfigs: [{ upgradeType: "websocket" }, { upgradeType: "*" }],
         useRemoteAddress: false,
-        normalizePath: true,
+        ...PATHS[settings.pathNormalization],
         streamIdleTimeout: toDuration(0),
         // The application's own `server` header reaches its client as it is.
         serverHeaderTransformation: HttpConnectionManager_ServerHeaderTransformation.PASS_THROUGH,
