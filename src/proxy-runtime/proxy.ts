@@ -8,6 +8,7 @@ import { startReadinessPort } from "./admin/readiness-port.ts";
 import type { BootstrapConfig } from "./config/bootstrap-config.ts";
 import { EMPTY_PROXY_CONFIG, type ProxyConfig } from "./config/proxy-config.ts";
 import { waitForIdle } from "./drain.ts";
+import { collectWhenIdle } from "./idle-collection.ts";
 import type { SidecarParts } from "./sidecar.ts";
 import { connectXds } from "./state/ads-connection.ts";
 import type { StatsReader } from "./telemetry/stats-reader.ts";
@@ -65,7 +66,7 @@ export async function startProxy(options: ProxyOptions): Promise<RunningProxy> {
   const { data, reader } = await makeDataHalf(options, stats);
   let current = EMPTY_PROXY_CONFIG;
   const phase = new Phase();
-  const stops: (() => Promise<void> | void)[] = [];
+  const stops: (() => Promise<void> | void)[] = [collectWhenIdle()];
   const ended = Promise.withResolvers<void>();
 
   const stopNow = async (): Promise<void> => {

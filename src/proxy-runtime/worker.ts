@@ -4,6 +4,7 @@ import { fstatSync } from "node:fs";
 import { parentPort, workerData } from "node:worker_threads";
 import { EMPTY_PROXY_CONFIG } from "./config/proxy-config.ts";
 import { DataPlane, dataHalfOf, toListenFailure } from "./data-plane.ts";
+import { collectWhenIdle } from "./idle-collection.ts";
 import { writeWhole } from "./telemetry/access-log/write-whole.ts";
 import { StatsStore } from "./telemetry/stats-store.ts";
 import { changedConfig } from "./workers/config-change.ts";
@@ -22,6 +23,7 @@ const plane = new DataPlane({
   onLog: (level, message, fields) => port.log(level, message, fields),
 });
 let config = EMPTY_PROXY_CONFIG;
+collectWhenIdle();
 
 port.serve({
   ...dataHalfOf(plane),
