@@ -127,7 +127,7 @@ export class Http1ServerConnection implements ServerCodec, BodySink, ServerStrea
     this.#parsing = true;
     let at = start;
     while (at < end && !this.#lingering) {
-      if (this.#stream !== undefined && (this.#requestPaused || this.#body.isDone)) break;
+      if (this.#mustWait) break;
       const next = this.#stream === undefined ? this.#readHead(bytes, at, end) : this.#readBody(bytes, at, end);
       if (next === at) break;
       at = next;
@@ -260,10 +260,16 @@ export class Http1ServerConnection implements ServerCodec, BodySink, ServerStrea
     this.#adjustReading();
   }
 
+  // A body's next piece while its receiver is busy, the next request before the last one's answer; after that answer, for
+  // the client to read enough of it: who pipelines and never reads would fill the memory.
+  get #mustWait(): boolean {
+    return this.#stream === undefined ? this.connection.writer.isBlocked : this.#requestPaused || this.#body.isDone;
+  }
+
   // Reading stops while the body may not flow, and while a pipelined request, or what follows an upgrade, waits for its turn.
   #adjustReading(): void {
     if (this.#parsing) return;
-    const waiting = this.#stream !== undefined && (this.#requestPaused || (this.#carry.length > 0 && this.#body.isDone));
+    const waiting = (this.#stream !== undefined && this.#requestPaused) || (this.#carry.length > 0 && this.#mustWait);
     if (!this.#lingering && waiting) return this.connection.pause();
     this.connection.resume();
     if (this.#hasFin && !this.#isFinHandled && !this.#lingering) this.#onFin();
@@ -291,7 +297,9 @@ export class Http1ServerConnection implements ServerCodec, BodySink, ServerStrea
   }
 
   onWritable(): void {
-    this.#stream?.receiver?.onDownstreamWritable();
+    if (this.#stream !== undefined) return this.#stream.receiver?.onDownstreamWritable();
+    this.#readCarry();
+    this.#adjustReading();
   }
 
   onEnd(): void {
