@@ -1,5 +1,6 @@
-// `npm test` and `npm run test:fast`: bundle, system packages, then type check, lint and every test file, and a last
-// line that counts. Full runs add test/e2e (namespaces, iptables, TLS: Linux and mostly root), one file at a time.
+// `npm test`, `npm run test:fast` and `npm run test:abuse`: bundle, system packages, then type check, lint and every test
+// file, and a last line that counts. Full runs add test/e2e (namespaces, iptables, TLS: Linux and mostly root) and a part
+// of test/abuse, one file at a time; test:abuse is that folder alone, as hard as it can.
 import { globSync } from "node:fs";
 import { availableParallelism, constants } from "node:os";
 import { join } from "node:path";
@@ -14,8 +15,10 @@ import { Tally } from "./test-runner/tally.ts";
 
 const FAST_FILES = ["test/architecture.test.ts", "test/{unit,golden,conformance,fuzz,integration}/**/*.test.ts"];
 const E2E_FILES = ["test/e2e/**/*.test.ts"];
+const ABUSE_FILES = ["test/abuse/**/*.test.ts"];
 const FAST_FILE_TIMEOUT_MS = 120_000;
 const E2E_FILE_TIMEOUT_MS = 300_000;
+const FULL_ABUSE_FILE_TIMEOUT_MS = 1_200_000;
 
 const CHECKS: readonly { readonly name: string; readonly command: readonly string[] }[] = [
   { name: "tsc", command: ["tsc"] },
@@ -29,26 +32,31 @@ interface Job {
 }
 
 const USAGE = `Usage: npm test [-- PATTERN...]         everything
-       npm run test:fast [-- PATTERN...]  without test/e2e
+       npm run test:fast [-- PATTERN...]  without test/e2e and test/abuse
+       npm run test:abuse [-- PATTERN...] test/abuse alone, in full
 PATTERN is a part of a file's path; with one, only such files run, without type check and lint.`;
 
 async function main(): Promise<number> {
-  const { values, positionals } = parseArgs({ options: { fast: { type: "boolean" }, help: { type: "boolean" } }, allowPositionals: true });
+  const options = { fast: { type: "boolean" }, abuse: { type: "boolean" }, help: { type: "boolean" } } as const;
+  const { values, positionals } = parseArgs({ options, allowPositionals: true });
   if (values.help === true) {
     console.log(USAGE);
     return 0;
   }
-  const isFull = values.fast !== true;
+  const isAbuse = values.abuse === true;
+  if (isAbuse) process.env["MESHCTL_ABUSE"] = "full";
+  const isFull = values.fast !== true && !isAbuse;
   const find = (globs: readonly string[]): string[] =>
     globSync(globs, { cwd: ROOT })
       .filter((file) => positionals.length === 0 || positionals.some((part) => file.includes(part)))
       .sort();
-  const fast = find(FAST_FILES);
+  const fast = isAbuse ? [] : find(FAST_FILES);
   const e2e = isFull ? find(E2E_FILES) : [];
-  if (fast.length + e2e.length === 0)
+  const abuse = isFull || isAbuse ? find(ABUSE_FILES) : [];
+  if (fast.length + e2e.length + abuse.length === 0)
     throw new UserError(`no test file matches ${positionals.join(" ")}`, "give a part of its path, such as http1");
 
-  await ensureSystemPackages(isFull ? "test" : "test:fast");
+  await ensureSystemPackages(isFull || isAbuse ? "test" : "test:fast");
   // The end-to-end and launcher tests run dist/, so it is built from what is tested.
   buildBundle();
 
@@ -58,18 +66,17 @@ async function main(): Promise<number> {
   process.stdout.on("error", () => stop.abort(1));
   const fileJob = (file: string, timeoutMs: number): Job => ({ name: file, run: () => runFile(join(ROOT, file), timeoutMs, stop.signal) });
   const checks: Job[] =
-    positionals.length > 0 ? [] : CHECKS.map(({ name, command }) => ({ name, run: () => runCheck(ROOT, command, stop.signal) }));
+    positionals.length > 0 || isAbuse ? [] : CHECKS.map(({ name, command }) => ({ name, run: () => runCheck(ROOT, command, stop.signal) }));
 
-  const tally = new Tally(checks.length + fast.length + e2e.length);
+  const tally = new Tally(checks.length + fast.length + e2e.length + abuse.length);
   // Checks come first: they take longest, so the other places of the pool are busy meanwhile.
   const places = Math.min(Math.max(2, availableParallelism()), 4);
   await runPool([...checks, ...fast.map((file) => fileJob(file, FAST_FILE_TIMEOUT_MS))], places, tally, stop.signal);
-  await runPool(
-    e2e.map((file) => fileJob(file, E2E_FILE_TIMEOUT_MS)),
-    1,
-    tally,
-    stop.signal,
-  );
+  const alone = [
+    ...e2e.map((file) => fileJob(file, E2E_FILE_TIMEOUT_MS)),
+    ...abuse.map((file) => fileJob(file, isAbuse ? FULL_ABUSE_FILE_TIMEOUT_MS : E2E_FILE_TIMEOUT_MS)),
+  ];
+  await runPool(alone, 1, tally, stop.signal);
   tally.close(stop.signal.aborted);
   return stop.signal.aborted ? (stop.signal.reason as number) : tally.hasFailures ? 1 : 0;
 }

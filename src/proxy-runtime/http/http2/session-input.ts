@@ -219,7 +219,9 @@ export class SessionInput implements FrameSink {
       this.#session.close(stream);
       stream.onReset(code, `peer reset the stream: ${errorName(code)}`);
     } else if (this.#session.owner.isIdleStream(streamId)) return this.#session.fail(ErrorCode.protocolError, "frame on an idle stream");
-    return this.#session.isServer ? this.#session.admit(this.#session.floods.onReset()) : !this.#session.hasFailed;
+    // Between sidecars a reset is a client that has left, and the connection is everybody's.
+    const counts = this.#session.isServer && !this.#session.isMesh;
+    return counts ? this.#session.admit(this.#session.floods.onReset()) : !this.#session.hasFailed;
   }
 
   #onSettings(flags: number, streamId: number, bytes: Buffer, start: number, end: number): boolean {

@@ -1,0 +1,96 @@
+// Rounds of abuse after which nothing may be left over, while a bystander goes on being served.
+import assert from "node:assert/strict";
+import { eventually } from "../eventually.ts";
+import { HelperProcess } from "./helper-process.ts";
+import type { ProbeResult } from "./probe.ts";
+import type { ProxyProcess } from "./proxy-process.ts";
+import { scaled } from "./scale.ts";
+import type { Stage } from "./stage.ts";
+
+export interface Expectations {
+  /** The most anonymous memory that any proxy may have at any time. */
+  readonly ceilingMb: number;
+  /** How slow the slowest answer to a bystander may be. */
+  readonly bystanderMs?: number;
+  /** How long closing may take after a round. */
+  readonly atRestWithinMs?: number;
+}
+
+const ROUNDS = scaled(3, 2);
+/** What code that ran for the first time, histograms that grew and blocks kept for reuse may add. */
+const GROWTH_MB = 2;
+/** The allocators below V8, OpenSSL's among them, keep memory for later, now more, now less. */
+const isMuchMore = (after: number, before: number): boolean => after > 1.3 * before + 8;
+
+interface RoundResult {
+  readonly peakMb: readonly number[];
+  readonly heldMb: readonly number[];
+  readonly anonymousMb: readonly number[];
+  readonly slowestMs: number;
+}
+
+/** Abuses the stage in several rounds, while a bystander goes on being served; nothing may be left of any of them. */
+export async function abuse(stage: Stage, expected: Expectations, round: () => Promise<void>): Promise<void> {
+  const { ceilingMb, bystanderMs = 3000, atRestWithinMs = 15_000 } = expected;
+  const descriptors = stage.proxies.map((each) => each.descriptors());
+  const results: RoundResult[] = [];
+  while (results.length < ROUNDS) {
+    const what = `round ${results.length + 1}`;
+    const seen = await withBystander(stage, round);
+    assert.deepEqual(seen.failures.slice(0, 3), [], `a bystander was refused ${seen.failures.length} times in ${what}`);
+    assert.ok(seen.answers > 0, "the bystander got no answer");
+    assert.ok(seen.slowestMs < bystanderMs, `a bystander waited ${seen.slowestMs.toFixed(0)} ms in ${what}`);
+    results.push({ slowestMs: seen.slowestMs, ...(await restOf(stage, descriptors, atRestWithinMs)) });
+  }
+  const slowestMs = Math.max(...results.map((each) => each.slowestMs));
+  for (const index of stage.proxies.keys()) {
+    const of = (pick: (each: RoundResult) => readonly number[]): number[] => results.map((each) => pick(each)[index]!);
+    const peakMb = Math.max(...of((each) => each.peakMb));
+    const held = of((each) => each.heldMb);
+    const anonymous = of((each) => each.anonymousMb);
+    const name = `proxy ${index + 1}`;
+    stage.context.diagnostic(
+      `${name}: ${peakMb.toFixed(1)} MB at its peak; then ${texts(anonymous)} MB, of which V8 holds ${texts(held)}; ${stage.proxies[index]!.cpuSeconds().toFixed(1)} s of CPU; slowest bystander ${slowestMs.toFixed(0)} ms`,
+    );
+    assert.ok(peakMb <= ceilingMb, `${name} had ${peakMb.toFixed(1)} MB, more than ${ceilingMb}`);
+    assert.ok(Math.max(...held) <= held[0]! + GROWTH_MB, `${name} holds more MB after each round: ${texts(held)}`);
+    assert.ok(!isMuchMore(anonymous.at(-1)!, anonymous[0]!), `${name} has more anonymous MB after each round: ${texts(anonymous)}`);
+  }
+}
+
+function texts(amounts: readonly number[]): string {
+  return amounts.map((each) => each.toFixed(1)).join(", ");
+}
+
+async function withBystander({ place, ports }: Stage, round: () => Promise<void>): Promise<ProbeResult> {
+  const bystander = await HelperProcess.start<"ready", ProbeResult>("probe.ts", [place.ip, String(ports.http)], place.inside);
+  try {
+    await round();
+    return await bystander.finish();
+  } finally {
+    await bystander[Symbol.asyncDispose]();
+  }
+}
+
+type Rest = Pick<RoundResult, "peakMb" | "heldMb" | "anonymousMb">;
+
+async function restOf({ proxies, keptConnections }: Stage, descriptors: readonly string[][], withinMs: number): Promise<Rest> {
+  const peakMb = proxies.map((each) => each.takePeakMb());
+  const heldMb: number[] = [];
+  for (const [index, each] of proxies.entries()) {
+    await eventually(() => assertAtRest(each, descriptors[index]!, keptConnections), { withinMs });
+    heldMb.push(await each.heldMb());
+  }
+  const anonymousMb = proxies.map((each) => each.rssAnonMb());
+  for (const each of proxies) each.takePeakMb();
+  return { peakMb, heldMb, anonymousMb };
+}
+
+async function assertAtRest(proxy: ProxyProcess, descriptors: readonly string[], mayKeep: number): Promise<void> {
+  proxy.assertRuns();
+  const kept = await proxy.stat(/^(http|cluster|tcp)\..*_cx_active$/);
+  assert.ok(kept <= mayKeep, `${kept} connections are active`);
+  assert.equal(await proxy.stat(/\.(downstream|upstream)_(rq|rq_pending)_active$/), 0, "requests that are active");
+  const sockets = Array.from({ length: kept }, () => "socket");
+  assert.deepEqual(proxy.descriptors(), [...descriptors, ...sockets].sort(), "descriptors");
+}
