@@ -34,7 +34,7 @@ export class HeaderList {
   /** Bit n: an id of n (of n + 32) may be there; most questions are about headers that are not. */
   #low = 0;
   #high = 0;
-  /** Bit n: a header without an id may be there whose name's length and first letter sum to n (modulo 32). */
+  /** Bit n: a header without an id may be there whose name's length and last letter sum to n (modulo 32). */
   #unknown = 0;
   /** Appended headers. */
   readonly #added: HeaderField[];
@@ -51,11 +51,11 @@ export class HeaderList {
       this.#mark(id);
       if (id !== UNKNOWN) continue;
       if (index < this.#parsed) {
-        const start = offsets[4 * index]!;
-        this.#markUnknown(text.charCodeAt(start), offsets[4 * index + 1]! - start);
+        const end = offsets[4 * index + 1]!;
+        this.#markUnknown(text.charCodeAt(end - 1), end - offsets[4 * index]!);
       } else {
         const { name } = added[index - this.#parsed]!;
-        this.#markUnknown(name.charCodeAt(0), name.length);
+        this.#markUnknown(name.charCodeAt(name.length - 1), name.length);
       }
     }
   }
@@ -136,7 +136,7 @@ export class HeaderList {
     this.#added.push(field);
     this.ids.push(field.id);
     this.#mark(field.id);
-    if (field.id === UNKNOWN) this.#markUnknown(field.name.charCodeAt(0), field.name.length);
+    if (field.id === UNKNOWN) this.#markUnknown(field.name.charCodeAt(field.name.length - 1), field.name.length);
   }
 
   /** The header at an index as a field: the very one that was appended, a new one for a line of the text. */
@@ -239,8 +239,8 @@ export class HeaderList {
   }
 
   /** Notes a name that has no id. Letters differ by case in one bit, which is set for both. */
-  #markUnknown(first: number, length: number): void {
-    this.#unknown |= 1 << (((first | 32) + length) & 31);
+  #markUnknown(last: number, length: number): void {
+    this.#unknown |= 1 << (((last | 32) + length) & 31);
   }
 
   #mark(id: number): void {
@@ -279,7 +279,7 @@ export class HeaderList {
   }
 
   #findUnknown(lowerName: string, from: number): number {
-    if (((this.#unknown >> (((lowerName.charCodeAt(0) | 32) + lowerName.length) & 31)) & 1) === 0) return -1;
+    if (((this.#unknown >> (((lowerName.charCodeAt(lowerName.length - 1) | 32) + lowerName.length) & 31)) & 1) === 0) return -1;
     for (let index = this.#indexOf(UNKNOWN, from); index >= 0; index = this.#indexOf(UNKNOWN, index + 1)) {
       const isThere = index < this.#parsed ? this.#isNamed(index, lowerName) : this.#added[index - this.#parsed]!.lowerName === lowerName;
       if (isThere) return index;
