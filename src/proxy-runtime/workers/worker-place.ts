@@ -40,7 +40,8 @@ export class WorkerPlace {
   readonly #options: PlaceOptions;
   readonly #backoff = new Backoff({ initialMs: RESTART_INITIAL_MS, maxMs: RESTART_MAX_MS });
   #thread: WorkerThread | undefined;
-  #next = Promise.withResolvers<WorkerThread>();
+  /** The next thread; undefined: there will be none. */
+  #next = Promise.withResolvers<WorkerThread | undefined>();
   /** What the thread has been told. */
   #told: ProxyConfig = EMPTY_PROXY_CONFIG;
   #isStopped = false;
@@ -51,10 +52,11 @@ export class WorkerPlace {
     this.#start();
   }
 
-  /** Resolves when a worker has the configuration that is wanted, be it one that is yet to start. */
+  /** Resolves when a worker has the configuration that is wanted, be it one that is yet to start, or the place is stopped. */
   async apply(): Promise<Applied> {
     for (;;) {
       const thread = this.#thread ?? (await this.#next.promise);
+      if (thread === undefined) return { failures: [], ports: new Map() };
       const { config, ports } = this.#options.wanted();
       const change = configChange(this.#told, config);
       this.#told = config;
@@ -76,6 +78,7 @@ export class WorkerPlace {
   async stop(askFirst: (place: WorkerPlace) => Promise<unknown>): Promise<void> {
     this.#isStopped = true;
     this.#cancelRestart();
+    if (this.#thread === undefined) this.#next.resolve(undefined);
     await askFirst(this);
     await this.#thread?.terminate();
   }
@@ -93,7 +96,10 @@ export class WorkerPlace {
         onEnd: (error) => {
           counts.retire();
           this.#thread = undefined;
-          if (!this.#isStopped) this.#restart(error, clock.now() - startedAt);
+          this.#told = EMPTY_PROXY_CONFIG;
+          this.#next = Promise.withResolvers();
+          if (this.#isStopped) this.#next.resolve(undefined);
+          else this.#restart(error, clock.now() - startedAt);
         },
       },
     );
@@ -108,8 +114,6 @@ export class WorkerPlace {
     const delayMs = Math.round(this.#backoff.next());
     onLog("error", "a worker died and is started again", { worker: worker.index, inMs: delayMs, reason: error?.stack ?? "it exited" });
     onRestart();
-    this.#told = EMPTY_PROXY_CONFIG;
-    this.#next = Promise.withResolvers<WorkerThread>();
     this.#cancelRestart = clock.after(delayMs, () => {
       this.#start();
       void this.#resume();
