@@ -85,13 +85,14 @@ export class DataPlane {
         io,
         secrets: this.#secrets,
         originalDst: (socket) => this.#originalDst?.(socket),
-        onRefused: (listener, remote, local, reason) =>
+        onRefused: (listener, remote, local, reason, cause) =>
           refusals.note({
             listener,
             remote: formatAddress(remote.ip, remote.port),
             remoteIp: remote.ip,
             local: formatAddress(local.ip, local.port),
             reason,
+            cause,
           }),
       },
       stats,

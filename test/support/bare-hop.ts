@@ -31,6 +31,8 @@ export class BareHop {
   readonly upstreams: Upstream[] = [];
   /** Whole requests that the upstreams have received, chunks joined. */
   readonly requests: string[] = [];
+  /** Why exchanges with upstreams failed. */
+  readonly failures: string[] = [];
   readonly #options: BareHopOptions;
   readonly #idle: Upstream[] = [];
 
@@ -95,7 +97,8 @@ export class BareHop {
       },
       onResponseData: (chunk, last) => void stream.sendData(chunk, last),
       onResponseTrailers: (trailers) => stream.sendTrailers(trailers),
-      onUpstreamReset(cause, detail) {
+      onUpstreamReset: (cause, detail) => {
+        this.failures.push(detail);
         if (cause.httpStatus > 0) sendReply(stream, localReply(head, cause, cause.flag, "to-anything", detail));
         else stream.reset(cause);
       },
@@ -118,13 +121,19 @@ export class BareHop {
     const idle = this.#idle.pop();
     if (idle !== undefined) return idle;
     const socket = new FedSocket();
-    const client = new Http1ClientConnection(socket.connection, "127.0.0.1:80", "", {
-      onIdle: () => void this.#idle.push(upstream),
-      onUnusable: () => {
-        const index = this.#idle.indexOf(upstream);
-        if (index >= 0) this.#idle.splice(index, 1);
+    const client = new Http1ClientConnection(
+      socket.connection,
+      "127.0.0.1:80",
+      "",
+      {
+        onIdle: () => void this.#idle.push(upstream),
+        onUnusable: () => {
+          const index = this.#idle.indexOf(upstream);
+          if (index >= 0) this.#idle.splice(index, 1);
+        },
       },
-    });
+      { maxBytes: 61440, maxHeaders: 100 },
+    );
     const upstream: Upstream = { socket, client, read: 0 };
     socket.connection.start(client, true);
     this.upstreams.push(upstream);

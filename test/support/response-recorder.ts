@@ -19,10 +19,16 @@ export function recordResponses(): ResponseRecorder {
   const log: string[] = [];
   const owner: string[] = [];
   const socket = new FedSocket();
-  const client = new Http1ClientConnection(socket.connection, "127.0.0.1:80", "", {
-    onIdle: () => void owner.push("idle"),
-    onUnusable: () => void owner.push("unusable"),
-  });
+  const client = new Http1ClientConnection(
+    socket.connection,
+    "127.0.0.1:80",
+    "",
+    {
+      onIdle: () => void owner.push("idle"),
+      onUnusable: () => void owner.push("unusable"),
+    },
+    { maxBytes: 61440, maxHeaders: 100 },
+  );
   socket.connection.start(client, true);
   return {
     socket,

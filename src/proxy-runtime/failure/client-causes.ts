@@ -22,7 +22,6 @@ export const ClientCauses = named({
   downstreamReset: midway(Grpc.cancelled, "DR", "http2.remote_reset", "client"),
   // The whole connection, and every stream on it.
   http2ConnectionError: midway(Grpc.internal, "DPE", "http2.protocol_error", "client"),
-  http2Flood: midway(Grpc.internal, "DPE", "http2.inbound_frames_flood", "client"),
 
   headersTimeout: row(408, Grpc.deadlineExceeded, "-", "request_header_timeout", "client", "request header timeout"),
   requestTimeout: row(408, Grpc.deadlineExceeded, "-", "request_overall_timeout", "client", "request timeout"),
@@ -30,6 +29,17 @@ export const ClientCauses = named({
   downstreamIdle: row(408, Grpc.deadlineExceeded, "SI", "stream_idle_timeout", "client", "stream timeout"),
   /** max_stream_duration passed before the request was whole. */
   requestDuration: row(408, Grpc.deadlineExceeded, "DT", "max_duration_timeout", "client", "downstream duration timeout"),
+
+  // A connection that is not taken at all; the log tells.
+  noFilterChain: midway(Grpc.unavailable, "NR", "filter_chain_not_found", "policy"),
+  noServerCertificate: midway(
+    Grpc.unavailable,
+    "NR",
+    "downstream_transport_failure{TLS_error:_Secret_is_not_supplied_by_SDS}",
+    "control-plane",
+  ),
+  clientHandshakeFailed: midway(Grpc.unavailable, "DPE", "downstream_transport_failure{TLS_error}", "client"),
+  clientUntrusted: midway(Grpc.unavailable, "NR", "downstream_transport_failure{TLS_error:_CERTIFICATE_VERIFY_FAILED}", "policy"),
 
   downstreamDisconnect: midway(Grpc.cancelled, "DC", "downstream_remote_disconnect", "client"),
 });

@@ -11,7 +11,6 @@ const after = (reason: string): string => `upstream_reset_after_response_started
 export const UpstreamCauses = named({
   // Configuration has no place for the request.
   noRoute: row(404, Grpc.unimplemented, "NR", "route_not_found", "control-plane"),
-  noFilterChain: midway(Grpc.unavailable, "NR", "filter_chain_not_found", "policy"),
   noCluster: row(503, Grpc.unavailable, "NC", "cluster_not_found", "control-plane"),
   noHealthyUpstream: row(503, Grpc.unavailable, "UH", "no_healthy_upstream", "server", "no healthy upstream"),
   upstreamOverflow: row(503, Grpc.unavailable, "UO", before("overflow"), "policy", `${CONNECT}overflow`),

@@ -61,6 +61,7 @@ export class HttpConnection implements ConnectionReceiver, ServerConnectionOwner
     stats.cxTotal.inc();
     stats.cxActive.inc();
     if (options.isTls) stats.cxSslTotal.inc();
+    connection.count(stats.cxRxBytes, stats.cxTxBytes);
     this.#armIdle();
     const { maxConnectionDurationMs } = manager.config;
     if (maxConnectionDurationMs > 0) manager.timers.arm((this.#durationTimer = new TimerEntry(this, DURATION)), maxConnectionDurationMs);

@@ -28,6 +28,8 @@ export class HttpStats {
   readonly cxSslTotal: Counter;
   readonly cxProtocolError: Counter;
   readonly cxIdleTimeout: Counter;
+  readonly cxRxBytes: Counter;
+  readonly cxTxBytes: Counter;
   readonly cxDrainClose: Counter;
   readonly cxMaxDuration: Counter;
   readonly cxMaxRequests: Counter;
@@ -53,6 +55,8 @@ export class HttpStats {
     this.cxSslTotal = scope.counter("downstream_cx_ssl_total");
     this.cxProtocolError = scope.counter("downstream_cx_protocol_error");
     this.cxIdleTimeout = scope.counter("downstream_cx_idle_timeout");
+    this.cxRxBytes = scope.counter("downstream_cx_rx_bytes_total");
+    this.cxTxBytes = scope.counter("downstream_cx_tx_bytes_total");
     this.cxDrainClose = scope.counter("downstream_cx_drain_close");
     this.cxMaxDuration = scope.counter("downstream_cx_max_duration_reached");
     this.cxMaxRequests = scope.counter("downstream_cx_max_requests_reached");

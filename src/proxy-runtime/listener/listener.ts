@@ -2,6 +2,8 @@
 import { createServer, type Server, type Socket } from "node:net";
 import type { ListenerAddress, ListenerConfig } from "../config/listener-config.ts";
 import { includesPort } from "../config/port-ranges.ts";
+import type { Cause } from "../failure/cause.ts";
+import { Causes } from "../failure/causes.ts";
 import type { IoContext } from "../transport/connection.ts";
 import { keepAlive } from "../transport/keepalive.ts";
 import type { OriginalDst } from "../transport/original-dst.ts";
@@ -31,8 +33,18 @@ export interface ListenerDependencies {
   readonly listenerFor: (destination: SocketAddress) => Listener | undefined;
   readonly nextConnectionId: () => number;
   /** A connection was turned away: for the log. */
-  onRefused(listener: string, remote: SocketAddress, local: SocketAddress, reason: string): void;
+  onRefused(listener: string, remote: SocketAddress, local: SocketAddress, reason: string, cause: Cause): void;
 }
+
+const TLS_CAUSES: Readonly<Record<TlsFailure, Cause>> = {
+  missing_secret: Causes.noServerCertificate,
+  handshake_failed: Causes.clientHandshakeFailed,
+  timeout: Causes.clientHandshakeFailed,
+  closed: Causes.clientHandshakeFailed,
+  no_certificate: Causes.clientUntrusted,
+  verify_failed: Causes.clientUntrusted,
+  san_mismatch: Causes.clientUntrusted,
+};
 
 const UNSNIFFED: Sniffed = { transport: "raw_buffer", serverName: "", applicationProtocols: [] };
 
@@ -191,7 +203,7 @@ export class Listener {
     if (chain === undefined) {
       this.stats.noFilterChainMatch.inc();
       const what = sniffed.transport === "tls" ? `TLS${sniffed.serverName === "" ? "" : ` for ${sniffed.serverName}`}` : "plaintext";
-      this.#dependencies.onRefused(this.config.name, remote, local, `no filter chain takes ${what}`);
+      this.#dependencies.onRefused(this.config.name, remote, local, `no filter chain takes ${what}`, Causes.noFilterChain);
       accepted.socket.resetAndDestroy();
       return;
     }
@@ -208,7 +220,7 @@ export class Listener {
       onTlsHandshake: () => this.stats.sslHandshake.inc(),
       onTlsFailure: (failure: TlsFailure, detail: string) => {
         this.stats.countTlsFailure(failure);
-        this.#dependencies.onRefused(this.config.name, accepted.remote, accepted.local, `${failure}: ${detail}`);
+        this.#dependencies.onRefused(this.config.name, accepted.remote, accepted.local, `${failure}: ${detail}`, TLS_CAUSES[failure]);
       },
     };
   }

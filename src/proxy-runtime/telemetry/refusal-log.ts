@@ -1,6 +1,8 @@
 // What the log says about connections that a listener turned away: the first of a kind at once, further ones counted and
 // told once a minute, so that neither a policy's "no" goes unseen nor a stubborn client fills the disk.
 
+import type { Cause } from "../failure/cause.ts";
+
 /** One refused connection. Addresses as `ip:port`, of IPv6 as `[ip]:port`. */
 export interface Refusal {
   readonly listener: string;
@@ -8,6 +10,7 @@ export interface Refusal {
   readonly remoteIp: string;
   readonly local: string;
   readonly reason: string;
+  readonly cause: Cause;
 }
 
 const REPEAT_MS = 60_000;
@@ -30,7 +33,7 @@ export class RefusalLog {
     this.#nowMs = nowMs;
   }
 
-  note({ listener, remote, remoteIp, local, reason }: Refusal): void {
+  note({ listener, remote, remoteIp, local, reason, cause }: Refusal): void {
     const key = `${listener} ${remoteIp} ${reason}`;
     const now = this.#nowMs();
     const known = this.#kinds.get(key);
@@ -38,7 +41,15 @@ export class RefusalLog {
       known.unsaid += 1;
       return;
     }
-    this.#log("connection refused", { listener, remote, local, reason, ...(known?.unsaid ? { refusedBefore: known.unsaid } : {}) });
+    this.#log("connection refused", {
+      listener,
+      remote,
+      local,
+      reason,
+      flag: cause.flag,
+      by: cause.blame,
+      ...(known?.unsaid ? { refusedBefore: known.unsaid } : {}),
+    });
     // Again at the end, so that the first ones are those longest unheard of.
     this.#kinds.delete(key);
     this.#kinds.set(key, { saidAtMs: now, unsaid: 0 });

@@ -1,6 +1,7 @@
 // A socket as codecs see it: bytes in through the shared buffer, bytes out through one writer, and one close.
 import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
+import type { Counter } from "../telemetry/stats-store.ts";
 import type { BlockPool } from "./block-pool.ts";
 import type { FlushQueue } from "./flush-queue.ts";
 import { resetSocket } from "./reset.ts";
@@ -40,6 +41,7 @@ export class Connection {
   readonly #io: IoContext;
   #receiver: ConnectionReceiver | undefined;
   #error: NodeJS.ErrnoException | undefined = undefined;
+  #received: Counter | undefined = undefined;
   #paused = false;
   #ended = false;
 
@@ -61,8 +63,15 @@ export class Connection {
     this.#io.reads.attach(this.socket, this.onBytes);
   }
 
+  /** Counts bytes by reads and writes; without TLS's own. */
+  count(received: Counter, sent: Counter): void {
+    this.#received = received;
+    this.writer.sent = sent;
+  }
+
   /** The read callback, also for `onread` of sockets that we open. */
   readonly onBytes = (buffer: Buffer, length: number): boolean => {
+    this.#received?.add(length);
     try {
       this.#receiver?.onBytes(buffer, length);
     } catch (thrown) {

@@ -1,6 +1,7 @@
 // Output of one socket, gathered during a turn of the event loop and sent in one write. Small messages are one latin1
 // string, head and body together; larger ones are copied into reused blocks. Order is kept across both.
 import type { Socket } from "node:net";
+import type { Counter } from "../telemetry/stats-store.ts";
 import { BLOCK_BYTES, type Block, type BlockPool } from "./block-pool.ts";
 import { DirectWriter } from "./direct-write.ts";
 import type { FlushQueue, Flushable } from "./flush-queue.ts";
@@ -16,6 +17,8 @@ export class SocketWriter implements Flushable {
   readonly #queue: FlushQueue;
   readonly #blocks: BlockPool;
   readonly #onDrain: () => void;
+  /** Counts bytes as they go out. */
+  sent: Counter | undefined = undefined;
   #direct: DirectWriter | undefined = undefined;
   #isDirectSought = false;
   #text = "";
@@ -138,6 +141,7 @@ export class SocketWriter implements Flushable {
       this.#isDirectSought = true;
       this.#direct = DirectWriter.of(this.#socket, this.#onDrain);
     }
+    this.sent?.add(text.length);
     if (this.#direct === undefined || !this.#direct.write(text)) this.#socket.write(text, "latin1");
   }
 
@@ -148,7 +152,10 @@ export class SocketWriter implements Flushable {
     this.#block = undefined;
     this.#used = 0;
     if (this.#socket.destroyed) block.release();
-    else this.#socket.write(used === BLOCK_BYTES ? block.bytes : block.bytes.subarray(0, used), block.release);
+    else {
+      this.sent?.add(used);
+      this.#socket.write(used === BLOCK_BYTES ? block.bytes : block.bytes.subarray(0, used), block.release);
+    }
   }
 
   #enqueue(): void {

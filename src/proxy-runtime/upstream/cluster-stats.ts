@@ -12,6 +12,7 @@ export class ClusterStats {
   readonly cxOverflow: Counter;
   readonly cxIdleTimeout: Counter;
   readonly cxMaxRequests: Counter;
+  readonly cxMaxDuration: Counter;
   readonly cxNoneHealthy: Counter;
   readonly cxProtocolError: Counter;
   readonly cxRxBytes: Counter;
@@ -70,6 +71,7 @@ export class ClusterStats {
     this.cxOverflow = scope.counter("upstream_cx_overflow");
     this.cxIdleTimeout = scope.counter("upstream_cx_idle_timeout");
     this.cxMaxRequests = scope.counter("upstream_cx_max_requests");
+    this.cxMaxDuration = scope.counter("upstream_cx_max_duration_reached");
     this.cxNoneHealthy = scope.counter("upstream_cx_none_healthy");
     this.cxProtocolError = scope.counter("upstream_cx_protocol_error");
     this.cxRxBytes = scope.counter("upstream_cx_rx_bytes_total");

@@ -16,8 +16,6 @@ import { readPersistence } from "./persistence.ts";
 import { isBodiless } from "./serialize.ts";
 
 const UPGRADE = HeaderId["upgrade"];
-// What a host may answer at most; Envoy's default for responses is the same as for requests.
-const RESPONSE_LIMITS: HeadLimits = { maxBytes: 61440, maxHeaders: 200 };
 
 // Each is written to the client at once, whether it reads or not.
 const MAX_INFORMATIONAL = 100;
@@ -41,7 +39,7 @@ export class Http1ClientConnection implements ConnectionReceiver, BodySink, Clie
   /** Requests begun on this connection. */
   requests = 0;
   readonly #owner: ClientConnectionOwner;
-  readonly #parser = new HeadParser(RESPONSE_LIMITS);
+  readonly #parser: HeadParser;
   readonly #body: BodyReader;
   readonly #carry = new Carry();
   #exchange: Http1ClientStream | undefined = undefined;
@@ -53,11 +51,12 @@ export class Http1ClientConnection implements ConnectionReceiver, BodySink, Clie
   #parsing = false;
   #endedWhilePaused = false;
 
-  constructor(connection: Connection, remoteAddress: string, peerUri: string, owner: ClientConnectionOwner) {
+  constructor(connection: Connection, remoteAddress: string, peerUri: string, owner: ClientConnectionOwner, limits: HeadLimits) {
     this.connection = connection;
     this.remoteAddress = remoteAddress;
     this.peerUri = peerUri;
     this.#owner = owner;
+    this.#parser = new HeadParser(limits);
     this.#body = new BodyReader(this.#parser);
   }
 

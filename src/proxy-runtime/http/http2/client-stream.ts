@@ -10,7 +10,7 @@ import { sanitizeTrailers } from "../trailers.ts";
 import { ErrorCode } from "./frame.ts";
 import { Http2Stream } from "./http2-stream.ts";
 import { readResponseFields, readTrailerFields } from "./response-fields.ts";
-import { CONNECTION_GONE, VIOLATION, type StreamSession } from "./session-seam.ts";
+import { CONNECTION_GONE, OUR_BUG, VIOLATION, type StreamSession } from "./session-seam.ts";
 
 /** Facts of the connection that its streams report. */
 export interface HostFacts {
@@ -128,6 +128,8 @@ export class Http2ClientStream extends Http2Stream implements UpstreamStream {
     switch (code) {
       case CONNECTION_GONE:
         return started ? Causes.upstreamClosedMidway : Causes.upstreamClosed;
+      case OUR_BUG:
+        return started ? Causes.internalErrorMidway : Causes.internalError;
       case VIOLATION:
         return started ? Causes.upstreamProtocolErrorMidway : Causes.upstreamProtocolError;
       case ErrorCode.refusedStream:

@@ -9,7 +9,7 @@ import { sanitizeTrailers } from "../trailers.ts";
 import { ErrorCode } from "./frame.ts";
 import { Http2Stream } from "./http2-stream.ts";
 import { readTrailerFields } from "./response-fields.ts";
-import { CONNECTION_GONE, VIOLATION } from "./session-seam.ts";
+import { CONNECTION_GONE, OUR_BUG, VIOLATION } from "./session-seam.ts";
 
 export class Http2ServerStream extends Http2Stream implements DownstreamStream {
   receiver: RequestReceiver | undefined = undefined;
@@ -42,9 +42,7 @@ export class Http2ServerStream extends Http2Stream implements DownstreamStream {
 
   onReset(code: number, detail: string): void {
     this.responseEnded = true;
-    const cause =
-      code === VIOLATION ? Causes.http2ConnectionError : code === CONNECTION_GONE ? Causes.downstreamDisconnect : Causes.downstreamReset;
-    this.receiver?.onDownstreamReset(cause, detail);
+    this.receiver?.onDownstreamReset(causeOf(code), detail);
   }
 
   onSendable(): void {
@@ -95,5 +93,18 @@ export class Http2ServerStream extends Http2Stream implements DownstreamStream {
 
   resumeRequest(): void {
     this.resumeReceiving();
+  }
+}
+
+function causeOf(code: number): Cause {
+  switch (code) {
+    case CONNECTION_GONE:
+      return Causes.downstreamDisconnect;
+    case VIOLATION:
+      return Causes.http2ConnectionError;
+    case OUR_BUG:
+      return Causes.internalErrorMidway;
+    default:
+      return Causes.downstreamReset;
   }
 }

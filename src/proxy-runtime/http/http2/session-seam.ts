@@ -34,7 +34,7 @@ export interface SessionStream {
   widen(change: number): boolean;
   /** Sends one piece of what waits, or says that there is room. Answers true when more could be sent. */
   sendPiece(maxBytes: number): boolean;
-  /** The stream is over without a whole exchange. `code` is the peer's, CONNECTION_GONE or VIOLATION. */
+  /** The stream is over without a whole exchange. `code` is the peer's, CONNECTION_GONE, VIOLATION or OUR_BUG. */
   onReset(code: number, detail: string): void;
   /** Lets go of everything that waits. */
   discard(): void;
@@ -107,3 +107,5 @@ export interface SessionOwner {
 export const CONNECTION_GONE = -1;
 /** The peer has broken the protocol. */
 export const VIOLATION = -2;
+/** A bug of ours has ended the connection. */
+export const OUR_BUG = -3;

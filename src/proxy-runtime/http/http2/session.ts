@@ -1,12 +1,12 @@
 // One HTTP/2 connection, client or server (RFC 9113): its streams, what the peer has asked for, and how streams and the
 // connection end. What streams mean is its owner's affair.
-import type { Connection } from "../../transport/connection.ts";
+import { INTERNAL_ERROR, type Connection } from "../../transport/connection.ts";
 import type { Http2Config } from "../../config/http2-config.ts";
 import type { HeadLimits } from "../http1/head-parser.ts";
 import { FloodGuard } from "./flood-guard.ts";
 import { DEFAULT_WINDOW_BYTES, ErrorCode } from "./frame.ts";
 import type { LocalSettings } from "./frame-writer.ts";
-import { CONNECTION_GONE, VIOLATION, type InputSession, type SessionOwner, type SessionStream } from "./session-seam.ts";
+import { CONNECTION_GONE, OUR_BUG, VIOLATION, type InputSession, type SessionOwner, type SessionStream } from "./session-seam.ts";
 import { StreamTable } from "./stream-table.ts";
 import type { PeerSettings } from "./peer-settings.ts";
 import { SessionInput } from "./session-input.ts";
@@ -90,7 +90,8 @@ export class Http2Session implements InputSession {
   /** The connection has gone: so have its streams. */
   end(error: NodeJS.ErrnoException | undefined): void {
     this.#failed = true;
-    this.#endStreams(CONNECTION_GONE, error?.code ?? "connection closed");
+    if (error?.code === INTERNAL_ERROR) this.#endStreams(OUR_BUG, error.message);
+    else this.#endStreams(CONNECTION_GONE, error?.code ?? "connection closed");
   }
 
   /** Ends the connection for a flood. Answers whether it goes on. */

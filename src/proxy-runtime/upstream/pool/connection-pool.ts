@@ -16,8 +16,8 @@ import type { Pool, PoolWaiter } from "./pool.ts";
 type Dialed = Extract<DialOutcome, { connection: unknown }>;
 type Client = Http1ClientConnection | Http2ClientConnection;
 
-// What a host may answer at most; Envoy's default for responses is the same as for requests.
-const RESPONSE_LIMITS = { maxBytes: 61440, maxHeaders: 200 };
+// What a host's head may have at most; Envoy's default for responses is the same as for requests.
+const RESPONSE_HEAD_BYTES = 61440;
 // A mesh connection is said goodbye to before it closes, so it need not close before the peer might; keeping it saves handshakes.
 const MESH_IDLE_TIMEOUT_MS = 60_000;
 
@@ -37,6 +37,8 @@ export class ConnectionPool implements Pool, ClientConnectionOwner, Http2ClientO
   /** Usable HTTP/2 connections; the first with room is taken. */
   readonly #shared: Http2ClientConnection[] = [];
   readonly #all = new Set<Client>();
+  /** When they will be too old, where there is a limit. */
+  #ages: Map<Client, TimerEntry> | undefined = undefined;
   #waiters: PoolWaiter[] = [];
   #dialing = 0;
   #draining = false;
@@ -188,29 +190,46 @@ export class ConnectionPool implements Pool, ClientConnectionOwner, Http2ClientO
 
   #onConnection(dialed: Dialed): void {
     const { stats, timers } = this.#context;
+    const config = this.#context.config();
+    const limits = { maxBytes: RESPONSE_HEAD_BYTES, maxHeaders: config.maxResponseHeaders };
     const spoken = spokenProtocol(this.#options.kind, dialed.alpn);
     const { connection, peerUri } = dialed;
     const { address } = this.#host;
     this.#multiplexes = spoken !== "http1";
+    connection.count(stats.cxRxBytes, stats.cxTxBytes);
     if (spoken === "http1") {
       stats.cxHttp1Total.inc();
-      const client = new Http1ClientConnection(connection, address, peerUri, this);
+      const client = new Http1ClientConnection(connection, address, peerUri, this, limits);
       client.ownExpiryMs = dialed.ownExpiryMs;
-      this.#all.add(client);
+      this.#add(client);
       connection.start(client, true);
       this.#offer(client);
       // It turned out to be one connection a request: the others need theirs.
       while (this.#dialing < this.#waiters.length && this.#context.breaker.admitsConnection()) this.#dial();
     } else {
       stats.cxHttp2Total.inc();
-      const options = { config: this.#context.config().http2, limits: RESPONSE_LIMITS, isMesh: spoken === "mesh" };
+      const options = { config: config.http2, limits, isMesh: spoken === "mesh" };
       const facts = { remoteAddress: address, peerUri, ownExpiryMs: dialed.ownExpiryMs };
       const client = new Http2ClientConnection(connection, facts, options, this, timers);
-      this.#all.add(client);
+      this.#add(client);
       this.#shared.push(client);
       connection.start(client, true);
       this.onCapacity(client);
     }
+  }
+
+  #add(client: Client): void {
+    this.#all.add(client);
+    const { timers, stats } = this.#context;
+    const { maxConnectionDurationMs } = this.#context.config();
+    if (maxConnectionDurationMs === 0) return;
+    const onTimer = (): void => {
+      stats.cxMaxDuration.inc();
+      client.close();
+    };
+    const timer = new TimerEntry({ onTimer }, 0);
+    (this.#ages ??= new Map()).set(client, timer);
+    timers.arm(timer, maxConnectionDurationMs);
   }
 
   #onDialFailed(cause: Cause, detail: string): void {
@@ -300,6 +319,11 @@ export class ConnectionPool implements Pool, ClientConnectionOwner, Http2ClientO
 
   onGone(client: Client): void {
     if (!this.#all.delete(client)) return;
+    const age = this.#ages?.get(client);
+    if (age !== undefined) {
+      this.#context.timers.disarm(age);
+      this.#ages!.delete(client);
+    }
     this.#forgetConnection();
     this.dialForWaiters();
   }

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { Causes } from "../../../../src/proxy-runtime/failure/causes.ts";
 import { RefusalLog, type Refusal } from "../../../../src/proxy-runtime/telemetry/refusal-log.ts";
 
 const REFUSAL: Refusal = {
@@ -8,6 +9,7 @@ const REFUSAL: Refusal = {
   remoteIp: "10.0.0.1",
   local: "10.0.0.2:8080",
   reason: "no filter chain takes plaintext",
+  cause: Causes.noFilterChain,
 };
 
 function startLog() {
@@ -23,8 +25,8 @@ function startLog() {
 test("says at once who was refused where and why", () => {
   const { said, log } = startLog();
   log.note(REFUSAL);
-  const { remoteIp: _, ...fields } = REFUSAL;
-  assert.deepEqual(said, [fields]);
+  const { remoteIp: _, cause: __, ...fields } = REFUSAL;
+  assert.deepEqual(said, [{ ...fields, flag: "NR", by: "policy" }]);
 });
 
 test("says it once a minute for the same client and reason, and then how many there were", () => {
