@@ -68,7 +68,6 @@ ${[
   "  unique-id-format %[uuid()]",
   // A second proxy keeps the id of the first, as the mesh does.
   "  http-request set-header x-request-id %[unique-id] unless { req.hdr(x-request-id) -m found }",
-  "  option forwardfor",
   "  http-request set-header x-forwarded-proto http",
   ...identity,
   ...REQUEST_HEADERS.set.map(({ name, value }) => `  http-request set-header ${name} ${value}`),

@@ -64,7 +64,8 @@ function listener(hop: SidecarHop): Json {
               "@type": `${EXTENSIONS}.filters.network.http_connection_manager.v3.HttpConnectionManager`,
               stat_prefix: "bench",
               codec_type: "AUTO",
-              use_remote_address: true,
+              // As the control plane configures sidecars: the address of the client is what the first proxy has written.
+              use_remote_address: false,
               normalize_path: true,
               http_protocol_options: { accept_http_10: true, default_host_for_http_10: REQUEST.host },
               ...(hop.tls?.end === "server" ? CLIENT_CERTIFICATE : {}),
