@@ -141,8 +141,8 @@ describe("through a running proxy", () => {
 describe("Node's client", () => {
   async function verdictOn(each: ResponseCase): Promise<NodeVerdict | undefined> {
     const { method = "GET", received, bytes } = each;
-    const theirs = await nodeReadsResponse(method, each.bytes);
-    const ours = received === undefined ? undefined : await nodeReadsResponse(method, received === "same" ? bytes : received);
+    const { read: theirs } = await nodeReadsResponse(method, each.bytes);
+    const ours = received === undefined ? undefined : (await nodeReadsResponse(method, received === "same" ? bytes : received)).read;
     if (ours === theirs) return undefined;
     if (theirs === undefined) return "refuses";
     return ours === undefined ? "accepts" : "otherwise";

@@ -173,6 +173,7 @@ export const CONNECT: RequestTable = {
       node: "accepts",
     },
     { name: "without a port", bytes: "CONNECT b HTTP/1.1\r\nHost: b\r\n\r\n", refused: 400, because: "RFC 9112 §3.2.3", node: "accepts" },
+    { name: "CONNECT without a host", bytes: "CONNECT b:443 HTTP/1.1\r\n\r\n", refused: 400, because: "RFC 9112 §3.2", node: "accepts" },
     { name: "to port 0", bytes: "CONNECT b:0 HTTP/1.1\r\nHost: b:0\r\n\r\n", refused: 400, node: "accepts" },
     { name: "to a port beyond 65535", bytes: "CONNECT b:65536 HTTP/1.1\r\nHost: b:65536\r\n\r\n", refused: 400, node: "accepts" },
     { name: "to a path", bytes: "CONNECT /x HTTP/1.1\r\nHost: b\r\n\r\n", refused: 400, node: "accepts" },
