@@ -12,13 +12,16 @@ const loadBalancer = struct({
   warmupDurationSecs: notSupported(),
 });
 
+const tcpKeepalive = struct({ probes: count.optional(), time: duration.optional(), interval: duration.optional() });
+export type TcpKeepalive = z.output<typeof tcpKeepalive>;
+
 const connectionPool = struct({
   tcp: struct({
     maxConnections: count.optional(),
     connectTimeout: duration.optional(),
     idleTimeout: duration.optional(),
-    tcpKeepalive: notSupported(),
-    maxConnectionDuration: notSupported(),
+    tcpKeepalive: tcpKeepalive.optional(),
+    maxConnectionDuration: duration.optional(),
   }).optional(),
   http: struct({
     http1MaxPendingRequests: count.optional(),

@@ -131,12 +131,31 @@ const tcpRoute = struct({
 });
 export type TcpRoute = z.output<typeof tcpRoute>;
 
+const sniHost = nonEmpty.regex(/^(?:\*\.)?[^*]+$/, "must be a name, or *. and a name");
+
+const tlsRoute = struct({
+  match: z
+    .array(
+      struct({
+        sniHosts: z.array(sniHost, { error: "is required: the server names that are routed" }).min(1, "must not be empty"),
+        port: portNumber.optional(),
+        sourceLabels: labels.optional(),
+        sourceNamespace: nonEmpty.optional(),
+        gateways: z.array(gatewayName).optional(),
+        destinationSubnets: notSupported(),
+      }),
+      { error: "is required: a tls route is chosen by its sniHosts" },
+    )
+    .min(1, "must not be empty"),
+  route: z.array(struct({ destination, weight: count.optional() })).min(1, "must not be empty"),
+});
+
 export const virtualServiceSpec = struct({
   hosts: z.array(nonEmpty, { error: "is required: the hosts that this VirtualService routes" }).min(1, "must not be empty"),
   gateways: z.array(gatewayName).optional(),
   exportTo: z.array(nonEmpty).optional(),
   http: z.array(httpRoute).optional(),
   tcp: z.array(tcpRoute).optional(),
-  tls: notSupported(),
+  tls: z.array(tlsRoute).optional(),
 });
 export type VirtualServiceSpec = z.output<typeof virtualServiceSpec>;

@@ -12,6 +12,7 @@ export const TEST_SETTINGS: MeshSettings = {
   clusterId: "Kubernetes",
   accessLogPath: undefined,
   pathNormalization: "BASE",
+  protocolDetectionTimeoutMs: 5000,
 };
 
 /** Throws when the YAML has a problem. */

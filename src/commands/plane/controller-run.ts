@@ -56,6 +56,7 @@ function toControllerOptions({ args, options, stderr }: CommandContext): Control
       clusterId: matching("--cluster-id", text("clusterId"), /\S/, "a name"),
       accessLogPath: text("accessLog"),
       pathNormalization: text("pathNormalization") as PathNormalization,
+      protocolDetectionTimeoutMs: options["protocolDetectionTimeout"] as number,
     },
     sources: paths.map((each) => new DirectorySource([each], systemClock)),
     xdsAddress,

@@ -1,6 +1,6 @@
 // `meshctl controller`: the control plane. Flags are read here as text; controller-run.ts makes sense of them.
 import type { Command } from "../../cli/command.ts";
-import { logFlags, wordFlag, workloadCertTtlFlag } from "../../cli/flags.ts";
+import { durationFlag, logFlags, wordFlag, workloadCertTtlFlag } from "../../cli/flags.ts";
 import type { PathNormalization } from "../../control-plane/registry/mesh-snapshot.ts";
 import { DEFAULT_CLUSTER_DOMAIN, DEFAULT_TRUST_DOMAIN, MESH_NAMESPACE, Port } from "../../xds/names.ts";
 
@@ -55,6 +55,13 @@ export const controller: Command = {
       description: `what sidecars make of a request's path, as Istio: ${PATH_NORMALIZATIONS.join(", ")}`,
       default: "BASE",
       parse: wordFlag("--path-normalization", PATH_NORMALIZATIONS),
+    },
+    {
+      flags: "--protocol-detection-timeout <duration>",
+      description: "how long sidecars wait for first bytes where the protocol is not declared; 0: for ever, as Istio",
+      default: 5000,
+      defaultText: "5s",
+      parse: durationFlag("--protocol-detection-timeout", 0, 3_600_000, "from 0 to 1h"),
     },
     ...logFlags(),
   ],

@@ -11,13 +11,15 @@ export interface MeshSettings {
   /** Where every sidecar writes access logs; undefined: nowhere. */
   readonly accessLogPath: string | undefined;
   readonly pathNormalization: PathNormalization;
+  /** So long sidecars wait for first bytes that tell a protocol; 0 for ever. */
+  readonly protocolDetectionTimeoutMs: number;
 }
 
 /** What sidecars make of a path before they match it and send it on; Istio's words. */
 export type PathNormalization = "NONE" | "BASE" | "MERGE_SLASHES" | "DECODE_AND_MERGE_SLASHES";
 
-/** What travels on a port. `http`: either version, as the client speaks; `http2`: servers speak nothing else, as gRPC's; `auto`: told by the first bytes. */
-export type PortProtocol = "http" | "http2" | "tcp" | "auto";
+/** What travels on a port. `http`: either version, as the client speaks; `http2`: servers speak nothing else, as gRPC's; `tls`: the workload's own, passed through; `auto`: told by the first bytes. */
+export type PortProtocol = "http" | "http2" | "tcp" | "tls" | "auto";
 
 export interface ServicePort {
   readonly name: string;

@@ -10,18 +10,21 @@ const BY_NAME: Readonly<Record<string, PortProtocol>> = {
   http2: "http2",
   grpc: "http2",
   tcp: "tcp",
-  tls: "tcp",
-  https: "tcp",
+  tls: "tls",
+  https: "tls",
   mongo: "tcp",
   mysql: "tcp",
   redis: "tcp",
   "kubernetes.io/h2c": "http2",
   "kubernetes.io/ws": "http",
-  "kubernetes.io/wss": "tcp",
+  "kubernetes.io/wss": "tls",
 };
 
-/** SMTP, DNS, MySQL, MongoDB: the client waits for the server's greeting, so there are no first bytes to look at. */
-const SERVER_SPEAKS_FIRST = new Set([25, 53, 3306, 27017]);
+/**
+ * Ports whose servers speak first or whose protocols are never HTTP, so that there are no first bytes to wait for: Istio's
+ * (SMTP, DNS, MySQL, MongoDB), Linkerd's opaque ports, and FTP, SSH, POP3, IMAP and their kin.
+ */
+const NEVER_SNIFFED: ReadonlySet<number> = new Set([21, 22, 25, 53, 110, 119, 143, 587, 3306, 4444, 5432, 5900, 6379, 9300, 11211, 27017]);
 
 export function protocolOf(port: ServicePortObject): PortProtocol {
   const declared = port.appProtocol === undefined ? undefined : BY_NAME[port.appProtocol.toLowerCase()];
@@ -30,5 +33,10 @@ export function protocolOf(port: ServicePortObject): PortProtocol {
   if (name === "grpc-web" || name.startsWith("grpc-web-")) return "http";
   const dash = name.indexOf("-");
   const named = BY_NAME[dash < 0 ? name : name.slice(0, dash)];
-  return named ?? (SERVER_SPEAKS_FIRST.has(port.port) ? "tcp" : "auto");
+  return named ?? (NEVER_SNIFFED.has(port.port) ? "tcp" : "auto");
+}
+
+/** The sidecar passes the bytes on without a look at them. */
+export function isRelayed(protocol: PortProtocol): boolean {
+  return protocol === "tcp" || protocol === "tls";
 }

@@ -57,8 +57,8 @@ const plain = (http: boolean, transport: ChainShape["transport"], alpn: readonly
 /** TLS without a mesh token is the application's own: under PERMISSIVE and DISABLE it is passed on as bytes. */
 const APPLICATION_TLS = plain(false, "tls");
 
-/** `http` stands for both kinds of HTTP port: which version a client speaks is for the connection manager to see. */
-const SHAPES: Readonly<Record<MtlsMode, Readonly<Record<Exclude<PortProtocol, "http2">, readonly ChainShape[]>>>> = {
+/** `http` stands for both kinds of HTTP port: which version a client speaks is for the connection manager to see. TLS of the workload's own is bytes. */
+const SHAPES: Readonly<Record<MtlsMode, Readonly<Record<"http" | "tcp" | "auto", readonly ChainShape[]>>>> = {
   STRICT: {
     http: [meshHttp([])],
     tcp: [meshTcp([])],
@@ -77,5 +77,15 @@ const SHAPES: Readonly<Record<MtlsMode, Readonly<Record<Exclude<PortProtocol, "h
 };
 
 export function chainShapes(protocol: PortProtocol, mode: MtlsMode): readonly ChainShape[] {
-  return SHAPES[mode][protocol === "http2" ? "http" : protocol];
+  return SHAPES[mode][protocol === "http2" ? "http" : protocol === "tls" ? "tcp" : protocol];
+}
+
+/** Whether TLS or not, or what the ClientHello says, makes a difference. */
+export function looksForTls(shape: ChainShape): boolean {
+  return shape.transport !== undefined;
+}
+
+/** Whether plaintext that is HTTP makes a difference to other plaintext. */
+export function looksForHttp(shape: ChainShape): boolean {
+  return !shape.meshTls && shape.alpn.length > 0;
 }

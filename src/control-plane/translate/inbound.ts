@@ -19,11 +19,11 @@ import {
 import type { MeshSnapshot } from "../registry/mesh-snapshot.ts";
 import { effectiveMtls } from "../registry/peer-authentication.ts";
 import { httpOptions } from "./http-options.ts";
-import { chainShapes } from "./inbound-chains.ts";
+import { chainShapes, looksForHttp, looksForTls } from "./inbound-chains.ts";
 import type { ChainShape } from "./inbound-chains.ts";
 import type { InboundPort } from "./inbound-ports.ts";
 import { inboundRoute } from "./inbound-route.ts";
-import { BOUNDED_SNIFFING, listenerFilter, wildcardAddress, wildcardAddresses } from "./listener-parts.ts";
+import { listenerFilter, sniffing, wildcardAddress, wildcardAddresses } from "./listener-parts.ts";
 import { httpManager, tcpProxy } from "./network-filters.ts";
 import type { ProxyView } from "./proxy-view.ts";
 import { downstreamMeshTls } from "./tls-contexts.ts";
@@ -66,10 +66,19 @@ export function virtualInbound(snapshot: MeshSnapshot, view: ProxyView, ports: r
     name: ListenerName.inbound,
     ...wildcardAddresses(view, Port.inbound),
     trafficDirection: TrafficDirection.INBOUND,
-    listenerFilters: [listenerFilter("original_dst"), listenerFilter("tls_inspector"), listenerFilter("http_inspector")],
-    ...BOUNDED_SNIFFING,
+    listenerFilters: [
+      listenerFilter("original_dst"),
+      listenerFilter("tls_inspector", exceptPorts(ports, looksForTls)),
+      listenerFilter("http_inspector", exceptPorts(ports, looksForHttp)),
+    ],
+    ...sniffing(snapshot.settings),
     filterChains: [blackHole(snapshot), ...ports.flatMap((each) => portChains(snapshot, view, each)), ...catchAllChains(snapshot, view)],
   });
+}
+
+/** Where what an inspector would find decides nothing: nobody is to wait for it. */
+function exceptPorts(ports: readonly InboundPort[], looks: (shape: ChainShape) => boolean): number[] {
+  return [Port.inbound, ...ports.filter((each) => !chainShapes(each.protocol, each.mode).some(looks)).map((each) => each.port)];
 }
 
 function blackHole(snapshot: MeshSnapshot): FilterChain {

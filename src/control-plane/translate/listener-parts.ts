@@ -1,6 +1,9 @@
 // What listeners of both directions are made of: addresses for the families that the pod has, listener filters.
 import { create } from "@bufbuild/protobuf";
-import { ListenerFilterSchema } from "../../xds/gen/envoy/config/listener/v3/listener_components_pb.ts";
+import {
+  ListenerFilterChainMatchPredicateSchema,
+  ListenerFilterSchema,
+} from "../../xds/gen/envoy/config/listener/v3/listener_components_pb.ts";
 import type { ListenerFilter } from "../../xds/gen/envoy/config/listener/v3/listener_components_pb.ts";
 import { AdditionalAddressSchema } from "../../xds/gen/envoy/config/listener/v3/listener_pb.ts";
 import type { AdditionalAddress } from "../../xds/gen/envoy/config/listener/v3/listener_pb.ts";
@@ -9,6 +12,7 @@ import { HttpInspectorSchema } from "../../xds/gen/envoy/extensions/filters/list
 import { OriginalDstSchema } from "../../xds/gen/envoy/extensions/filters/listener/original_dst/v3/original_dst_pb.ts";
 import { TlsInspectorSchema } from "../../xds/gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb.ts";
 import { Alpn } from "../../xds/names.ts";
+import type { MeshSettings } from "../registry/mesh-snapshot.ts";
 import { pack, toAddress, toDuration } from "./wire-values.ts";
 
 /** Plaintext HTTP as the HTTP inspector names it; `h2c` begins with HTTP/2's preface. */
@@ -37,23 +41,22 @@ const INSPECTORS = {
   http_inspector: HttpInspectorSchema,
 } as const;
 
-export function listenerFilter(name: keyof typeof INSPECTORS): ListenerFilter {
+/** @param exceptPorts destination ports that it does not look at. */
+export function listenerFilter(name: keyof typeof INSPECTORS, exceptPorts: readonly number[] = []): ListenerFilter {
+  const rules = exceptPorts.map((port) =>
+    create(ListenerFilterChainMatchPredicateSchema, { rule: { case: "destinationPortRange", value: { start: port, end: port + 1 } } }),
+  );
   return create(ListenerFilterSchema, {
     name: `envoy.filters.listener.${name}`,
     configType: { case: "typedConfig", value: pack(INSPECTORS[name], {}) },
+    ...(rules.length === 0 ? {} : { filterDisabled: rules.length === 1 ? rules[0]! : { rule: { case: "orMatch", value: { rules } } } }),
   });
 }
 
 /**
- * Wait for the first bytes for as long as the client keeps the connection open: a pool may open one long before using it.
- * For listeners where what isn't HTTP would lose its way.
+ * First bytes are waited for so long; then the connection goes on as what is known of it: a client that waits for the
+ * server's greeting gets it late instead of never. For 0 they are waited for as long as the client stays, as Istio does.
  */
-export const PATIENT_SNIFFING = { listenerFiltersTimeout: toDuration(0), continueOnListenerFiltersTimeout: true };
-
-const SNIFFING_LIMIT_MS = 5_000;
-
-/**
- * Wait a while, then go on with what is known: a client that waits for the server's greeting gets it late instead of
- * never. For listeners where bytes arrive at the right place too.
- */
-export const BOUNDED_SNIFFING = { listenerFiltersTimeout: toDuration(SNIFFING_LIMIT_MS), continueOnListenerFiltersTimeout: true };
+export function sniffing({ protocolDetectionTimeoutMs }: MeshSettings) {
+  return { listenerFiltersTimeout: toDuration(protocolDetectionTimeoutMs), continueOnListenerFiltersTimeout: true };
+}

@@ -69,7 +69,20 @@ export function httpManager(
   });
 }
 
-export function tcpProxy(settings: MeshSettings, statPrefix: string, targets: readonly WeightedTarget[]): Filter {
+/** How long a relayed connection may live; undefined: as Envoy defaults, an hour without a byte and no limit. */
+export interface RelayLimits {
+  readonly idleTimeoutMs: number | undefined;
+  readonly maxConnectionDurationMs: number | undefined;
+}
+
+const NO_LIMITS: RelayLimits = { idleTimeoutMs: undefined, maxConnectionDurationMs: undefined };
+
+export function tcpProxy(
+  settings: MeshSettings,
+  statPrefix: string,
+  targets: readonly WeightedTarget[],
+  { idleTimeoutMs, maxConnectionDurationMs }: RelayLimits = NO_LIMITS,
+): Filter {
   const [first] = targets;
   return create(FilterSchema, {
     name: "envoy.filters.network.tcp_proxy",
@@ -81,6 +94,8 @@ export function tcpProxy(settings: MeshSettings, statPrefix: string, targets: re
           targets.length === 1 && first !== undefined
             ? { case: "cluster", value: first.cluster }
             : { case: "weightedClusters", value: { clusters: targets.map((each) => ({ name: each.cluster, weight: each.weight })) } },
+        ...(idleTimeoutMs === undefined ? {} : { idleTimeout: toDuration(idleTimeoutMs) }),
+        ...(maxConnectionDurationMs === undefined ? {} : { maxDownstreamConnectionDuration: toDuration(maxConnectionDurationMs) }),
         accessLog: accessLogs(settings),
       }),
     },

@@ -1,5 +1,6 @@
 // CDS, outbound: a cluster for every port of every service that the proxy may see, and one for each subset.
 import { create } from "@bufbuild/protobuf";
+import type { MessageInitShape } from "@bufbuild/protobuf";
 import {
   Cluster_DiscoveryType,
   Cluster_LbPolicy,
@@ -7,13 +8,15 @@ import {
   ClusterSchema,
 } from "../../xds/gen/envoy/config/cluster/v3/cluster_pb.ts";
 import type { Cluster } from "../../xds/gen/envoy/config/cluster/v3/cluster_pb.ts";
+import type { TcpKeepaliveSchema } from "../../xds/gen/envoy/config/core/v3/address_pb.ts";
 import { ApiVersion, ConfigSourceSchema } from "../../xds/gen/envoy/config/core/v3/config_source_pb.ts";
 import type { ConfigSource } from "../../xds/gen/envoy/config/core/v3/config_source_pb.ts";
 import { outboundClusterName, TLS_MODE_MESH } from "../../xds/names.ts";
-import type { Subset } from "../../mesh-api/destination-rule.ts";
+import type { Subset, TcpKeepalive } from "../../mesh-api/destination-rule.ts";
 import { effectiveRule, portPolicy } from "../registry/destination-rule.ts";
 import type { EffectiveRule, PortPolicy } from "../registry/destination-rule.ts";
 import type { MeshService, MeshSnapshot, ServicePort } from "../registry/mesh-snapshot.ts";
+import { isRelayed } from "../registry/port-protocol.ts";
 import { httpOptions } from "./http-options.ts";
 import type { HttpOptions } from "./http-options.ts";
 import { speaksMeshTls, subsetEndpoints } from "./service-endpoints.ts";
@@ -69,6 +72,7 @@ function outboundCluster(
       ],
     },
     typedExtensionProtocolOptions: outboundHttpOptions(port, policy),
+    ...(pool?.tcp?.tcpKeepalive === undefined ? {} : { upstreamConnectionOptions: { tcpKeepalive: keepalive(pool.tcp.tcpKeepalive) } }),
     metadata: istioMetadata({
       ...(rule === undefined ? {} : { config: configPath(rule.namespace, "destination-rule", rule.name) }),
       services: [{ host: service.hostname, name: service.name, namespace: service.namespace }],
@@ -87,6 +91,16 @@ export function adsSource(): ConfigSource {
   });
 }
 
+/** Whole seconds, one at least: that is what the kernel takes. */
+function keepalive({ probes, time, interval }: TcpKeepalive): MessageInitShape<typeof TcpKeepaliveSchema> {
+  const seconds = (ms: number): number => Math.max(1, Math.round(ms / 1000));
+  return {
+    ...(probes === undefined ? {} : { keepaliveProbes: probes }),
+    ...(time === undefined ? {} : { keepaliveTime: seconds(time) }),
+    ...(interval === undefined ? {} : { keepaliveInterval: seconds(interval) }),
+  };
+}
+
 function toLbPolicy(simple: string | undefined): Cluster_LbPolicy {
   if (simple === "ROUND_ROBIN") return Cluster_LbPolicy.ROUND_ROBIN;
   if (simple === "RANDOM") return Cluster_LbPolicy.RANDOM;
@@ -98,6 +112,7 @@ function outboundHttpOptions(port: ServicePort, policy: PortPolicy): HttpOptions
   return httpOptions(pool?.http?.useClientProtocol === true && port.protocol === "http2" ? "http" : port.protocol, {
     idleTimeoutMs: pool?.http?.idleTimeout ?? pool?.tcp?.idleTimeout,
     maxRequestsPerConnection: pool?.http?.maxRequestsPerConnection,
+    maxConnectionDurationMs: pool?.tcp?.maxConnectionDuration,
   });
 }
 
@@ -116,7 +131,7 @@ function setTransport(
   const mode = policy.tls?.mode;
   if (mode === "DISABLE") return;
   const sni = policy.tls?.sni ?? `outbound_.${port.port}_.${subset?.name ?? ""}_.${service.hostname}`;
-  const alpn = port.protocol === "tcp" ? MESH_TCP_ALPN : MESH_HTTP_ALPN;
+  const alpn = isRelayed(port.protocol) ? MESH_TCP_ALPN : MESH_HTTP_ALPN;
   const socket = upstreamMeshTls(alpn, sni, peerMatchers(snapshot, service, policy.tls?.subjectAltNames));
   const endpoints = subsetEndpoints(service, port, subset);
   const meshed = endpoints.filter((each) => speaksMeshTls(snapshot, each)).length;

@@ -25,7 +25,7 @@ function sourceLabelKeys(snapshot: MeshSnapshot): string[] {
   const keys = new Set<string>();
   for (const list of snapshot.virtualServices.values()) {
     for (const { spec } of list) {
-      for (const route of [...(spec.http ?? []), ...(spec.tcp ?? [])]) {
+      for (const route of [...(spec.http ?? []), ...(spec.tcp ?? []), ...(spec.tls ?? [])]) {
         for (const match of route.match ?? []) for (const key of Object.keys(match.sourceLabels ?? {})) keys.add(key);
       }
     }

@@ -51,6 +51,16 @@ describe("a mistake in mesh YAML", () => {
       /spec\.http\[0\]: must have exactly one of route, redirect and directResponse$/,
     ],
     [
+      "a tls route for any server name",
+      virtualService("hosts: [a]\ntls: [{ match: [{ port: 443 }], route: [{ destination: { host: a } }] }]"),
+      /spec\.tls\[0\]\.match\[0\]\.sniHosts: is required: the server names that are routed$/,
+    ],
+    [
+      "a server name with a wildcard in its middle",
+      virtualService("hosts: [a]\ntls: [{ match: [{ sniHosts: ['a.*.test'] }], route: [{ destination: { host: a } }] }]"),
+      /spec\.tls\[0\]\.match\[0\]\.sniHosts\[0\]: must be a name, or \*\. and a name$/,
+    ],
+    [
       "weights of 0 alone",
       virtualService("hosts: [a]\nhttp: [{ route: [{ destination: { host: a }, weight: 0 }, { destination: { host: b } }] }]"),
       /spec\.http\[0\]\.route: all weights are 0$/,

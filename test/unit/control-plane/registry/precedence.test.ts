@@ -167,11 +167,13 @@ test("a port's protocol is appProtocol's, else its name's, else told by its byte
   assert.equal(port("web", 8000, "http2"), "http2");
   assert.equal(port("web", 8000, "kubernetes.io/h2c"), "http2");
   assert.equal(port("web", 8000, "kubernetes.io/ws"), "http");
-  assert.equal(port("web", 8000, "kubernetes.io/wss"), "tcp");
+  assert.equal(port("web", 8000, "kubernetes.io/wss"), "tls");
   assert.equal(port("mysql"), "tcp");
-  assert.equal(port("https"), "tcp");
+  assert.equal(port("https"), "tls");
+  assert.equal(port("tls-legacy"), "tls");
   assert.equal(port(""), "auto");
-  assert.equal(port("", 3306), "tcp");
+  // Servers of these speak first, or are never HTTP: Istio's list, Linkerd's, and mail.
+  for (const number of [25, 53, 3306, 27017, 587, 4444, 5432, 6379, 9300, 11211, 21, 110, 143]) assert.equal(port("", number), "tcp");
   assert.equal(port("http", 3306), "http");
   assert.equal(port("x", 8000, "unknown"), "auto");
 });
