@@ -1,10 +1,10 @@
 // TLS at the proxy's front door: told apart from plaintext, chosen by name and protocol, and closed to everybody who is
 // not the right peer. Clients are Node's own TLS and raw bytes.
 import assert from "node:assert/strict";
-import { createConnection, type Socket } from "node:net";
+import { createConnection } from "node:net";
 import { after, before, describe, test } from "node:test";
 import { connect as connectTls, type ConnectionOptions, type TLSSocket } from "node:tls";
-import { Duplex } from "node:stream";
+import { byteByByte } from "../../support/byte-by-byte.ts";
 import { eventually } from "../../support/eventually.ts";
 import { selfSigned } from "../../support/openssl.ts";
 import {
@@ -199,25 +199,6 @@ describe("one port for TLS and plaintext", () => {
     raw.destroy();
   });
 });
-
-/** A stream that sends each byte in a write of its own, with a turn of the event loop between. */
-function byteByByte(raw: Socket): Duplex {
-  const slow: Duplex = new Duplex({
-    read: () => undefined,
-    write(chunk: Buffer, _encoding, done) {
-      let at = 0;
-      const next = (): void => {
-        if (at === chunk.length) return done();
-        raw.write(chunk.subarray(at, at + 1), () => setImmediate(next));
-        at += 1;
-      };
-      next();
-    },
-  });
-  raw.on("data", (chunk) => slow.push(chunk));
-  raw.on("close", () => slow.push(null));
-  return slow;
-}
 
 describe("server names", () => {
   test("choose the chain, and an unknown one gets none", async () => {
