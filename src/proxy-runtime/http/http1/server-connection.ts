@@ -3,13 +3,14 @@ import { performance } from "node:perf_hooks";
 import type { Cause } from "../../failure/cause.ts";
 import { Causes } from "../../failure/causes.ts";
 import { INTERNAL_ERROR, type Connection } from "../../transport/connection.ts";
-import { TimerEntry, type Timers } from "../../transport/timers.ts";
+import type { Timers } from "../../transport/timers.ts";
 import { Carry } from "../carry.ts";
 import type { HeaderList } from "../header-list.ts";
 import { sanitizeTrailers } from "../trailers.ts";
 import type { ServerCodec, ServerConnectionOwner } from "../server-codec.ts";
 import { BodyReader, type BodySink } from "./body-reader.ts";
 import { HeadParser, INCOMPLETE, REFUSED, framingOf, isFramingError, type Framing, type HeadLimits } from "./head-parser.ts";
+import { LingeringClose } from "./lingering-close.ts";
 import { readRequestHead, type Http1Options, type RequestFacts } from "./request-head.ts";
 import { Http1ServerStream, type AnsweredRequest, type ServerStreamOwner } from "./server-stream.ts";
 
@@ -29,15 +30,13 @@ export class Http1ServerConnection implements ServerCodec, BodySink, ServerStrea
   readonly connection: Connection;
   readonly #options: Http1ServerOptions;
   readonly #owner: ServerConnectionOwner;
-  readonly #timers: Timers;
   readonly #parser: HeadParser;
   readonly #body: BodyReader;
   readonly #carry = new Carry();
-  readonly #lingerTimer: TimerEntry;
+  readonly #closing: LingeringClose;
   #stream: Http1ServerStream | undefined = undefined;
   #requestPaused = false;
   #lingering = false;
-  #unsentBytes = 0;
   #parsing = false;
   #headBegun = false;
   #draining = false;
@@ -53,10 +52,9 @@ export class Http1ServerConnection implements ServerCodec, BodySink, ServerStrea
     this.connection = connection;
     this.#options = options;
     this.#owner = owner;
-    this.#timers = timers;
     this.#parser = new HeadParser(options.limits);
     this.#body = new BodyReader(this.#parser);
-    this.#lingerTimer = new TimerEntry({ onTimer: () => this.#onLingerTimeout() }, 0);
+    this.#closing = new LingeringClose(connection, timers, options.delayedCloseTimeoutMs);
   }
 
   /** No further request is read; an idle connection closes at once, a busy one says `connection: close`. */
@@ -275,25 +273,10 @@ export class Http1ServerConnection implements ServerCodec, BodySink, ServerStrea
     if (this.#hasFin && !this.#isFinHandled && !this.#lingering) this.#onFin();
   }
 
-  // The last response may still be on its way when more bytes arrive; closing on them would send a RST that takes the
-  // response along (RFC 9112 §9.6). So: FIN first, then read and drop until the client closes or time is up.
   #close(): void {
     if (this.#lingering) return;
     this.#lingering = true;
-    this.connection.end();
-    this.connection.resume();
-    this.#timers.arm(this.#lingerTimer, this.#options.delayedCloseTimeoutMs);
-  }
-
-  // Time counts from the last byte that went out, or a slow reader would lose the end of its response.
-  #onLingerTimeout(): void {
-    const { unsentBytes } = this.connection;
-    if (unsentBytes === 0 || unsentBytes === this.#unsentBytes) {
-      this.connection.destroy();
-      return;
-    }
-    this.#unsentBytes = unsentBytes;
-    this.#timers.arm(this.#lingerTimer, this.#options.delayedCloseTimeoutMs);
+    this.#closing.begin();
   }
 
   onWritable(): void {
@@ -330,15 +313,12 @@ export class Http1ServerConnection implements ServerCodec, BodySink, ServerStrea
   }
 
   onClose(error: NodeJS.ErrnoException | undefined): void {
-    this.#timers.disarm(this.#lingerTimer);
+    this.#closing.onClosed();
     const stream = this.#stream;
     this.#stream = undefined;
     if (stream !== undefined) {
-      const cause = error?.code === INTERNAL_ERROR ? Causes.internalErrorMidway : Causes.downstreamDisconnect;
-      stream.receiver?.onDownstreamReset(
-        cause,
-        cause === Causes.internalErrorMidway ? error!.message : (error?.code ?? "client closed the connection"),
-      );
+      if (error?.code === INTERNAL_ERROR) stream.receiver?.onDownstreamReset(Causes.internalErrorMidway, error.message);
+      else stream.receiver?.onDownstreamReset(Causes.downstreamDisconnect, error?.code ?? "client closed the connection");
       this.#owner.onStreamDone(stream);
     }
     this.#owner.onConnectionClosed(error);
