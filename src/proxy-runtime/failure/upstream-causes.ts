@@ -1,6 +1,6 @@
 // Rows of the failure table for the way to the upstream: no place to go, no connection, and what an upstream does wrong
 // once it was reached.
-import { Grpc, midway, named, PEER, row } from "./cause.ts";
+import { Grpc, midway, named, OURS, PEER, row } from "./cause.ts";
 
 const CONNECT = "upstream connect error or disconnect/reset before headers. reset reason: ";
 
@@ -44,6 +44,16 @@ export const UpstreamCauses = named({
     before("remote_connection_failure|TLS_error:_SAN_mismatch"),
     "policy",
     `${CONNECT}remote connection failure, transport failure reason: TLS_error: SAN matcher did not match`,
+  ),
+  // No descriptor, port or source address of our own was left.
+  localConnectFailure: row(
+    503,
+    Grpc.unavailable,
+    "UF",
+    before("local_connection_failure"),
+    "client-sidecar",
+    `${CONNECT}local connection failure`,
+    OURS,
   ),
   noOwnCertificate: row(
     503,

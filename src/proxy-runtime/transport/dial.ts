@@ -34,6 +34,8 @@ export type DialOutcome =
     }
   | { readonly cause: Cause; readonly detail: string };
 
+// What connect(2) and socket(2) say when nobody else was asked.
+const LOCAL_ERRORS: ReadonlySet<string> = new Set(["EMFILE", "ENFILE", "ENOBUFS", "ENOMEM", "EADDRNOTAVAIL", "EADDRINUSE"]);
 const SAN_MISMATCH = "ERR_MESH_SAN_MISMATCH";
 
 /**
@@ -152,6 +154,8 @@ function openTls(
 
 function failureOf(error: NodeJS.ErrnoException, address: string): { cause: Cause; detail: string } {
   if (error.code === SAN_MISMATCH) return { cause: Causes.tlsPeerIdentity, detail: `${address}: ${error.message}` };
+  if (error.syscall === "bind" || LOCAL_ERRORS.has(error.code ?? ""))
+    return { cause: Causes.localConnectFailure, detail: `${address}: ${error.code}` };
   if (error.syscall === "connect") {
     const cause =
       error.code === "ETIMEDOUT" || error.code === "EHOSTUNREACH" || error.code === "ENETUNREACH"

@@ -95,6 +95,14 @@ describe("a TCP proxy", () => {
     assert.equal(proxy.stat("cluster.up.upstream_cx_active"), 0);
   });
 
+  test("takes the blame where it has no address to connect from", async (context) => {
+    const server = await startServer(context, "s");
+    const source = { source_address: { address: "203.0.113.7", port_value: 0 } };
+    const { connect, log } = await startRelay(context, [cluster("up", [server.port], { upstream_bind_config: source })]);
+    await isCut(await connect());
+    assert.deepEqual(await log(1), ["UF,URX 0 - upstream_reset_before_response_started{local_connection_failure} 0 0 up"]);
+  });
+
   test("tries another host after a failure, as often as it may", async (context) => {
     const server = await startServer(context, "alive");
     const [dead, deader] = [await deadPort(), await deadPort()];
