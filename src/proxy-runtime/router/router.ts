@@ -11,6 +11,7 @@ import type { SocketAddress } from "../transport/socket-address.ts";
 import type { TimerOwner } from "../transport/timers.ts";
 import { directHead, redirectHead } from "./direct-answer.ts";
 import { GrpcCall } from "./grpc-call.ts";
+import { takeMaxForwards } from "./max-forwards.ts";
 import { RequestBody } from "./request-body.ts";
 import { limitPerTry, setTimeouts, takeTimeoutHeaders, TIMEOUT_HEADERS } from "./request-timeouts.ts";
 import { ResponseSide } from "./response-side.ts";
@@ -75,6 +76,8 @@ export class Router implements RequestReceiver, TriesOwner, TimerOwner {
     const cluster = this.#context.clusters.get(choice.cluster);
     this.#info.clusterName = choice.cluster;
     if (cluster === undefined) return this.#fail(Causes.noCluster, `cluster ${choice.cluster} is unknown`);
+    const last = takeMaxForwards(this.#head);
+    if (last !== undefined) return this.#answer(last.head, last.body);
     this.#choice = choice;
     this.#response.countsAttempts = route.virtualHost.includeAttemptCountInResponse;
     rewriteRequest(this.#head, action, route.entry.match.path, !this.#context.suppressEnvoyHeaders);
