@@ -167,6 +167,8 @@ export class DataPlane {
   async stop(): Promise<void> {
     for (const listener of this.#listeners.all()) listener.destroy();
     this.#clusters.stop();
+    // Sockets tell of their end in the next turn: what they carried is to be logged yet.
+    await new Promise((resolve) => setImmediate(resolve));
     await this.#accessLogs.close();
   }
 }

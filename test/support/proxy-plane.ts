@@ -12,6 +12,8 @@ export interface TestPlane {
   readonly config: ProxyConfig;
   /** Why connections were refused, newest last. */
   readonly refusals: readonly string[];
+  /** What was logged beside messages, newest last. */
+  readonly logs: readonly Readonly<Record<string, unknown>>[];
   /** Port of a listener, bound to port 0. */
   readonly port: (listener?: string) => number;
   /** A counter or gauge; 0 where it does not exist. */
@@ -26,11 +28,15 @@ export interface TestPlane {
 export async function startPlane(bootstrap: Json): Promise<TestPlane> {
   const stats = new StatsStore();
   const refusals: string[] = [];
+  const logs: Readonly<Record<string, unknown>>[] = [];
   const plane = new DataPlane({
     worker: { index: 0, count: 1 },
     stats,
     workload: UNKNOWN_WORKLOAD,
-    onLog: (_level, _message, fields) => refusals.push(String(fields["reason"])),
+    onLog: (_level, _message, fields) => {
+      logs.push(fields);
+      refusals.push(String(fields["reason"]));
+    },
   });
   const read = async (from: Json): Promise<ProxyConfig> => (await parseBootstrap(JSON.stringify(from), "test.json")).statics;
   const config = await read(bootstrap);
@@ -40,6 +46,7 @@ export async function startPlane(bootstrap: Json): Promise<TestPlane> {
     plane,
     config,
     refusals,
+    logs,
     port: (name = "main") => {
       const found = plane.listenerStatuses().find((each) => each.name === name);
       if (found === undefined) throw new Error(`no listener ${name}`);

@@ -11,7 +11,6 @@ import type { SocketAddress } from "../transport/socket-address.ts";
 import type { TimerOwner } from "../transport/timers.ts";
 import { directHead, redirectHead } from "./direct-answer.ts";
 import { GrpcCall } from "./grpc-call.ts";
-import { takeMaxForwards } from "./max-forwards.ts";
 import { RequestBody } from "./request-body.ts";
 import { limitPerTry, setTimeouts, takeTimeoutHeaders, TIMEOUT_HEADERS } from "./request-timeouts.ts";
 import { ResponseSide } from "./response-side.ts";
@@ -76,8 +75,6 @@ export class Router implements RequestReceiver, TriesOwner, TimerOwner {
     const cluster = this.#context.clusters.get(choice.cluster);
     this.#info.clusterName = choice.cluster;
     if (cluster === undefined) return this.#fail(Causes.noCluster, `cluster ${choice.cluster} is unknown`);
-    const last = takeMaxForwards(this.#head);
-    if (last !== undefined) return this.#answer(last.head, last.body);
     this.#choice = choice;
     this.#response.countsAttempts = route.virtualHost.includeAttemptCountInResponse;
     rewriteRequest(this.#head, action, route.entry.match.path, !this.#context.suppressEnvoyHeaders);
@@ -164,8 +161,6 @@ export class Router implements RequestReceiver, TriesOwner, TimerOwner {
 
   onAttemptHeaders(attempt: UpstreamAttempt, head: ResponseHead, end: boolean): void {
     if (this.#tries.goesOnAfterResponse(attempt, head)) return;
-    this.#timers.onTryOver();
-    this.#body.drop();
     this.#tries.onResponseAccepted(head);
     if (opensTunnel(this.#head.upgrade, head.status)) return this.#openTunnel(head, end);
     this.#response.sendUpstreamHeaders(head, end, this.#choice!.responseEdits, performance.now());
@@ -197,8 +192,20 @@ export class Router implements RequestReceiver, TriesOwner, TimerOwner {
     this.#response.sendTrailers(trailers);
   }
 
-  onAttemptFailed(attempt: UpstreamAttempt, seen: Cause, detail: string): void {
-    const cause = this.#tries.explain(attempt, seen);
+  onAttemptFailed(attempt: UpstreamAttempt, cause: Cause, detail: string): void {
+    if (this.#tries.isPlaintextRefused(attempt, cause)) {
+      const by = attempt.cluster.config.destinationRule;
+      const what = by === undefined ? `cluster ${attempt.cluster.name}` : `DestinationRule ${by}`;
+      return this.#onAttemptFailed(
+        attempt,
+        Causes.plaintextRefused,
+        `${detail}; the sidecar there takes mutual TLS, and ${what} sends plaintext`,
+      );
+    }
+    this.#onAttemptFailed(attempt, cause, detail);
+  }
+
+  #onAttemptFailed(attempt: UpstreamAttempt, cause: Cause, detail: string): void {
     if (cause.flag === "UF") this.#info.upstreamTransportFailure = detail;
     if (this.#response.started) this.#cut(cause, detail);
     else if (!this.#tries.goesOnAfterFailure(attempt, cause)) this.#fail(cause, detail);

@@ -134,13 +134,13 @@ export class Tries {
     if (stream?.sendData(chunk, end) === false) this.#body.pause();
   }
 
-  /** What a failure really was, where more is known than what the connection has seen. */
-  explain(attempt: UpstreamAttempt, cause: Cause): Cause {
-    const { host } = attempt;
-    // A sidecar answers every request that it takes; one that closes a plaintext connection without a word has no filter
-    // chain for it.
-    const isMeshed = host.tls === undefined && host.endpoint.transportSocketMatch["tlsMode"] === TLS_MODE_MESH;
-    return isMeshed && cause === Causes.upstreamClosed && !attempt.reused ? Causes.plaintextRefused : cause;
+  /**
+   * A sidecar answers every request that it takes; one that closes a plaintext connection without a word has no filter
+   * chain for it.
+   */
+  isPlaintextRefused({ host, reused }: UpstreamAttempt, cause: Cause): boolean {
+    if (cause !== Causes.upstreamClosed || reused || host.tls !== undefined) return false;
+    return host.endpoint.transportSocketMatch["tlsMode"] === TLS_MODE_MESH;
   }
 
   /** Answers false when the failure stands: no other try is made. */

@@ -96,7 +96,6 @@ export function dial(
       tlsSocket === undefined || target.tls!.validationSecret === undefined
         ? undefined
         : parseSubjectAltNames(tlsSocket.getPeerX509Certificate()?.subjectAltName);
-    const expiryMs = target.tls === undefined ? Infinity : secrets.expiryMsOf(target.tls);
     const ownExpiryMs = expiryMs < Date.now() ? expiryMs : undefined;
     finish({
       ownExpiryMs,
@@ -105,8 +104,19 @@ export function dial(
       peerUri: names?.uris[0] ?? "",
     });
   });
-  socket.once("error", (error: NodeJS.ErrnoException) => finish(failureOf(error, address)));
-  socket.once("close", () => finish({ cause: Causes.connectFailure, detail: `${address} closed the connection during the handshake` }));
+  const expiryMs = target.tls === undefined ? Infinity : secrets.expiryMsOf(target.tls);
+  // Whom our own certificate does not satisfy ends the handshake with an alert, or without a word.
+  const onRefused = (detail: string): void => {
+    if (expiryMs >= Date.now()) finish({ cause: Causes.connectFailure, detail });
+    else
+      finish({ cause: Causes.ownCertificateExpired, detail: `own certificate expired at ${new Date(expiryMs).toISOString()}; ${detail}` });
+  };
+  socket.once("error", (error: NodeJS.ErrnoException) => {
+    if (error.code === "ECONNRESET" && error.syscall !== "connect") onRefused(`${address}: ECONNRESET during the handshake`);
+    else if (expiryMs < Date.now() && /^ERR_SSL_.*ALERT/.test(error.code ?? "")) onRefused(`${address}: ${error.code}`);
+    else finish(failureOf(error, address));
+  });
+  socket.once("close", () => onRefused(`${address} closed the connection during the handshake`));
   if (target.timeoutMs > 0) timers.arm(timer, target.timeoutMs);
   return () => {
     settled = true;
@@ -163,6 +173,5 @@ function failureOf(error: NodeJS.ErrnoException, address: string): { cause: Caus
         : Causes.connectFailure;
     return { cause, detail: `${address}: ${error.code}` };
   }
-  if (error.code === "ECONNRESET") return { cause: Causes.connectFailure, detail: `${address}: ECONNRESET during the handshake` };
   return { cause: Causes.tlsFailure, detail: `${address}: ${error.code ?? error.message}` };
 }
