@@ -254,7 +254,7 @@ describe("two pods of a mesh", NEEDS, () => {
       },
       { withinMs: 5000 },
     );
-    assert.match(refused.headers["x-mesh-error"] ?? "", /^UC; by=server; detail=".*ECONNRESET/);
+    assert.match(refused.headers["x-mesh-error"] ?? "", /^UC; by=policy; detail=".*ECONNRESET/);
     assert.deepEqual(
       (await tlsCheck("server.far", 1)).services.map(({ status }) => status),
       ["CONFLICT", "CONFLICT"],

@@ -53,7 +53,8 @@ export class ConstantHeader {
     const { field } = this;
     if (name === field.name) return field;
     // Nearly always the same other spelling: `Server` for `server`.
-    if (this.#renamed?.name !== name) this.#renamed = new HeaderField(field.id, name, field.value);
-    return this.#renamed!;
+    let renamed = this.#renamed;
+    if (renamed?.name !== name) renamed = this.#renamed = new HeaderField(field.id, name, field.value);
+    return renamed;
   }
 }

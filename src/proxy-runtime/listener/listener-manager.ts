@@ -71,6 +71,8 @@ export class ListenerManager {
     }
     this.#index();
     // Sockets last: the first connection finds every listener that it may be handed to.
+    // Inbound ones last: what comes in may make the application call out.
+    fresh.sort((left, right) => Number(left.config.direction === "inbound") - Number(right.config.direction === "inbound"));
     for (const listener of fresh) {
       try {
         await listener.bind(ports.get(listener.config.name));

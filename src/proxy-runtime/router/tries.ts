@@ -148,7 +148,7 @@ export class Tries {
     this.#onTryOver(attempt);
     if (!this.#body.canReplay) return false;
     const retry = (this.#retry ??= new RetryState(this.#conditions, this.#head.method));
-    if (retry.takesUnseenRetry(cause, attempt.reused)) {
+    if (retry.takesUnseenRetry(cause, attempt.reused || attempt.host.isMeshPeer)) {
       this.#startedAt = performance.now();
       this.#start();
       return true;
