@@ -1,5 +1,5 @@
 // Bootstrap text → protobuf message. The protobuf runtime stops at the first mistake and does not say where it stands; so
-// when it refuses the text, each field is tried by itself to find every mistake with its path. Loaded for --bootstrap only.
+// each field is tried by itself first, to find every mistake with its path. Loaded for --bootstrap only.
 import { createRegistry, fromJson } from "@bufbuild/protobuf";
 import type { DescField, DescMessage, JsonObject, JsonValue, Registry } from "@bufbuild/protobuf";
 import type { Problem, Result } from "../../common/result.ts";
@@ -43,15 +43,19 @@ const EXTENSIONS: readonly DescMessage[] = [
 export const EXTENSION_REGISTRY: Registry = createRegistry(...EXTENSIONS);
 
 const ANY = "google.protobuf.Any";
+const DURATION = "google.protobuf.Duration";
+// protobuf-es 2.17 overlooks what stands behind the unit, and reads "5sec" or "1s30m".
+const DURATION_TEXT = /^-?\d+(?:\.\d{1,9})?s$/;
 
 /** @returns the message, or every unknown field, unknown extension and wrong value with its path. */
 export function bootstrapFromJson(json: JsonValue): Result<Bootstrap> {
+  const problems: Problem[] = [];
+  explain(BootstrapSchema, json, "", problems);
+  if (problems.length > 0) return failure(problems);
   try {
     return success(fromJson(BootstrapSchema, json, { registry: EXTENSION_REGISTRY }));
   } catch (error) {
-    const problems: Problem[] = [];
-    explain(BootstrapSchema, json, "", problems);
-    return failure(problems.length > 0 ? problems : [{ path: "", message: reason(error) }]);
+    return failure([{ path: "", message: reason(error) }]);
   }
 }
 
@@ -64,6 +68,7 @@ function explain(schema: DescMessage, json: JsonValue, path: string, problems: P
   if (schema.typeName.startsWith("google.protobuf.") || !isObject(json)) {
     try {
       fromJson(schema, json);
+      if (schema.typeName === DURATION && !DURATION_TEXT.test(json as string)) throw new Error("more than a duration");
     } catch (error) {
       problems.push({ path, message: whyNot(schema, json, error) });
     }
@@ -105,7 +110,7 @@ function explainField(schema: DescMessage, field: DescField, value: JsonValue, p
 }
 
 function whyNot(schema: DescMessage, json: JsonValue, error: unknown): string {
-  if (schema.typeName === "google.protobuf.Duration") return `must be a duration in seconds such as "5s" or "0.25s", not ${describe(json)}`;
+  if (schema.typeName === DURATION) return `must be a duration in seconds such as "5s" or "0.25s", not ${describe(json)}`;
   // Wrappers, whose message says what was expected.
   if (schema.typeName.startsWith("google.protobuf.")) return reason(error);
   return `must be an object, not ${describe(json)}`;

@@ -8,7 +8,7 @@ import type { HttpConnectionManager_UpgradeConfig as ManagerUpgrade } from "../.
 import { HttpConnectionManager_UpgradeConfigSchema as ManagerUpgradeSchema } from "../../xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts";
 import type { Decoding } from "./decoding.ts";
 import { fieldRules, join } from "./decoding.ts";
-import { CONNECT_UPGRADE, type Upgrades } from "./upgrades.ts";
+import { CONNECT_UPGRADE, isIgnoredOffer, isProtocol, type Upgrades } from "./upgrades.ts";
 
 const MANAGER = fieldRules(ManagerUpgradeSchema, ["upgrade_type", "enabled"]);
 const ROUTE = fieldRules(RouteUpgradeSchema, ["upgrade_type", "enabled", "connect_config"]);
@@ -48,6 +48,9 @@ function decodeTypes(
     const type = each.upgradeType.toLowerCase();
     const inner = join(`${path}[${index}]`, "upgrade_type");
     if (type === "") decoding.problem(inner, "missing");
+    else if (!isProtocol(type)) decoding.problem(inner, `not a protocol that a request can name: ${JSON.stringify(each.upgradeType)}`);
+    else if (isIgnoredOffer(type) && type !== CONNECT_UPGRADE)
+      decoding.unsupported(inner, `requests inside ${each.upgradeType} would bypass routes and policies; offers of it are ignored`);
     if (upgrades.has(type)) decoding.problem(inner, `${JSON.stringify(each.upgradeType)} stands twice`);
     upgrades.set(type, each.enabled ?? true);
   });

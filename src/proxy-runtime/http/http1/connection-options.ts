@@ -1,5 +1,6 @@
 // What the Connection field of a message says (RFC 9110 §7.6.1), and the upgrade that it may stand for (§7.8).
-import { HeaderId, isToken } from "../header-id.ts";
+import { isIgnoredOffer, isProtocol } from "../../config/upgrades.ts";
+import { HeaderId } from "../header-id.ts";
 import type { HeaderList } from "../header-list.ts";
 
 const CONNECTION = HeaderId["connection"];
@@ -24,10 +25,6 @@ export function removeNamed(headers: HeaderList, options: readonly string[]): vo
   if (!options.includes("te")) headers.remove(TE);
 }
 
-// HTTP itself under another cover: inside such a connection requests would pass by routes and policies. And the method
-// that is no protocol. An offer may always be ignored.
-const IGNORED = /^(?:h2c(?:-.*)?|http|tls|connect)(?:\/|$)/i;
-
 /**
  * The protocols that an Upgrade field offers, or the `:protocol` of an extended CONNECT, as a list in the client's own
  * case, without those that we ignore; empty for none, undefined where the text is not what the grammar allows.
@@ -35,18 +32,13 @@ const IGNORED = /^(?:h2c(?:-.*)?|http|tls|connect)(?:\/|$)/i;
 export function upgradeOffer(text: string): string | undefined {
   const offered = listMembers(text);
   if (!offered.every(isProtocol)) return undefined;
-  return offered.filter((each) => !IGNORED.test(each)).join(", ");
+  return offered.filter((each) => !isIgnoredOffer(each)).join(", ");
 }
 
 /** Whether a server's 101 names nothing but protocols that its client has offered. */
 export function isOffered(chosen: string | undefined, offer: string): boolean {
   const offered = offer.toLowerCase().split(", ");
   return listMembers(chosen ?? "").every((each) => offered.includes(each.toLowerCase()));
-}
-
-function isProtocol(text: string): boolean {
-  const slash = text.indexOf("/");
-  return slash < 0 ? isToken(text) : isToken(text.slice(0, slash)) && isToken(text.slice(slash + 1));
 }
 
 function listMembers(value: string): string[] {

@@ -168,6 +168,12 @@ describe("bootstraps", () => {
       /^b.yaml:35: .*connect_timeout: must be a duration in seconds such as "5s"/,
     ],
     [
+      "a duration with more behind its unit",
+      "dns_lookup_family: V4_ONLY",
+      "connect_timeout: 5sec",
+      /^b.yaml:35: .*connect_timeout: must be a duration in seconds such as "5s" or "0.25s", not "5sec"/,
+    ],
+    [
       "two members of one group",
       "type: LOGICAL_DNS",
       "type: LOGICAL_DNS\n    cluster_type: {name: x}",

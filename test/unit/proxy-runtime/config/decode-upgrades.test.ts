@@ -65,6 +65,15 @@ describe("upgrade_configs", () => {
     ]);
   });
 
+  test("are refused with a type that no request can name, and with HTTP under another cover", () => {
+    assert.deepEqual(problems(decode([type("web socket"), type("a/b/c")], [])), [
+      'upgrade_configs[0].upgrade_type: not a protocol that a request can name: "web socket"',
+      'upgrade_configs[1].upgrade_type: not a protocol that a request can name: "a/b/c"',
+    ]);
+    for (const each of ["h2c", "H2C-14", "http", "tls/1.2"])
+      assert.match(problems(decode([type(each)], [])).join(), /not supported: requests inside/);
+  });
+
   test("are refused with filters of their own", () => {
     assert.deepEqual(problems(decode([type("a", { filters: [{ name: "x" }] })], [])), ["upgrade_configs[0].filters: not supported"]);
   });
