@@ -5,8 +5,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 /** Runs openssl and gives its stdout; throws with its stderr on failure. */
-export function openssl(args: readonly string[], input = ""): string {
-  return execFileSync("openssl", args, { input, encoding: "utf8", stdio: ["pipe", "pipe", "pipe"] });
+export function openssl(args: readonly string[], input?: string): string {
+  // A program that reads nothing may have ended before it is given something: EPIPE.
+  const stdin = input === undefined ? "ignore" : "pipe";
+  return execFileSync("openssl", args, { ...(input === undefined ? {} : { input }), encoding: "utf8", stdio: [stdin, "pipe", "pipe"] });
 }
 
 /** Runs `use` with a folder that holds the given files, and removes it. */

@@ -109,6 +109,8 @@ describe("a gRPC call that is tried again", () => {
     const calling = keepCalling(client, () => isOver);
     await eventually(() => assert.ok(first.calls > 20), { withinMs: 5000 });
     first.stop();
+    // Not before a call has met nobody.
+    await eventually(() => assert.ok(path.client.stat("cluster.up.upstream_rq_retry") > 0), { withinMs: 5000 });
     const second = closing(context, await startEchoServer({}, first.port));
     await eventually(() => assert.ok(second.calls > 50), { withinMs: 5000 });
     isOver = true;

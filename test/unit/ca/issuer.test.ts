@@ -14,12 +14,10 @@ const issuer = createIssuer(authority, { clock });
 
 /** A request made by openssl for any kind of key. */
 function foreignRequest(algorithm: string, options: readonly string[], san: string): string {
-  return withFiles({}, (folder) => {
-    const key = openssl(["genpkey", "-algorithm", algorithm, ...options.flatMap((each) => ["-pkeyopt", each])]);
-    return withFiles({ "key.pem": key }, (inner) =>
-      openssl(["req", "-new", "-key", `${inner}/key.pem`, "-subj", "/CN=admin", "-addext", `subjectAltName=${san}`, "-out", "-"], folder),
-    );
-  });
+  const key = openssl(["genpkey", "-algorithm", algorithm, ...options.flatMap((each) => ["-pkeyopt", each])]);
+  return withFiles({ "key.pem": key }, (folder) =>
+    openssl(["req", "-new", "-key", `${folder}/key.pem`, "-subj", "/CN=admin", "-addext", `subjectAltName=${san}`, "-out", "-"]),
+  );
 }
 
 async function issueText(csrPem: string, ttlS = 0): Promise<string> {
