@@ -47,13 +47,13 @@ export function outputFlag(human: "short" | "table", fallback: string = human): 
 
 /**
  * Flags of every command that takes a workload.
- * @param mesh the flag that names the local mesh: `--mesh` where `--name` already means something else to istioctl's users.
+ * @param mesh `--mesh` alone names the local mesh where `--name` already means something else to istioctl's users.
  */
 export function workloadFlags(mesh: "--name" | "--mesh" = "--name"): Flag[] {
   return [
     { flags: "-n, --namespace <namespace>", description: "namespace of the workload (default: all are searched)" },
     { flags: "--local", description: "use the local mesh (the default when one runs)" },
-    { flags: `${mesh} <mesh>`, description: "name of the local mesh, where several run" },
+    { flags: mesh === "--mesh" ? "--mesh <mesh>" : "--mesh, --name <mesh>", description: "name of the local mesh, where several run" },
   ];
 }
 

@@ -140,7 +140,7 @@ function sayReady(context: CommandContext, mesh: MeshInfo, elapsedMs: number, is
   const pod = mesh.pods[0];
   const lines = [
     ...mesh.warnings.map((warning) => `note: ${warning}`),
-    `mesh ${mesh.name} is ready: ${mesh.pods.length} pods in ${(elapsedMs / 1000).toFixed(1)} s`,
+    `mesh ${mesh.name} is ready: ${mesh.pods.length === 1 ? "1 pod" : `${mesh.pods.length} pods`} in ${(elapsedMs / 1000).toFixed(1)} s`,
     ...mesh.published.map((each) => `  http://localhost:${each.hostPort} is ${each.service}.${each.namespace}:${each.port}`),
     `  meshctl local status${flag}`,
     ...(pod === undefined ? [] : [`  meshctl local logs ${pod.owner.name}${flag}`]),

@@ -122,6 +122,22 @@ describe("a mistyped command line ends with 64 and one message for", { concurren
   }
 });
 
+describe("the local mesh is named", { concurrency: 2 }, () => {
+  for (const args of [
+    ["stats", "x", "--mesh"],
+    ["stats", "x", "--name"],
+    ["local", "logs", "x", "--mesh"],
+    ["pc", "cluster", "x", "--mesh"],
+    ["pc", "route", "x", "--name", "8080", "--mesh"],
+  ]) {
+    test(`by meshctl ${args.join(" ")}`, async () => {
+      const { code, stderr } = await runMeshctl([...args, "no-such-mesh"]);
+      assert.equal(code, 1);
+      assert.match(stderr, /^meshctl: no local mesh named no-such-mesh is running\n/);
+    });
+  }
+});
+
 describe("meshctl proxy --bootstrap", () => {
   const folder = mkdtempSync(join(tmpdir(), "meshctl-usage-"));
   after(() => rmSync(folder, { recursive: true, force: true }));
