@@ -19,9 +19,10 @@ import { memory } from "./scenarios/memory.ts";
 import { mesh } from "./scenarios/mesh.ts";
 import { SUBJECT } from "./scenarios/scenario.ts";
 import type { Scenario } from "./scenarios/scenario.ts";
+import { tcp } from "./scenarios/tcp.ts";
 
 const STOP_SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
-const SCENARIOS: readonly Scenario[] = [hop, mesh, bulk, grpc, latency, handshake];
+const SCENARIOS: readonly Scenario[] = [hop, mesh, bulk, grpc, tcp, latency, handshake];
 const MEMORY = "memory";
 const NAMES = [...SCENARIOS.map((each) => each.name), MEMORY];
 
