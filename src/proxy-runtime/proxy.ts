@@ -106,7 +106,7 @@ export async function startProxy(options: ProxyOptions): Promise<RunningProxy> {
     clock: options.clock,
     onConfig: (config) => {
       const applied = apply(config);
-      if (!phase.hasStarted && firstFailures === undefined) firstFailures = applied;
+      if (firstFailures === undefined) firstFailures = applied;
       else void report(applied);
     },
     log: (level, message) => log[level]({}, message),
@@ -117,11 +117,9 @@ export async function startProxy(options: ProxyOptions): Promise<RunningProxy> {
     xds.start();
     stops.push(() => xds.stop());
     // A static listener that can't be had is a mistake of whoever wrote the bootstrap; later ones are the control plane's.
-    const [first] = (await firstFailures) ?? [];
+    const [first] = await (firstFailures ??= Promise.resolve([]));
     if (first !== undefined)
       throw new UserError(listenMessage(first), "end the program that holds the port, or give the listener another one");
-    phase.hasStarted = true;
-    await sayLive();
     let adminPort: number | undefined;
     if (bootstrap.admin !== undefined) {
       const admin = await startAdmin({
@@ -150,6 +148,8 @@ export async function startProxy(options: ProxyOptions): Promise<RunningProxy> {
       const prometheus = await startPrometheusPort(["0.0.0.0", "::"], sidecar.prometheusPort, reader);
       stops.push(() => prometheus.stop());
     }
+    phase.hasStarted = true;
+    await sayLive();
     return { ended: ended.promise, adminPort, view, stop, stopNow, reopenLogs: () => void data.reopenLogs() };
   } catch (error) {
     await stopNow();
@@ -175,7 +175,7 @@ async function makeDataHalf(
 
 /** Where in its life the proxy is. */
 class Phase {
-  /** The bootstrap's own listeners are bound. */
+  /** The bootstrap's own listeners are bound, and the proxy's other ports. */
   hasStarted = false;
   isConfigured = false;
   awaitsCertificate = false;

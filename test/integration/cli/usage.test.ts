@@ -148,21 +148,31 @@ describe("meshctl proxy --bootstrap", () => {
     try {
       const { port } = taken.address() as AddressInfo;
       const file = join(folder, "proxy.yaml");
-      writeFileSync(file, bootstrapOn(port));
-      const { code, stderr } = await runMeshctl(["proxy", "-b", file]);
-      assert.equal(code, 1);
-      assert.match(stderr, new RegExp(`^meshctl: listener l can't bind 127\\.0\\.0\\.1:${port}: the port is in use\\n {2}\\S[^\\n]*\\n$`));
+      for (const [text, message] of [
+        [bootstrapOn(port), "listener l can't bind ADDRESS: the port is in use"],
+        [`admin: { address: ${addressOn(port)} }\n${bootstrapOn(0)}`, "admin port ADDRESS is in use by another process"],
+      ] as const) {
+        writeFileSync(file, text);
+        const { code, stderr } = await runMeshctl(["proxy", "-b", file]);
+        const [said, hint, ...more] = stderr.trimEnd().split("\n");
+        assert.deepEqual([code, said, more], [1, `meshctl: ${message.replace("ADDRESS", `127.0.0.1:${port}`)}`, []]);
+        assert.match(hint!, /^ {2}\S/);
+      }
     } finally {
       taken.close();
     }
   });
 });
 
+function addressOn(port: number): string {
+  return `{ socket_address: { address: 127.0.0.1, port_value: ${port} } }`;
+}
+
 function bootstrapOn(port: number): string {
   return `static_resources:
   listeners:
     - name: l
-      address: { socket_address: { address: 127.0.0.1, port_value: ${port} } }
+      address: ${addressOn(port)}
       filter_chains:
         - filters:
             - name: envoy.filters.network.tcp_proxy
