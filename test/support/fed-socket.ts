@@ -69,6 +69,12 @@ export class FedSocket {
     return this.#socket.destroyed;
   }
 
+  /** It has sent its end, or is destroyed. */
+  get isEnded(): boolean {
+    TEST_IO.queue.flush();
+    return this.#socket.writableEnded || this.#socket.destroyed;
+  }
+
   /** Delivers bytes as a read would, in pieces of at most the read buffer's size. Call after connection.start. */
   feed(bytes: Uint8Array | string): void {
     const all = typeof bytes === "string" ? Buffer.from(bytes, "latin1") : bytes;

@@ -12,3 +12,9 @@ export function isHost(text: string): boolean {
   }
   return text.length > 0;
 }
+
+/** `host:port`, both there (RFC 9110 §9.3.6). */
+export function isTunnelTarget(target: string): boolean {
+  const port = /:([0-9]{1,5})$/.exec(target)?.[1];
+  return port !== undefined && Number(port) >= 1 && Number(port) <= 65535 && isHost(target);
+}

@@ -33,6 +33,6 @@ export interface ServerConnectionOwner {
   /** A request and its response are over. */
   onStreamDone(stream: DownstreamStream): void;
   /** The client has broken the protocol beyond one request; the connection is closing. */
-  onProtocolError(detail: string): void;
+  onProtocolError(detail: string, areTooManyResets: boolean): void;
   onConnectionClosed(error: NodeJS.ErrnoException | undefined): void;
 }

@@ -4,6 +4,7 @@ import type { HttpConnectionManagerConfig } from "../config/listener-config.ts";
 import type { Upgrades } from "../config/upgrades.ts";
 import type { HeadLimits } from "../http/http1/head-parser.ts";
 import type { Http1ServerOptions } from "../http/http1/server-connection.ts";
+import { Http2Stats } from "../http/http2/http2-stats.ts";
 import type { Http2ServerOptions } from "../http/http2/server-connection.ts";
 import { impliedGrpcStatus } from "../http/grpc/status.ts";
 import { ConstantHeader, HeaderField } from "../http/header-field.ts";
@@ -81,7 +82,16 @@ export class ConnectionManager implements RouterContext {
     const limits: HeadLimits = { maxBytes: config.maxRequestHeadersKb * 1024, maxHeaders: config.maxRequestHeaders };
     const { delayedCloseTimeoutMs } = config;
     this.http1Options = { ...config.http1, scheme, limits, delayedCloseTimeoutMs };
-    this.http2Options = { config: config.http2, limits, isMesh: false, delayedCloseTimeoutMs, drainTimeoutMs: config.drainTimeoutMs };
+    const http2Stats = services.stats.plainScope("http2");
+    const stats = new Http2Stats((name) => http2Stats.counter(name));
+    this.http2Options = {
+      config: config.http2,
+      stats,
+      limits,
+      isMesh: false,
+      delayedCloseTimeoutMs,
+      drainTimeoutMs: config.drainTimeoutMs,
+    };
     this.meshOptions = { ...this.http2Options, isMesh: true, config: { ...config.http2, allowConnect: true } };
   }
 

@@ -232,8 +232,9 @@ export class HttpConnection implements ConnectionReceiver, ServerConnectionOwner
     if (this.#codec!.isIdle) this.#armIdle();
   }
 
-  onProtocolError(_detail: string): void {
+  onProtocolError(_detail: string, areTooManyResets: boolean): void {
     this.#manager.stats.cxProtocolError.inc();
+    if (areTooManyResets) this.#manager.stats.rqTooManyResets.inc();
   }
 
   onConnectionClosed(_error: NodeJS.ErrnoException | undefined): void {

@@ -27,6 +27,7 @@ export class HttpStats {
   readonly cxHttp2Total: Counter;
   readonly cxSslTotal: Counter;
   readonly cxProtocolError: Counter;
+  readonly rqTooManyResets: Counter;
   readonly cxIdleTimeout: Counter;
   readonly cxRxBytes: Counter;
   readonly cxTxBytes: Counter;
@@ -53,6 +54,7 @@ export class HttpStats {
     this.cxHttp1Total = scope.counter("downstream_cx_http1_total");
     this.cxHttp2Total = scope.counter("downstream_cx_http2_total");
     this.cxSslTotal = scope.counter("downstream_cx_ssl_total");
+    this.rqTooManyResets = scope.counter("downstream_rq_too_many_premature_resets");
     this.cxProtocolError = scope.counter("downstream_cx_protocol_error");
     this.cxIdleTimeout = scope.counter("downstream_cx_idle_timeout");
     this.cxRxBytes = scope.counter("downstream_cx_rx_bytes_total");

@@ -119,6 +119,11 @@ export class Connection {
     else this.socket.destroy();
   }
 
+  /** A bug of ours has come up that ends a part of what the connection carries, and not all of it. */
+  reportBug(thrown: unknown): void {
+    this.#io.onInternalError(thrown);
+  }
+
   readonly #onError = (error: NodeJS.ErrnoException): void => {
     this.#error ??= error;
   };

@@ -1,4 +1,5 @@
 // A cluster's counters under Envoy's names, resolved once.
+import { Http2Stats } from "../http/http2/http2-stats.ts";
 import type { Counter, Gauge, Histogram, StatsScope, StatsStore } from "../telemetry/stats-store.ts";
 
 export class ClusterStats {
@@ -6,6 +7,7 @@ export class ClusterStats {
   readonly cxActive: Gauge;
   readonly cxHttp1Total: Counter;
   readonly cxHttp2Total: Counter;
+  readonly http2: Http2Stats;
   readonly cxConnectFail: Counter;
   readonly cxConnectTimeout: Counter;
   readonly cxDestroy: Counter;
@@ -64,6 +66,7 @@ export class ClusterStats {
     this.cxTotal = scope.counter("upstream_cx_total");
     this.cxActive = scope.gauge("upstream_cx_active");
     this.cxHttp1Total = scope.counter("upstream_cx_http1_total");
+    this.http2 = new Http2Stats((name) => scope.counter(`http2.${name}`));
     this.cxHttp2Total = scope.counter("upstream_cx_http2_total");
     this.cxConnectFail = scope.counter("upstream_cx_connect_fail");
     this.cxConnectTimeout = scope.counter("upstream_cx_connect_timeout");

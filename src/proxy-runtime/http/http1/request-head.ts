@@ -2,7 +2,7 @@
 import type { Cause } from "../../failure/cause.ts";
 import { Causes } from "../../failure/causes.ts";
 import { HeaderId, REMOVED } from "../header-id.ts";
-import { isHost } from "../host-text.ts";
+import { isHost, isTunnelTarget } from "../host-text.ts";
 import type { RequestHead } from "../stream.ts";
 import { connectionOptions, removeNamed, upgradeOffer } from "./connection-options.ts";
 import type { Framing, HeadParser } from "./head-parser.ts";
@@ -141,10 +141,4 @@ function parseAbsoluteForm(target: string): { scheme: string; authority: string;
   if (match === null) return undefined;
   const rest = match[3]!;
   return { scheme: match[1]!.toLowerCase(), authority: match[2]!, path: rest.startsWith("?") ? `/${rest}` : rest };
-}
-
-/** `host:port`, both there (RFC 9110 §9.3.6). */
-function isTunnelTarget(target: string): boolean {
-  const port = /:([0-9]{1,5})$/.exec(target)?.[1];
-  return port !== undefined && Number(port) >= 1 && Number(port) <= 65535 && isHost(target);
 }

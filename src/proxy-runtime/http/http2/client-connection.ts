@@ -1,27 +1,38 @@
 // The client side of an HTTP/2 connection: many requests at once to one host.
 import type { Connection, ConnectionReceiver } from "../../transport/connection.ts";
-import type { TimerEntry, Timers } from "../../transport/timers.ts";
-import type { ResponseReceiver } from "../stream.ts";
-import { Http2ClientStream, type HostFacts } from "./client-stream.ts";
-import { ErrorCode, MAX_STREAM_ID } from "./frame.ts";
+import { TimerEntry, type Timers } from "../../transport/timers.ts";
+import type { RequestHead, ResponseReceiver } from "../stream.ts";
+import { Http2ClientStream, type ClientStreamOwner, type HostFacts } from "./client-stream.ts";
+import { ErrorCode, MAX_STREAM_ID, errorName } from "./frame.ts";
 import { Keepalive } from "./keepalive.ts";
+import type { PeerSettings } from "./peer-settings.ts";
 import { Http2Session, type SessionOptions } from "./session.ts";
-import type { SessionOwner, SessionStream } from "./session-seam.ts";
+import { CONNECTION_GONE, VIOLATION, type SessionOwner, type SessionStream } from "./session-seam.ts";
 
 /** The pool that owns the connection. */
 export interface Http2ClientOwner {
   /** There is room for another stream, or none is left open. */
   onCapacity(client: Http2ClientConnection): void;
+  /** The host has broken the protocol. */
+  onProtocolError(client: Http2ClientConnection): void;
   /** No further stream may be opened; called once. Those that are open go on. */
   onUnusable(client: Http2ClientConnection): void;
   /** The connection is gone; called once, last. */
   onGone(client: Http2ClientConnection): void;
 }
 
-// Until the host has said how many: what RFC 9113 §6.5.2 tells it to allow at least.
+// Until the host has said how many: what RFC 9113 §6.5.2 tells it to allow at least. Another meshctl allows what we do.
 const ASSUMED_STREAMS = 100;
+// As Envoy's delayed_close_timeout: how long a host that was said goodbye to may take to close.
+const LINGER_MS = 1000;
 
-export class Http2ClientConnection implements ConnectionReceiver, SessionOwner {
+/** An extended CONNECT that waits for the host's settings. */
+interface HeldConnect {
+  readonly stream: Http2ClientStream;
+  readonly head: RequestHead;
+}
+
+export class Http2ClientConnection implements ConnectionReceiver, SessionOwner, ClientStreamOwner {
   readonly connection: Connection;
   readonly host: HostFacts;
   /** The pool's. */
@@ -31,11 +42,19 @@ export class Http2ClientConnection implements ConnectionReceiver, SessionOwner {
   readonly #session: Http2Session;
   readonly #owner: Http2ClientOwner;
   readonly #keepalive: Keepalive;
-  readonly #mostStreams: number;
+  readonly #options: SessionOptions;
+  readonly #timers: Timers;
+  readonly #lingerTimer = new TimerEntry(this, 0);
   #maxStreams: number;
   #nextId = 1;
   #usable = true;
   #closing = false;
+  #hasSettings = false;
+  /** undefined until the host's settings have come. */
+  #takesConnect: boolean | undefined;
+  #held: HeldConnect[] = [];
+  /** What the connection is ended with. */
+  #endCode: number = ErrorCode.noError;
 
   constructor(connection: Connection, host: HostFacts, options: SessionOptions, owner: Http2ClientOwner, timers: Timers) {
     this.connection = connection;
@@ -43,8 +62,11 @@ export class Http2ClientConnection implements ConnectionReceiver, SessionOwner {
     this.#owner = owner;
     this.#session = new Http2Session(connection, options, this, false);
     this.#keepalive = new Keepalive(this.#session, options.config, timers);
-    this.#mostStreams = options.config.maxConcurrentStreams;
-    this.#maxStreams = Math.min(ASSUMED_STREAMS, this.#mostStreams);
+    this.#options = options;
+    this.#timers = timers;
+    const { maxConcurrentStreams } = options.config;
+    this.#maxStreams = options.isMesh ? maxConcurrentStreams : Math.min(ASSUMED_STREAMS, maxConcurrentStreams);
+    this.#takesConnect = options.isMesh ? true : undefined;
     this.#session.begin();
   }
 
@@ -53,21 +75,59 @@ export class Http2ClientConnection implements ConnectionReceiver, SessionOwner {
   }
 
   get activeStreams(): number {
-    return this.#session.streams.size;
+    return this.#session.streams.size + this.#held.length;
   }
 
   get hasCapacity(): boolean {
-    return this.#usable && this.#session.streams.size < this.#maxStreams;
+    return this.#usable && this.activeStreams < this.#maxStreams && !this.#session.output.isOverfull;
   }
 
+  /** The caller sends its head at once. */
   newStream(receiver: ResponseReceiver): Http2ClientStream {
-    const id = this.#nextId;
-    this.#nextId += 2;
     this.requests += 1;
-    const stream = new Http2ClientStream(id, this.#session, receiver, this.host);
-    this.#session.streams.add(stream);
+    return new Http2ClientStream(this.#session, receiver, this);
+  }
+
+  open(stream: Http2ClientStream): void {
+    const session = this.#session;
+    this.#keepalive.onNewStream();
+    stream.id = this.#nextId;
+    stream.sendWindow = session.peerInitialWindow;
+    this.#nextId += 2;
+    session.floods.onStream();
+    session.streams.add(stream);
+    // §5.1.1: ids are not used again.
     if (this.#nextId > MAX_STREAM_ID) this.#retire();
-    return stream;
+  }
+
+  // RFC 8441 §3: not before the host has said that it takes them.
+  admitsConnect(stream: Http2ClientStream, head: RequestHead): boolean {
+    if (this.#takesConnect === true) return true;
+    this.#held.push({ stream, head });
+    if (this.#takesConnect === false) queueMicrotask(() => this.#releaseHeld());
+    return false;
+  }
+
+  forget(stream: Http2ClientStream): void {
+    stream.closed = true;
+    this.#held = this.#held.filter((each) => each.stream !== stream);
+    this.onStreamClosed(stream);
+  }
+
+  #releaseHeld(): void {
+    const held = this.#held;
+    this.#held = [];
+    for (const { stream, head } of held) {
+      if (stream.closed) continue;
+      if (this.#takesConnect === true) stream.begin(head, false);
+      else this.#failHeld(stream, VIOLATION, `host takes no CONNECT to ${head.upgrade}`);
+    }
+  }
+
+  #failHeld(stream: Http2ClientStream, code: number, detail: string): void {
+    stream.closed = true;
+    this.onStreamClosed(stream);
+    stream.onReset(code, detail);
   }
 
   /** Takes no more streams; closes when the last has ended. */
@@ -77,6 +137,7 @@ export class Http2ClientConnection implements ConnectionReceiver, SessionOwner {
   }
 
   onBytes(buffer: Buffer, length: number): void {
+    if (this.#closing) return;
     this.#keepalive.onActivity();
     this.#session.read(buffer, 0, length);
   }
@@ -92,8 +153,11 @@ export class Http2ClientConnection implements ConnectionReceiver, SessionOwner {
 
   onClose(error: NodeJS.ErrnoException | undefined): void {
     this.#retire();
-    this.#session.end(error);
+    this.#timers.disarm(this.#lingerTimer);
     this.#keepalive.stop();
+    this.#closing = true;
+    this.#session.end(error);
+    for (const { stream } of this.#held.splice(0)) this.#failHeld(stream, CONNECTION_GONE, error?.code ?? "connection closed");
     this.#owner.onGone(this);
   }
 
@@ -118,27 +182,50 @@ export class Http2ClientConnection implements ConnectionReceiver, SessionOwner {
   // RFC 9113 §6.8: streams above the last id were not and will not be seen; they may be tried again elsewhere.
   onGoaway(lastStreamId: number, code: number, detail: string): void {
     this.#retire();
-    for (const stream of this.#session.streams.all()) {
-      if (stream.id <= lastStreamId) continue;
-      this.#session.close(stream);
-      stream.onReset(ErrorCode.refusedStream, detail === "" ? `host is going away (${code})` : `host is going away: ${detail}`);
-    }
+    this.#session.refuseAbove(lastStreamId, `host is going away: ${detail === "" ? errorName(code) : detail}`);
     this.#closeWhenIdle();
   }
 
-  onPeerSettings(maxConcurrentStreams: number): void {
-    // Not said: unlimited (RFC 9113 §6.5.2).
-    this.#maxStreams = Math.min(this.#mostStreams, maxConcurrentStreams < 0 ? Infinity : maxConcurrentStreams);
+  onPeerSettings({ maxConcurrentStreams, connectProtocol }: PeerSettings): void {
+    const most = this.#options.config.maxConcurrentStreams;
+    if (maxConcurrentStreams >= 0) this.#maxStreams = Math.min(most, maxConcurrentStreams);
+    // Never said: unlimited (RFC 9113 §6.5.2).
+    else if (!this.#hasSettings) this.#maxStreams = most;
+    this.#hasSettings = true;
+    // RFC 8441 §3: what was allowed stays so.
+    if (connectProtocol === 0 && this.#takesConnect === true && !this.#options.isMesh)
+      return void this.#session.fail(ErrorCode.protocolError, "ENABLE_CONNECT_PROTOCOL taken back");
+    if (connectProtocol === 1) this.#takesConnect = true;
+    else this.#takesConnect ??= false;
+    this.#releaseHeld();
     if (this.hasCapacity) this.#owner.onCapacity(this);
   }
 
   onPingAck(): void {
-    this.#keepalive.onPingAck();
+    // The keepalive has heard the bytes.
+  }
+
+  onMalformedMessage(): void {
+    if (this.#options.config.streamErrorOnInvalidMessage || this.#options.isMesh) return;
+    this.#endCode = ErrorCode.protocolError;
+    this.close();
   }
 
   onProtocolError(): void {
-    this.#retire();
     this.#closing = true;
+    this.#owner.onProtocolError(this);
+    this.#retire();
+    this.#linger();
+  }
+
+  /** The host has not closed. */
+  onTimer(): void {
+    this.connection.destroy();
+  }
+
+  #linger(): void {
+    this.#keepalive.stop();
+    this.#timers.arm(this.#lingerTimer, LINGER_MS);
   }
 
   #retire(): void {
@@ -148,9 +235,10 @@ export class Http2ClientConnection implements ConnectionReceiver, SessionOwner {
   }
 
   #closeWhenIdle(): void {
-    if (this.#closing || this.#session.streams.size > 0) return;
+    if (this.#closing || this.activeStreams > 0) return;
     this.#closing = true;
-    this.#session.output.frames.goaway(0, ErrorCode.noError, "");
+    this.#session.goaway(0, this.#endCode, "");
     this.connection.end();
+    this.#linger();
   }
 }

@@ -25,6 +25,10 @@ export interface LocalSettings {
 }
 
 export class FrameWriter {
+  /** Frames since the peer was last seen to have read everything; see SessionOutput. */
+  unread = 0;
+  /** Of these PING, SETTINGS and RST_STREAM. */
+  unreadControl = 0;
   readonly #writer: SocketWriter;
 
   constructor(writer: SocketWriter) {
@@ -56,12 +60,14 @@ export class FrameWriter {
   }
 
   settingsAck(): void {
+    this.#countControl();
     const out = this.#writer.reserve(FRAME_HEADER_BYTES);
     this.#writer.commit(writeFrameHeader(out, this.#writer.offset, 0, FrameType.settings, Flag.ack, 0));
   }
 
   /** @param payload eight bytes at `start`. */
   ping(flags: number, payload: Uint8Array, start: number): void {
+    this.#countControl();
     const out = this.#writer.reserve(FRAME_HEADER_BYTES + 8);
     const at = writeFrameHeader(out, this.#writer.offset, 8, FrameType.ping, flags, 0);
     for (let index = 0; index < 8; index += 1) out[at + index] = payload[start + index]!;
@@ -69,10 +75,12 @@ export class FrameWriter {
   }
 
   windowUpdate(streamId: number, increment: number): void {
+    this.unread += 1;
     this.#four(FrameType.windowUpdate, streamId, increment);
   }
 
   rstStream(streamId: number, code: number): void {
+    this.#countControl();
     this.#four(FrameType.rstStream, streamId, code);
   }
 
@@ -88,6 +96,7 @@ export class FrameWriter {
 
   /** A header block, block[0, length): HEADERS, and CONTINUATION for what one frame can't hold. */
   headers(streamId: number, block: Buffer, length: number, endStream: boolean): void {
+    this.unread += 1;
     const first = Math.min(length, MAX_FRAME_BYTES);
     const flags = (endStream ? Flag.endStream : 0) | (first === length ? Flag.endHeaders : 0);
     this.#fragment(FrameType.headers, flags, streamId, block, 0, first);
@@ -99,10 +108,16 @@ export class FrameWriter {
 
   /** data[start, end), at most MAX_DATA_BYTES; copied. */
   data(streamId: number, data: Uint8Array, start: number, end: number, endStream: boolean): void {
+    this.unread += 1;
     const length = end - start;
     const out = this.#writer.reserve(FRAME_HEADER_BYTES);
     this.#writer.commit(writeFrameHeader(out, this.#writer.offset, length, FrameType.data, endStream ? Flag.endStream : 0, streamId));
     if (length > 0) this.#writer.writeBytes(length === data.length ? data : data.subarray(start, end));
+  }
+
+  #countControl(): void {
+    this.unread += 1;
+    this.unreadControl += 1;
   }
 
   #fragment(type: number, flags: number, streamId: number, block: Buffer, start: number, end: number): void {

@@ -40,7 +40,9 @@ export const ErrorCode = {
   http11Required: 13,
 } as const;
 
-const ERROR_NAMES = Object.keys(ErrorCode).map((name) => name.replace(/[A-Z0-9]+/g, "_$&").toUpperCase());
+const ERROR_NAMES = Object.keys(ErrorCode).map((name) =>
+  name.replace(/[A-Z]|1+/g, (part) => [...part].map((char) => `_${char}`).join("")).toUpperCase(),
+);
 
 /** `PROTOCOL_ERROR` and so on; a number for codes that nobody has named. */
 export function errorName(code: number): string {

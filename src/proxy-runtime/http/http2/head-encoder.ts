@@ -24,11 +24,19 @@ const SKIPPED = new Uint8Array(HEADER_NAMES.length);
 for (const name of ["connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade"] as const) SKIPPED[HeaderId[name]] = 1;
 const SKIPPED_WITH_HOST = SKIPPED.slice();
 SKIPPED_WITH_HOST[HOST] = 1;
+const SKIPPED_WITH_LENGTH = SKIPPED.slice();
+SKIPPED_WITH_LENGTH[HeaderId["content-length"]] = 1;
 
 const STATUS_TEXT = Array.from({ length: 1000 }, (_, status) => String(status));
 
 // Shared by all connections of the thread: a block is copied into a frame before the next is encoded.
 let scratch: Buffer = Buffer.allocUnsafeSlow(16384);
+
+function keepTrailersOnly(headers: HeaderList): void {
+  const members = headers.joined(TE)!.split(",");
+  if (members.some((each) => each.trim().toLowerCase() === "trailers")) headers.set(TE, "trailers");
+  else headers.remove(TE);
+}
 
 export class HeadEncoder {
   /** What the last call encoded is block[0, length). */
@@ -70,12 +78,16 @@ export class HeadEncoder {
     this.#fields(headers, keepsHost ? SKIPPED : SKIPPED_WITH_HOST);
   }
 
-  /** @param status what to say in place of the head's own: 200 for the 101 of an upgrade (RFC 8441 §4). */
-  response(head: ResponseHead, status: number): void {
+  /**
+   * @param status what to say in place of the head's own: 200 for the 101 of an upgrade (RFC 8441 §4).
+   * @param opensTunnel DATA that follows is no content.
+   */
+  response(head: ResponseHead, status: number, opensTunnel: boolean): void {
     this.length = this.hpack.begin(scratch, 0);
     this.#field(STATUS, ":status", STATUS_TEXT[status] ?? String(status));
     if (this.#isMesh && head.reason !== "" && !isUsualReason(status, head.reason)) this.#field(REASON, ":reason", head.reason);
-    this.#fields(head.headers, SKIPPED);
+    // RFC 9110 §8.6: these have no content whose length could be told.
+    this.#fields(head.headers, opensTunnel || status < 200 || status === 204 ? SKIPPED_WITH_LENGTH : SKIPPED);
   }
 
   trailers(trailers: HeaderList): void {
@@ -84,8 +96,8 @@ export class HeadEncoder {
   }
 
   #fields(headers: HeaderList, skipped: Uint8Array): void {
-    // RFC 9113 §8.2.2: only `trailers`.
-    if (headers.has(TE) && headers.joined(TE)!.toLowerCase() !== "trailers") headers.remove(TE);
+    // RFC 9113 §8.2.2: only `trailers`, which an HTTP/1 client may have said among others.
+    if (headers.has(TE) && headers.joined(TE)!.toLowerCase() !== "trailers") keepTrailersOnly(headers);
     const { ids } = headers;
     for (let index = 0; index < ids.length; index += 1) {
       const id = ids[index]!;

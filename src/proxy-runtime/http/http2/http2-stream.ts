@@ -2,15 +2,18 @@
 // what came while nobody wanted it.
 import type { HeaderField } from "../header-field.ts";
 import type { HeaderList } from "../header-list.ts";
-import { DEFAULT_WINDOW_BYTES, ErrorCode, MAX_WINDOW_BYTES } from "./frame.ts";
+import { ByteQueue } from "./byte-queue.ts";
+import { DEFAULT_WINDOW_BYTES, MAX_WINDOW_BYTES } from "./frame.ts";
 import type { SessionStream, StreamSession } from "./session-seam.ts";
 import { StreamOutput } from "./stream-output.ts";
 
 /** A stream that reads as fast as data comes gets a larger window, up to this. */
 const MAX_STREAM_WINDOW_BYTES = 1048576;
+const EMPTY = Buffer.alloc(0);
 
 export abstract class Http2Stream implements SessionStream {
-  readonly id: number;
+  /** 0 until its HEADERS are sent. */
+  id: number;
   readonly session: StreamSession;
   /** How much the peer lets us send; may be negative after a change of its settings (§6.9.2). */
   sendWindow: number;
@@ -31,9 +34,11 @@ export abstract class Http2Stream implements SessionStream {
   /** Taken and not yet given back to the peer. */
   #unacknowledged = 0;
   #paused = false;
-  #waiting: Buffer[] | undefined = undefined;
+  /** Set while something of what has come was not wanted yet. */
+  #waiting: ByteQueue | undefined = undefined;
   #waitingEnd = false;
   #waitingTrailers: HeaderList | undefined = undefined;
+  #delivering = false;
   /** DATA still expected by content-length; -1 unknown (§8.1.1). */
   #expectedBytes = -1;
 
@@ -48,7 +53,7 @@ export abstract class Http2Stream implements SessionStream {
   abstract onHeaders(fields: HeaderField[], listBytes: number, endStream: boolean): void;
   protected abstract deliverData(piece: Uint8Array, end: boolean): void;
   protected abstract deliverTrailers(trailers: HeaderList): void;
-  /** The stream is over without a whole exchange. `code` is the peer's, CONNECTION_GONE or VIOLATION; `detail` says what happened. */
+  /** The stream is over without a whole exchange. `code` is the peer's, CONNECTION_GONE, VIOLATION or OUR_BUG; `detail` says what happened. */
   abstract onReset(code: number, detail: string): void;
   /** What waited has been sent. */
   abstract onSendable(): void;
@@ -71,31 +76,32 @@ export abstract class Http2Stream implements SessionStream {
     if (this.#expectedBytes >= 0) {
       this.#expectedBytes -= end - start;
       if (this.#expectedBytes < 0 || (endStream && this.#expectedBytes > 0)) {
-        this.session.resetStream(this, ErrorCode.protocolError, "body does not fit its content-length");
+        this.session.rejectMessage(this, "body does not fit its content-length");
         return;
       }
     }
     if (endStream) this.remoteEnded = true;
-    if (start === end && !endStream) return;
     if (this.#paused || this.#waiting !== undefined) {
-      (this.#waiting ??= []).push(Buffer.from(bytes.subarray(start, end)));
+      if (start === end && !endStream) return;
+      (this.#waiting ??= new ByteQueue()).push(bytes, start, end);
       this.#waitingEnd = endStream;
+      this.session.hold(end - start);
       return;
     }
-    this.deliverData(bytes.subarray(start, end), endStream);
+    if (start < end || endStream) this.#deliver(bytes.subarray(start, end), endStream);
     if (!this.#paused) this.#giveBack();
   }
 
   receiveTrailers(trailers: HeaderList): void {
     if (this.#expectedBytes > 0) {
-      this.session.resetStream(this, ErrorCode.protocolError, "body does not fit its content-length");
+      this.session.rejectMessage(this, "body does not fit its content-length");
       return;
     }
     this.remoteEnded = true;
     if (this.#paused || this.#waiting !== undefined) {
-      this.#waiting ??= [];
+      this.#waiting ??= new ByteQueue();
       this.#waitingTrailers = trailers;
-    } else this.deliverTrailers(trailers);
+    } else this.#deliverLast(trailers);
   }
 
   /** Data that comes from now on is kept, up to what the window lets through. */
@@ -106,18 +112,55 @@ export abstract class Http2Stream implements SessionStream {
   resumeReceiving(): void {
     if (!this.#paused) return;
     this.#paused = false;
+    // The loop that is further up the stack goes on by itself.
+    if (this.#delivering) return;
     const waiting = this.#waiting;
-    if (waiting !== undefined) {
-      while (waiting.length > 0 && !this.#paused && !this.closed) {
-        const piece = waiting.shift()!;
-        this.deliverData(piece, waiting.length === 0 && this.#waitingEnd);
-      }
-      if (waiting.length > 0 || this.#paused) return;
-      this.#waiting = undefined;
-      if (this.#waitingTrailers !== undefined && !this.closed) this.deliverTrailers(this.#waitingTrailers);
-      this.session.settle(this);
+    if (waiting !== undefined && !this.#deliverWaiting(waiting)) return;
+    if (!this.#paused) this.#giveBack();
+  }
+
+  /** Answers false while there is more, or when the stream has closed. */
+  #deliverWaiting(waiting: ByteQueue): boolean {
+    this.#delivering = true;
+    while (waiting.length > 0 && !this.#paused && !this.closed) {
+      const piece = waiting.peek(Infinity);
+      waiting.drop(piece.length);
+      this.session.hold(-piece.length);
+      const last = this.#waitingEnd && waiting.length === 0;
+      if (last) this.#waitingEnd = false;
+      this.#deliver(piece, last);
     }
-    this.#giveBack();
+    this.#delivering = false;
+    if (this.closed || waiting.length > 0) return false;
+    const trailers = this.#waitingTrailers;
+    if (this.#waitingEnd || trailers !== undefined) {
+      if (this.#paused) return false;
+      this.#waitingEnd = false;
+      this.#waitingTrailers = undefined;
+      if (trailers === undefined) this.#deliver(EMPTY, true);
+      else this.#deliverLast(trailers);
+    }
+    this.#waiting = undefined;
+    this.session.settle(this);
+    return true;
+  }
+
+  // A bug that one receiver meets ends its stream and no other.
+
+  #deliver(piece: Uint8Array, end: boolean): void {
+    try {
+      this.deliverData(piece, end);
+    } catch (thrown) {
+      this.session.onBug(this, thrown);
+    }
+  }
+
+  #deliverLast(trailers: HeaderList): void {
+    try {
+      this.deliverTrailers(trailers);
+    } catch (thrown) {
+      this.session.onBug(this, thrown);
+    }
   }
 
   /** The peer has ended the stream, but not all of what it sent was wanted yet. */
@@ -128,7 +171,7 @@ export abstract class Http2Stream implements SessionStream {
   #giveBack(): void {
     if (this.remoteEnded || this.closed || 2 * this.#unacknowledged < this.#windowBytes) return;
     let increment = this.#unacknowledged;
-    if (this.#windowBytes < MAX_STREAM_WINDOW_BYTES && this.#windowBytes >= DEFAULT_WINDOW_BYTES) {
+    if (this.#windowBytes < MAX_STREAM_WINDOW_BYTES && this.#windowBytes >= DEFAULT_WINDOW_BYTES && this.session.mayGrowWindows) {
       const grown = Math.min(MAX_STREAM_WINDOW_BYTES, 2 * this.#windowBytes);
       increment += grown - this.#windowBytes;
       this.#windowBytes = grown;
@@ -158,11 +201,11 @@ export abstract class Http2Stream implements SessionStream {
         if (end || !output.isBlocked) return true;
       } else {
         const waiting = (this.#output ??= new StreamOutput());
-        waiting.add(data, sent);
+        waiting.data.push(data, sent, data.length);
         waiting.endsWithData = end;
       }
     } else {
-      this.#output!.add(data, 0);
+      this.#output!.data.push(data, 0, data.length);
       this.#output!.endsWithData = end;
     }
     output.queue(this);
@@ -183,18 +226,24 @@ export abstract class Http2Stream implements SessionStream {
     if (this.closed || this.localEnded) return false;
     const waiting = this.#output;
     const { output } = this.session;
-    if (waiting?.hasData === true) {
+    if (waiting !== undefined && waiting.data.length > 0) {
       const room = Math.min(maxBytes, this.sendWindow);
       if (room <= 0) return false;
-      const piece = waiting.peek(room);
-      waiting.drop(output.sendData(this, piece, waiting.endsWithData && waiting.isLast(piece.length)));
-      if (waiting.hasData) return this.sendWindow > 0;
+      const piece = waiting.data.peek(room);
+      waiting.data.drop(output.sendData(this, piece, waiting.endsWithData && piece.length === waiting.data.length));
+      if (waiting.data.length > 0) return this.sendWindow > 0;
     }
     if (waiting?.trailers !== undefined) output.sendTrailers(this, waiting.trailers);
     if (this.localEnded) {
       waiting?.clear();
       this.session.settle(this);
-    } else this.onSendable();
+      return false;
+    }
+    try {
+      this.onSendable();
+    } catch (thrown) {
+      this.session.onBug(this, thrown);
+    }
     return false;
   }
 
@@ -202,9 +251,17 @@ export abstract class Http2Stream implements SessionStream {
     return this.#output !== undefined && !this.#output.isEmpty;
   }
 
+  /** Nothing more will be sent; what waits is dropped. */
+  endLocal(): void {
+    this.localEnded = true;
+    this.#output?.clear();
+  }
+
   /** Lets go of everything that waits. */
   discard(): void {
     this.#output?.clear();
+    if (this.#waiting === undefined) return;
+    this.session.hold(-this.#waiting.length);
     this.#waiting = undefined;
     this.#waitingTrailers = undefined;
   }

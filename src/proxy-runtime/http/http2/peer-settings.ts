@@ -6,7 +6,8 @@ export interface PeerSettings {
   headerTableBytes: number;
   maxConcurrentStreams: number;
   initialWindowBytes: number;
-  allowsConnect: boolean;
+  /** 1: extended CONNECT is taken (RFC 8441 §3). */
+  connectProtocol: number;
 }
 
 export interface SettingsError {
@@ -17,7 +18,7 @@ export interface SettingsError {
 /** @param fromServer a server may not enable push. */
 export function readSettings(bytes: Buffer, start: number, end: number, fromServer: boolean): PeerSettings | SettingsError {
   if ((end - start) % 6 !== 0) return { code: ErrorCode.frameSizeError, detail: "SETTINGS of a wrong size" };
-  const settings: PeerSettings = { headerTableBytes: -1, maxConcurrentStreams: -1, initialWindowBytes: -1, allowsConnect: false };
+  const settings: PeerSettings = { headerTableBytes: -1, maxConcurrentStreams: -1, initialWindowBytes: -1, connectProtocol: -1 };
   for (let at = start; at < end; at += 6) {
     const id = (bytes[at]! << 8) | bytes[at + 1]!;
     const value = readUint32(bytes, at + 2);
@@ -40,7 +41,7 @@ export function readSettings(bytes: Buffer, start: number, end: number, fromServ
         break;
       case Setting.enableConnectProtocol:
         if (value > 1) return { code: ErrorCode.protocolError, detail: "invalid ENABLE_CONNECT_PROTOCOL" };
-        settings.allowsConnect = value === 1;
+        settings.connectProtocol = value;
         break;
       // §6.5.2: unknown settings are ignored.
     }

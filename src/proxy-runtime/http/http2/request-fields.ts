@@ -5,7 +5,7 @@ import { Causes } from "../../failure/causes.ts";
 import { HeaderField } from "../header-field.ts";
 import { HEADER_NAMES, HeaderId, isToken } from "../header-id.ts";
 import { HeaderList } from "../header-list.ts";
-import { isHost } from "../host-text.ts";
+import { isHost, isTunnelTarget } from "../host-text.ts";
 import { upgradeOffer } from "../http1/connection-options.ts";
 import type { RequestHead } from "../stream.ts";
 
@@ -100,8 +100,11 @@ export function readRequestFields(
       contentLength = contentLengthOf(value);
       if (contentLength < 0) return malformed("invalid content-length");
     } else if (id === EXPECT) {
-      if (value.toLowerCase() === "100-continue") expectsContinue = !endStream;
-      continue;
+      // What else may be expected is for the server to judge.
+      if (value.toLowerCase() === "100-continue") {
+        expectsContinue = !endStream;
+        continue;
+      }
     } else if (id === COOKIE && !options.isMesh) {
       // §8.2.3: crumbs become one header again.
       cookies = cookies === undefined ? value : `${cookies}; ${value}`;
@@ -116,9 +119,10 @@ export function readRequestFields(
   let upgrade = "";
   if (method === "CONNECT" && protocol === undefined) {
     // §8.5.
-    if (scheme !== undefined || path !== undefined || authority === undefined) return malformed("invalid CONNECT");
+    if (scheme !== undefined || path !== undefined || authority === undefined || !isTunnelTarget(authority))
+      return malformed("invalid CONNECT");
     upgrade = "connect";
-    path = authority;
+    path = "";
     scheme = "http";
   } else {
     if (protocol !== undefined) {
@@ -136,7 +140,8 @@ export function readRequestFields(
   authority ??= host;
   if (authority === undefined) return { cause: Causes.missingHost, detail: "no :authority and no host header" };
   if (!isHost(authority)) return malformed("invalid :authority");
-  if (endStream && contentLength > 0) return malformed("body does not fit its content-length");
+  // What an upgrade carries is no body, and HTTP/1 must not be told of one.
+  if (contentLength > 0 && (endStream || upgrade !== "")) return malformed("body does not fit its content-length");
   if (version !== undefined && version !== "1.1" && version !== "1.0") return malformed("invalid :version");
   const head: RequestHead = {
     method,

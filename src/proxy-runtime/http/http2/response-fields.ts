@@ -21,8 +21,10 @@ export function readResponseFields(fields: HeaderField[], listBytes: number, isM
   for (; index < fields.length; index += 1) {
     const field = fields[index]!;
     if (field.id < FIRST_PSEUDO) break;
-    if (field.id === STATUS && status === 0) status = statusOf(field.value);
-    else if (isMesh && field.id === REASON && !field.isMalformed) reason = field.value;
+    if (field.id === STATUS && status === 0) {
+      status = statusOf(field.value);
+      if (status === 0) break;
+    } else if (isMesh && field.id === REASON && !field.isMalformed) reason = field.value;
     else return `unexpected ${field.name}`;
   }
   if (status === 0) return "no valid :status";

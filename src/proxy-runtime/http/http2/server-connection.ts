@@ -1,4 +1,5 @@
 // The server side of an HTTP/2 connection: requests as streams, and an end that fails none of them.
+import { performance } from "node:perf_hooks";
 import type { Cause } from "../../failure/cause.ts";
 import { Causes } from "../../failure/causes.ts";
 import type { Connection } from "../../transport/connection.ts";
@@ -6,6 +7,7 @@ import { TimerEntry, type Timers } from "../../transport/timers.ts";
 import type { HeaderField } from "../header-field.ts";
 import { HeaderList } from "../header-list.ts";
 import type { ServerCodec, ServerConnectionOwner } from "../server-codec.ts";
+import type { Flood } from "./flood-guard.ts";
 import { ErrorCode, MAX_STREAM_ID, PREFACE } from "./frame.ts";
 import { Keepalive } from "./keepalive.ts";
 import { readRequestFields } from "./request-fields.ts";
@@ -21,7 +23,7 @@ export interface Http2ServerOptions extends SessionOptions {
 
 const DRAIN = 0;
 const LINGER = 1;
-const PING_PAYLOAD = Buffer.from("meshctl.");
+const DRAIN_PING = Buffer.from("goodbye.");
 
 export class Http2ServerConnection implements ServerCodec, SessionOwner {
   readonly #session: Http2Session;
@@ -33,10 +35,9 @@ export class Http2ServerConnection implements ServerCodec, SessionOwner {
   readonly #keepalive: Keepalive;
   #prefaceBytes = 0;
   #draining = false;
-  /** Streams beyond are not taken: the last GOAWAY has named it. */
-  #lastStreamId = MAX_STREAM_ID;
   #isFinalGoawaySent = false;
   #closing = false;
+  #unsentBytes = 0;
 
   constructor(connection: Connection, options: Http2ServerOptions, owner: ServerConnectionOwner, timers: Timers) {
     this.#options = options;
@@ -59,17 +60,18 @@ export class Http2ServerConnection implements ServerCodec, SessionOwner {
     return this.#session.isInBlock || this.#prefaceBytes < PREFACE.length;
   }
 
+  // The timer may be older than the end of the block that it was for.
   refuseHead(_cause: Cause, detail: string): void {
-    this.#session.fail(ErrorCode.enhanceYourCalm, detail);
+    if (this.hasPartialHead) this.#session.fail(ErrorCode.enhanceYourCalm, detail);
   }
 
   // RFC 9113 §6.8: first a GOAWAY that takes everything, and when the peer must have seen it, one that names the last stream.
   drain(): void {
-    if (this.#draining) return;
+    if (this.#draining || this.#closing) return;
     this.#draining = true;
-    const { frames } = this.#session.output;
-    frames.goaway(MAX_STREAM_ID, ErrorCode.noError, "");
-    frames.ping(0, PING_PAYLOAD, 0);
+    const session = this.#session;
+    session.goaway(MAX_STREAM_ID, ErrorCode.noError, "");
+    session.output.frames.ping(0, DRAIN_PING, 0);
     this.#timers.arm(this.#drainTimer, this.#options.drainTimeoutMs);
   }
 
@@ -96,9 +98,10 @@ export class Http2ServerConnection implements ServerCodec, SessionOwner {
   onNewStream(streamId: number, fields: HeaderField[], listBytes: number, endStream: boolean, isTooLarge: boolean): void {
     const session = this.#session;
     if (streamId % 2 === 0) return void session.fail(ErrorCode.protocolError, "even stream id from a client");
-    session.lastPeerStreamId = streamId;
-    if (streamId > this.#lastStreamId || session.streams.size >= session.settings.maxConcurrentStreams)
-      return session.refuseStream(streamId, ErrorCode.refusedStream);
+    session.peerIds.open(streamId);
+    session.floods.onStream();
+    if (this.#isFinalGoawaySent || session.streams.size >= session.settings.maxConcurrentStreams) return session.refuseStream(streamId);
+    session.lastTakenId = streamId;
     const stream = new Http2ServerStream(streamId, session);
     session.streams.add(stream);
     stream.remoteEnded = endStream;
@@ -110,20 +113,35 @@ export class Http2ServerConnection implements ServerCodec, SessionOwner {
     if ("cause" in request) return this.#refuse(stream, request.cause, request.detail);
     stream.open(request.head);
     if (request.expectsContinue) stream.sendInformational(CONTINUE);
-    this.#owner.onRequest(stream, request.head, endStream);
+    if (!endStream || request.head.upgrade === "") return this.#owner.onRequest(stream, request.head, endStream);
+    // The end belongs to the tunnel, should there be one.
+    stream.remoteEnded = false;
+    this.#owner.onRequest(stream, request.head, false);
+    if (stream.closed) return;
+    stream.receiveData(NOTHING, 0, 0, true);
+    session.settle(stream);
   }
 
   // The client is told on the stream what was wrong (RFC 9113 §8.1.1), and after that, unless it is to be forgiven, gets no other.
   #refuse(stream: Http2ServerStream, cause: Cause, detail: string): void {
+    const session = this.#session;
+    const isMalformed = cause === Causes.http2Malformed;
+    if (isMalformed) {
+      session.stats.count("rx_messaging_error");
+      session.earlyEndCode = ErrorCode.protocolError;
+    }
     this.#owner.onBadRequest(stream, cause, detail);
-    if (!stream.closed) this.#session.cancelStream(stream, ErrorCode.protocolError);
-    if (!this.#session.admit(this.#session.floods.onReset())) return;
-    if (cause === Causes.http2Malformed && !this.#options.config.streamErrorOnInvalidMessage && !this.#session.isMesh)
-      this.#sendFinalGoaway(ErrorCode.protocolError, detail);
+    session.earlyEndCode = ErrorCode.noError;
+    session.cancelStream(stream, ErrorCode.protocolError);
+    if (session.admit(session.floods.onReset(performance.now())) && isMalformed) this.onMalformedMessage(detail);
+  }
+
+  onMalformedMessage(detail: string): void {
+    if (!this.#options.config.streamErrorOnInvalidMessage && !this.#session.isMesh) this.#sendFinalGoaway(ErrorCode.protocolError, detail);
   }
 
   isIdleStream(streamId: number): boolean {
-    return streamId % 2 === 0 || streamId > this.#session.lastPeerStreamId;
+    return streamId % 2 === 0 || streamId > this.#session.peerIds.last;
   }
 
   onBlockBegun(): void {
@@ -143,25 +161,27 @@ export class Http2ServerConnection implements ServerCodec, SessionOwner {
     // A server opens no streams.
   }
 
-  onPingAck(): void {
-    this.#keepalive.onPingAck();
-    if (this.#draining) this.#sendFinalGoaway(ErrorCode.noError, "");
+  onPingAck(payload: Buffer, start: number): void {
+    if (this.#draining && DRAIN_PING.equals(payload.subarray(start, start + 8))) this.#sendFinalGoaway(ErrorCode.noError, "");
   }
 
   onTimer(kind: number): void {
-    if (kind === DRAIN) this.#sendFinalGoaway(ErrorCode.noError, "");
-    else if (this.#session.connection.unsentBytes === 0) this.#session.connection.destroy();
-    else this.#timers.arm(this.#lingerTimer, this.#options.delayedCloseTimeoutMs);
+    if (kind === DRAIN) return this.#sendFinalGoaway(ErrorCode.noError, "");
+    // Time counts from the last byte that went out, or a slow reader would lose the end of its response.
+    const { connection } = this.#session;
+    const { unsentBytes } = connection;
+    if (unsentBytes === 0 || unsentBytes === this.#unsentBytes) return connection.destroy();
+    this.#unsentBytes = unsentBytes;
+    this.#timers.arm(this.#lingerTimer, this.#options.delayedCloseTimeoutMs);
   }
 
   #sendFinalGoaway(code: number, detail: string): void {
-    if (this.#isFinalGoawaySent) return;
+    if (this.#isFinalGoawaySent || this.#closing) return;
     this.#draining = true;
     this.#isFinalGoawaySent = true;
     this.#timers.disarm(this.#drainTimer);
     const session = this.#session;
-    this.#lastStreamId = session.lastPeerStreamId;
-    session.output.frames.goaway(session.lastPeerStreamId, code, detail);
+    session.goaway(session.lastTakenId, code, detail);
     this.#closeWhenIdle();
   }
 
@@ -173,14 +193,13 @@ export class Http2ServerConnection implements ServerCodec, SessionOwner {
   #close(): void {
     if (this.#closing) return;
     this.#closing = true;
-    const { connection } = this.#session;
-    connection.end();
-    if (connection.isEnded) return;
+    this.#keepalive.stop();
+    this.#session.connection.end();
     this.#timers.arm(this.#lingerTimer, this.#options.delayedCloseTimeoutMs);
   }
 
-  onProtocolError(detail: string): void {
-    this.#owner.onProtocolError(detail);
+  onProtocolError(detail: string, flood: Flood | undefined): void {
+    this.#owner.onProtocolError(detail, flood !== undefined && flood.counter === undefined);
     this.#close();
   }
 
@@ -203,4 +222,5 @@ export class Http2ServerConnection implements ServerCodec, SessionOwner {
   }
 }
 
+const NOTHING = Buffer.alloc(0);
 const CONTINUE = { status: 100, reason: "", headers: new HeaderList(), contentLength: -1, headBytes: 0 };

@@ -4,7 +4,7 @@ import { Causes } from "../../failure/causes.ts";
 import type { HeaderField } from "../header-field.ts";
 import type { HeaderList } from "../header-list.ts";
 import { isBodiless } from "../http1/serialize.ts";
-import type { DownstreamStream, RequestHead, RequestReceiver, ResponseHead } from "../stream.ts";
+import { opensTunnel, type DownstreamStream, type RequestHead, type RequestReceiver, type ResponseHead } from "../stream.ts";
 import { sanitizeTrailers } from "../trailers.ts";
 import { ErrorCode } from "./frame.ts";
 import { Http2Stream } from "./http2-stream.ts";
@@ -16,19 +16,23 @@ export class Http2ServerStream extends Http2Stream implements DownstreamStream {
   responseEnded = false;
   #method = "GET";
   #upgrade = "";
-  #bodiless = false;
+  /** HTTP/1 over the mesh transport: a status means what it means there. */
+  #isHttp1 = false;
 
   /** The request has been read. */
   open(head: RequestHead): void {
     this.#method = head.method;
     this.#upgrade = head.upgrade;
+    this.#isHttp1 = head.protocol !== "HTTP/2";
     if (head.upgrade === "") this.expectBody(head.contentLength);
   }
 
   onHeaders(fields: HeaderField[], _listBytes: number, endStream: boolean): void {
+    // RFC 9113 §8.5: a tunnel has DATA only.
+    if (this.#upgrade !== "") return this.session.resetStream(this, ErrorCode.protocolError, "HEADERS in a tunnel");
     const trailers = endStream ? readTrailerFields(fields) : undefined;
-    // RFC 9113 §8.1: a second header block is trailers, and ends the request.
-    if (trailers === undefined) this.session.resetStream(this, ErrorCode.protocolError, "invalid trailers");
+    // §8.1: a second header block is trailers, and ends the request.
+    if (trailers === undefined) this.session.rejectMessage(this, "invalid trailers");
     else this.receiveTrailers(sanitizeTrailers(trailers));
   }
 
@@ -52,21 +56,17 @@ export class Http2ServerStream extends Http2Stream implements DownstreamStream {
   sendInformational(head: ResponseHead): void {
     if (this.closed) return;
     const { output } = this.session;
-    output.heads.response(head, head.status);
+    output.heads.response(head, head.status, false);
     output.sendBlock(this, false);
   }
 
   sendHeaders(head: ResponseHead, end: boolean): void {
     if (this.closed) return;
     const { output } = this.session;
-    this.#bodiless = isBodiless(this.#method, head.status);
-    if (this.#upgrade !== "" && (head.status === 101 || (this.#upgrade === "connect" && head.status >= 200 && head.status < 300))) {
-      this.isTunnel = true;
-      this.#bodiless = false;
-    }
+    this.isTunnel = opensTunnel(this.#upgrade, head.status);
     // RFC 8441 §4: where HTTP/1 switches protocols, HTTP/2 says 200.
-    output.heads.response(head, head.status === 101 ? 200 : head.status);
-    const last = end || this.#bodiless;
+    output.heads.response(head, head.status === 101 && !this.#isHttp1 ? 200 : head.status, this.isTunnel);
+    const last = end || (!this.isTunnel && isBodiless(this.#method, head.status));
     output.sendBlock(this, last);
     if (end) this.responseEnded = true;
     if (last) this.session.settle(this);
@@ -84,7 +84,13 @@ export class Http2ServerStream extends Http2Stream implements DownstreamStream {
 
   reset(_cause: Cause): void {
     this.responseEnded = true;
-    this.session.cancelStream(this, ErrorCode.internalError);
+    this.session.cancelStream(this, this.#resetCode());
+  }
+
+  // RFC 9113 §8.5: a TCP connection that has failed. RFC 8441 §5 says it otherwise.
+  #resetCode(): number {
+    if (!this.isTunnel) return ErrorCode.internalError;
+    return this.#upgrade === "connect" ? ErrorCode.connectError : ErrorCode.cancel;
   }
 
   pauseRequest(): void {

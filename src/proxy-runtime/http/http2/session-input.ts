@@ -3,7 +3,7 @@
 import { performance } from "node:perf_hooks";
 import type { HeadLimits } from "../http1/head-parser.ts";
 import { BlockAssembler } from "./block-assembler.ts";
-import { ErrorCode, Flag, FrameType, errorName, readUint31, readUint32 } from "./frame.ts";
+import { ErrorCode, Flag, FrameType, readUint31, readUint32 } from "./frame.ts";
 import { FrameReader, type FrameSink } from "./frame-reader.ts";
 import { readSettings } from "./peer-settings.ts";
 import type { InputSession, SessionStream } from "./session-seam.ts";
@@ -70,8 +70,12 @@ export class SessionInput implements FrameSink {
         return this.#session.fail(ErrorCode.protocolError, "PUSH_PROMISE is disabled");
       default:
         // §4.1: unknown types are ignored.
-        return this.#session.admit(this.#session.floods.onControlFrame(performance.now()));
+        return this.#admitControl();
     }
+  }
+
+  #admitControl(): boolean {
+    return this.#session.admit(this.#session.floods.onControlFrame(performance.now()));
   }
 
   onDataHead(streamId: number, flags: number, length: number): boolean {
@@ -80,9 +84,6 @@ export class SessionInput implements FrameSink {
     if (!this.#settingsSeen) return this.#session.fail(ErrorCode.protocolError, "first frame is no SETTINGS");
     if (streamId === 0) return this.#session.fail(ErrorCode.protocolError, "DATA on stream 0");
     if (!this.#takeFromWindow(length)) return false;
-    const endStream = (flags & Flag.endStream) !== 0;
-    if (length > 0) this.#session.floods.onContent();
-    else if (!endStream && !this.#session.admit(this.#session.floods.onEmptyFrame())) return false;
     const stream = this.#session.streams.get(streamId);
     if (stream === undefined || stream.remoteEnded) return this.#onLateFrame(streamId, stream, false);
     if (!stream.admitData(length)) {
@@ -90,14 +91,17 @@ export class SessionInput implements FrameSink {
       return !this.#session.hasFailed;
     }
     this.#dataStream = stream;
-    this.#dataEnds = endStream;
+    this.#dataEnds = (flags & Flag.endStream) !== 0;
     return true;
   }
 
   onDataPiece(_streamId: number, bytes: Buffer, start: number, end: number, last: boolean): boolean {
     const stream = this.#dataStream;
+    const ended = last && this.#dataEnds;
+    if (start < end) this.#session.floods.onContent();
+    // Padding alone is no content, either.
+    else if (!ended && !this.#session.admit(this.#session.floods.onEmptyFrame())) return false;
     if (stream !== undefined && !stream.closed) {
-      const ended = last && this.#dataEnds;
       stream.receiveData(bytes, start, end, ended);
       if (ended) this.#session.settle(stream);
     }
@@ -112,31 +116,28 @@ export class SessionInput implements FrameSink {
     this.#receiveWindow -= length;
     if (this.#receiveWindow < 0) return this.#session.fail(ErrorCode.flowControlError, "connection window exceeded");
     this.#unacknowledged += length;
-    if (2 * this.#unacknowledged >= this.#windowBytes) {
-      this.#session.output.frames.windowUpdate(0, this.#unacknowledged);
-      this.#receiveWindow += this.#unacknowledged;
-      this.#unacknowledged = 0;
-    }
+    if (2 * this.#unacknowledged >= this.#windowBytes) this.giveBack();
     return true;
+  }
+
+  /** Lets the peer send on, unless too much of what it has sent is not wanted yet. */
+  giveBack(): void {
+    if (this.#session.isFull || this.#unacknowledged === 0) return;
+    this.#session.output.frames.windowUpdate(0, this.#unacknowledged);
+    this.#receiveWindow += this.#unacknowledged;
+    this.#unacknowledged = 0;
   }
 
   #onHeaders(flags: number, streamId: number, bytes: Buffer, start: number, end: number): boolean {
     if (streamId === 0) return this.#session.fail(ErrorCode.protocolError, "HEADERS on stream 0");
-    let from = start;
-    let to = end;
-    if ((flags & Flag.padded) !== 0) {
-      if (from === to) return this.#session.fail(ErrorCode.frameSizeError, "padded frame without a pad length");
-      to -= bytes[from]!;
-      from += 1;
-    }
-    let dependsOnItself = false;
-    if ((flags & Flag.priority) !== 0) {
-      if (to - from < 5) return this.#session.fail(ErrorCode.frameSizeError, "HEADERS too short for its priority");
-      dependsOnItself = readUint31(bytes, from) === streamId;
-      from += 5;
-    }
+    const isPadded = (flags & Flag.padded) !== 0;
+    const hasPriority = (flags & Flag.priority) !== 0;
+    const from = start + (isPadded ? 1 : 0) + (hasPriority ? 5 : 0);
+    if (from > end) return this.#session.fail(ErrorCode.frameSizeError, "HEADERS too short for its flags");
+    const to = isPadded ? end - bytes[start]! : end;
     if (to < from) return this.#session.fail(ErrorCode.protocolError, "padding longer than the frame");
-    this.#blocks.open(streamId, (flags & Flag.endStream) !== 0, dependsOnItself);
+    this.#blocks.open(streamId, (flags & Flag.endStream) !== 0, hasPriority && readUint31(bytes, from - 5) === streamId);
+    if ((flags & Flag.endHeaders) === 0 && this.#session.owner.isIdleStream(streamId)) this.#session.owner.onBlockBegun();
     return this.#onFragment(flags, bytes, from, to);
   }
 
@@ -144,7 +145,6 @@ export class SessionInput implements FrameSink {
     const blocks = this.#blocks;
     if ((flags & Flag.endHeaders) === 0) {
       if (!blocks.add(bytes, start, end)) return this.#session.fail(ErrorCode.enhanceYourCalm, "header block too long");
-      this.#session.owner.onBlockBegun();
       return !this.#session.hasFailed;
     }
     if (!blocks.finish(bytes, start, end)) return this.#session.fail(ErrorCode.compressionError, blocks.errorDetail);
@@ -152,17 +152,25 @@ export class SessionInput implements FrameSink {
     const stream = this.#session.streams.get(streamId);
     if (stream !== undefined && !stream.remoteEnded) {
       if (blocks.dependsOnItself) this.#session.resetStream(stream, ErrorCode.protocolError, "stream depends on itself");
-      else if (blocks.isTooLarge) this.#session.resetStream(stream, ErrorCode.protocolError, "header list too large");
-      else {
-        stream.onHeaders(blocks.fields, blocks.listBytes, endStream);
-        this.#session.settle(stream);
-      }
+      else if (blocks.isTooLarge) {
+        this.#session.stats.count("header_overflow");
+        this.#session.resetStream(stream, ErrorCode.protocolError, "header list too large");
+      } else this.#hand(stream, endStream);
     } else if (stream === undefined && this.#session.owner.isIdleStream(streamId)) {
       if (blocks.dependsOnItself) return this.#session.fail(ErrorCode.protocolError, "stream depends on itself");
-      this.#session.floods.onStream();
+      if (blocks.isTooLarge) this.#session.stats.count("header_overflow");
       this.#session.owner.onNewStream(streamId, blocks.fields, blocks.listBytes, endStream, blocks.isTooLarge);
     } else return this.#onLateFrame(streamId, stream, true);
     return !this.#session.hasFailed;
+  }
+
+  #hand(stream: SessionStream, endStream: boolean): void {
+    try {
+      stream.onHeaders(this.#blocks.fields, this.#blocks.listBytes, endStream);
+    } catch (thrown) {
+      this.#session.onBug(stream, thrown);
+    }
+    this.#session.settle(stream);
   }
 
   // §5.1: a frame for a stream whose peer had ended it, or that is closed.
@@ -173,9 +181,11 @@ export class SessionInput implements FrameSink {
     }
     if (this.#session.owner.isIdleStream(streamId)) return this.#session.fail(ErrorCode.protocolError, "frame on an idle stream");
     if (this.#session.hasReset(streamId)) return true;
+    if (isHeaders && this.#session.peerIds.wasSkipped(streamId))
+      return this.#session.fail(ErrorCode.protocolError, "stream id passed over");
     if (isHeaders) return this.#session.fail(ErrorCode.streamClosed, "HEADERS on a closed stream");
-    this.#session.output.frames.rstStream(streamId, ErrorCode.streamClosed);
-    return this.#session.admit(this.#session.floods.onReset());
+    this.#session.sendReset(streamId, ErrorCode.streamClosed);
+    return this.#admitControl();
   }
 
   #onPriority(streamId: number, bytes: Buffer, start: number, end: number): boolean {
@@ -213,15 +223,16 @@ export class SessionInput implements FrameSink {
   #onRstStream(streamId: number, bytes: Buffer, start: number, end: number): boolean {
     if (streamId === 0) return this.#session.fail(ErrorCode.protocolError, "RST_STREAM on stream 0");
     if (end - start !== 4) return this.#session.fail(ErrorCode.frameSizeError, "RST_STREAM of a wrong size");
+    this.#session.stats.count("rx_reset");
     const stream = this.#session.streams.get(streamId);
-    if (stream !== undefined) {
-      const code = readUint32(bytes, start);
-      this.#session.close(stream);
-      stream.onReset(code, `peer reset the stream: ${errorName(code)}`);
-    } else if (this.#session.owner.isIdleStream(streamId)) return this.#session.fail(ErrorCode.protocolError, "frame on an idle stream");
+    if (stream === undefined) {
+      if (this.#session.owner.isIdleStream(streamId)) return this.#session.fail(ErrorCode.protocolError, "frame on an idle stream");
+      return this.#admitControl();
+    }
+    this.#session.onPeerReset(stream, readUint32(bytes, start));
     // Between sidecars a reset is a client that has left, and the connection is everybody's.
     const counts = this.#session.isServer && !this.#session.isMesh;
-    return counts ? this.#session.admit(this.#session.floods.onReset()) : !this.#session.hasFailed;
+    return counts ? this.#session.admit(this.#session.floods.onReset(performance.now())) : !this.#session.hasFailed;
   }
 
   #onSettings(flags: number, streamId: number, bytes: Buffer, start: number, end: number): boolean {
@@ -230,7 +241,7 @@ export class SessionInput implements FrameSink {
       if (end !== start) return this.#session.fail(ErrorCode.frameSizeError, "SETTINGS ACK with a payload");
       return this.#settingsSeen || this.#session.fail(ErrorCode.protocolError, "first frame is no SETTINGS");
     }
-    if (!this.#session.admit(this.#session.floods.onControlFrame(performance.now()))) return false;
+    if (!this.#admitControl()) return false;
     const settings = readSettings(bytes, start, end, !this.#session.isServer);
     if ("code" in settings) return this.#session.fail(settings.code, settings.detail);
     this.#settingsSeen = true;
@@ -241,9 +252,9 @@ export class SessionInput implements FrameSink {
   #onPing(flags: number, streamId: number, bytes: Buffer, start: number, end: number): boolean {
     if (streamId !== 0) return this.#session.fail(ErrorCode.protocolError, "PING on a stream");
     if (end - start !== 8) return this.#session.fail(ErrorCode.frameSizeError, "PING of a wrong size");
-    if ((flags & Flag.ack) !== 0) this.#session.owner.onPingAck();
+    if ((flags & Flag.ack) !== 0) this.#session.owner.onPingAck(bytes, start);
     else {
-      if (!this.#session.admit(this.#session.floods.onControlFrame(performance.now()))) return false;
+      if (!this.#admitControl()) return false;
       this.#session.output.frames.ping(Flag.ack, bytes, start);
     }
     return !this.#session.hasFailed;

@@ -1,27 +1,34 @@
 // One HTTP/2 connection, client or server (RFC 9113): its streams, what the peer has asked for, and how streams and the
 // connection end. What streams mean is its owner's affair.
+import { performance } from "node:perf_hooks";
 import { INTERNAL_ERROR, type Connection } from "../../transport/connection.ts";
 import type { Http2Config } from "../../config/http2-config.ts";
 import type { HeadLimits } from "../http1/head-parser.ts";
-import { FloodGuard } from "./flood-guard.ts";
-import { DEFAULT_WINDOW_BYTES, ErrorCode } from "./frame.ts";
+import { FloodGuard, type Flood } from "./flood-guard.ts";
+import { DEFAULT_WINDOW_BYTES, ErrorCode, errorName } from "./frame.ts";
 import type { LocalSettings } from "./frame-writer.ts";
-import { CONNECTION_GONE, OUR_BUG, VIOLATION, type InputSession, type SessionOwner, type SessionStream } from "./session-seam.ts";
-import { StreamTable } from "./stream-table.ts";
+import type { Http2Stats } from "./http2-stats.ts";
 import type { PeerSettings } from "./peer-settings.ts";
+import { PeerStreamIds } from "./peer-stream-ids.ts";
+import { ResetMemory } from "./reset-memory.ts";
 import { SessionInput } from "./session-input.ts";
 import { SessionOutput } from "./session-output.ts";
+import { CONNECTION_GONE, OUR_BUG, VIOLATION, type InputSession, type SessionOwner, type SessionStream } from "./session-seam.ts";
+import { StreamTable } from "./stream-table.ts";
 
 // In flight on a connection; given back as data is read, whoever it is for, so that a slow stream holds up no other.
 const CONNECTION_WINDOW_BYTES = 2 * 1048576;
-// What a peer had sent on a stream before it knew that we had reset it is dropped; so many resets are remembered.
-const REMEMBERED_RESETS = 512;
+// Held for all slow receivers of a connection: beyond the first no stream's window grows, at the second (more than 1,000
+// streams of the protocol's own window) the connection's window stays as it is until some is taken.
+const GROWING_HELD_BYTES = 4 * 1048576;
+const MAX_HELD_BYTES = 72 * 1048576;
 
 export interface SessionOptions {
   readonly config: Http2Config;
   readonly limits: HeadLimits;
   /** Both ends are meshctl: names keep their case, and private pseudo-headers are understood. */
   readonly isMesh: boolean;
+  readonly stats: Http2Stats;
 }
 
 export class Http2Session implements InputSession {
@@ -30,16 +37,21 @@ export class Http2Session implements InputSession {
   readonly settings: LocalSettings;
   readonly isMesh: boolean;
   readonly streams = new StreamTable();
+  readonly peerIds = new PeerStreamIds();
   peerInitialWindow = DEFAULT_WINDOW_BYTES;
-  /** Highest stream id of the peer's, for GOAWAY. */
-  lastPeerStreamId = 0;
+  /** Highest stream id of the peer's that we have taken, for GOAWAY. */
+  lastTakenId = 0;
+  /** A stream whose answer ends before its request is reset with this. */
+  earlyEndCode: number = ErrorCode.noError;
   readonly owner: SessionOwner;
   readonly isServer: boolean;
   readonly floods: FloodGuard;
   readonly #input: SessionInput;
-  readonly #resetIds = new Set<number>();
+  readonly stats: Http2Stats;
+  readonly #resets = new ResetMemory();
   readonly #windowBytes: number;
   #failed = false;
+  #heldBytes = 0;
 
   constructor(connection: Connection, options: SessionOptions, owner: SessionOwner, isServer: boolean) {
     this.connection = connection;
@@ -53,9 +65,10 @@ export class Http2Session implements InputSession {
     };
     this.isMesh = options.isMesh;
     this.owner = owner;
+    this.stats = options.stats;
     this.isServer = isServer;
     this.floods = new FloodGuard(config);
-    this.output = new SessionOutput(connection.writer, this.floods, config.hpackTableBytes, options.isMesh);
+    this.output = new SessionOutput(connection.writer, this.floods, config, options.isMesh);
     this.#windowBytes = Math.max(DEFAULT_WINDOW_BYTES, config.initialConnectionWindowBytes ?? CONNECTION_WINDOW_BYTES);
     this.#input = new SessionInput(this, options.limits, this.#windowBytes);
   }
@@ -80,11 +93,11 @@ export class Http2Session implements InputSession {
   // From the codec that owns the connection.
 
   read(bytes: Buffer, start: number, end: number): void {
-    if (!this.#failed) this.#input.read(bytes, start, end);
+    if (!this.#failed && this.admit(this.output.unreadFlood)) this.#input.read(bytes, start, end);
   }
 
   onWritable(): void {
-    this.output.takeTurns();
+    this.output.onWritable();
   }
 
   /** The connection has gone: so have its streams. */
@@ -95,8 +108,10 @@ export class Http2Session implements InputSession {
   }
 
   /** Ends the connection for a flood. Answers whether it goes on. */
-  admit(flood: string | undefined): boolean {
-    return flood === undefined ? !this.#failed : this.fail(ErrorCode.enhanceYourCalm, flood);
+  admit(flood: Flood | undefined): boolean {
+    if (flood === undefined) return !this.#failed;
+    if (flood.counter !== undefined) this.stats.count(flood.counter);
+    return this.#end(ErrorCode.enhanceYourCalm, flood.detail, flood);
   }
 
   applySettings(settings: PeerSettings): void {
@@ -111,81 +126,148 @@ export class Http2Session implements InputSession {
       }
     }
     output.frames.settingsAck();
-    this.owner.onPeerSettings(settings.maxConcurrentStreams, settings.allowsConnect);
-    output.takeTurns();
+    this.owner.onPeerSettings(settings);
+    if (!this.#failed) output.takeTurns();
+  }
+
+  /** A stream that we don't take. */
+  refuseStream(streamId: number): void {
+    this.stats.count("stream_refused_errors");
+    this.sendReset(streamId, ErrorCode.refusedStream);
+    this.#resets.add(streamId);
+    this.admit(this.floods.onReset(performance.now()));
   }
 
   hasReset(streamId: number): boolean {
-    return this.#resetIds.has(streamId);
+    return this.#resets.has(streamId);
   }
 
-  /** Closes the stream when both sides have ended; a server's whole answer ends it anyway (§8.1). */
+  // What receivers don't want yet.
+
+  get mayGrowWindows(): boolean {
+    return this.#heldBytes < GROWING_HELD_BYTES;
+  }
+
+  get isFull(): boolean {
+    return this.#heldBytes >= MAX_HELD_BYTES;
+  }
+
+  hold(change: number): void {
+    const wasFull = this.isFull;
+    this.#heldBytes += change;
+    if (wasFull && !this.isFull && !this.#failed) this.#input.giveBack();
+  }
+
+  // How streams end.
+
   settle(stream: SessionStream): void {
-    if (stream.closed || !stream.localEnded) return;
-    const answersAll = this.isServer && !stream.isTunnel;
-    if (stream.hasWaiting && !answersAll) return;
-    if (!stream.remoteEnded) {
-      if (!answersAll) return;
-      this.output.frames.rstStream(stream.id, ErrorCode.noError);
-      this.#rememberReset(stream.id);
+    if (stream.closed || (stream.hasWaiting && (!this.isServer || stream.isTunnel))) return;
+    if (!stream.localEnded || !stream.remoteEnded) {
+      // Of a tunnel each side ends for itself; else the rest of a request is not needed when its response is whole.
+      if (stream.isTunnel || !(this.isServer ? stream.localEnded : stream.remoteEnded)) return;
+      this.sendReset(stream.id, this.isServer ? this.earlyEndCode : ErrorCode.cancel);
+      this.#resets.add(stream.id);
     }
     this.floods.onStreamDone();
     this.close(stream);
   }
 
-  /** The peer has broken the rules of one stream. */
-  resetStream(stream: SessionStream, code: number, detail: string): void {
-    if (!this.cancelStream(stream, code)) return;
-    stream.onReset(VIOLATION, detail);
-    if (this.isServer) this.admit(this.floods.onReset());
+  rejectMessage(stream: SessionStream, detail: string): void {
+    if (stream.closed) return;
+    this.stats.count("rx_messaging_error");
+    this.resetStream(stream, ErrorCode.protocolError, detail);
+    if (!this.#failed) this.owner.onMalformedMessage(detail);
   }
 
-  /** We give the stream up. Answers false when it was over. */
+  resetStream(stream: SessionStream, code: number, detail: string): void {
+    if (!this.cancelStream(stream, code)) return;
+    this.#tell(stream, VIOLATION, detail);
+    if (this.isServer) this.admit(this.floods.onReset(performance.now()));
+  }
+
   cancelStream(stream: SessionStream, code: number): boolean {
     if (stream.closed) return false;
-    this.output.frames.rstStream(stream.id, code);
-    this.#rememberReset(stream.id);
+    // Of a connection that has ended only what has come whole is left.
+    if (!this.#failed) {
+      this.sendReset(stream.id, code);
+      this.#resets.add(stream.id);
+    }
     this.close(stream);
     return true;
   }
 
-  /** A stream that we don't take. */
-  refuseStream(streamId: number, code: number): void {
-    this.output.frames.rstStream(streamId, code);
-    this.#rememberReset(streamId);
-    if (this.isServer) this.admit(this.floods.onReset());
+  onPeerReset(stream: SessionStream, code: number): void {
+    // §8.1: a response that has come whole is not discarded for a reset that stops its request.
+    if (stream.hasWaiting && !this.isServer && !stream.isTunnel) return stream.endLocal();
+    this.close(stream);
+    this.#tell(stream, code, `peer reset the stream: ${errorName(code)}`);
   }
 
-  #rememberReset(streamId: number): void {
-    this.#resetIds.add(streamId);
-    if (this.#resetIds.size > REMEMBERED_RESETS) this.#resetIds.delete(this.#resetIds.values().next().value!);
+  /** The streams above this id were not and will not be looked at. */
+  refuseAbove(streamId: number, detail: string): void {
+    for (const stream of this.streams.all()) {
+      if (stream.id <= streamId) continue;
+      this.close(stream);
+      this.#tell(stream, ErrorCode.refusedStream, detail);
+    }
+  }
+
+  onBug(stream: SessionStream, thrown: unknown): void {
+    this.connection.reportBug(thrown);
+    if (this.cancelStream(stream, ErrorCode.internalError))
+      this.#tell(stream, OUR_BUG, thrown instanceof Error ? thrown.message : String(thrown));
+  }
+
+  sendReset(streamId: number, code: number): void {
+    this.stats.count("tx_reset");
+    this.output.frames.rstStream(streamId, code);
   }
 
   /** The stream is over; nobody is told but the owner. */
   close(stream: SessionStream): void {
     stream.closed = true;
     stream.discard();
+    this.output.onStreamClosed(stream);
     this.streams.delete(stream.id);
     this.owner.onStreamClosed(stream);
   }
 
   /** Ends the connection with GOAWAY. Answers false, as whoever finds the error does. */
   fail(code: number, detail: string): false {
+    return this.#end(code, detail, undefined);
+  }
+
+  #end(code: number, detail: string, flood: Flood | undefined): false {
     if (this.#failed) return false;
     this.#failed = true;
-    this.output.frames.goaway(this.lastPeerStreamId, code, detail);
+    this.goaway(this.lastTakenId, code, detail);
     this.connection.end();
-    this.owner.onProtocolError(detail);
+    this.owner.onProtocolError(detail, flood);
     this.#endStreams(VIOLATION, detail);
     return false;
   }
 
+  goaway(lastStreamId: number, code: number, detail: string): void {
+    this.stats.count("goaway_sent");
+    this.output.frames.goaway(lastStreamId, code, detail);
+  }
+
   #endStreams(code: number, detail: string): void {
     for (const stream of this.streams.all()) {
-      // Its response is here, whole: its reader is slow.
-      if (!this.isServer && stream.hasWaiting && stream.localEnded) continue;
-      this.close(stream);
+      // All that it brings is here, and its receiver is slow.
+      if (stream.hasWaiting && (stream.localEnded || !(this.isServer || stream.isTunnel))) stream.endLocal();
+      else {
+        this.close(stream);
+        this.#tell(stream, code, detail);
+      }
+    }
+  }
+
+  #tell(stream: SessionStream, code: number, detail: string): void {
+    try {
       stream.onReset(code, detail);
+    } catch (thrown) {
+      this.connection.reportBug(thrown);
     }
   }
 }

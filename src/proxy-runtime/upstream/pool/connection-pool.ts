@@ -208,7 +208,7 @@ export class ConnectionPool implements Pool, ClientConnectionOwner, Http2ClientO
       while (this.#dialing < this.#waiters.length && this.#context.breaker.admitsConnection()) this.#dial();
     } else {
       stats.cxHttp2Total.inc();
-      const options = { config: config.http2, limits, isMesh: spoken === "mesh" };
+      const options = { config: config.http2, limits, isMesh: spoken === "mesh", stats: stats.http2 };
       const facts = { remoteAddress: address, peerUri, ownExpiryMs: dialed.ownExpiryMs };
       const client = new Http2ClientConnection(connection, facts, options, this, timers);
       this.#add(client);
@@ -247,7 +247,7 @@ export class ConnectionPool implements Pool, ClientConnectionOwner, Http2ClientO
       stats.rqPendingFailureEject.inc();
       waiter.onPoolFailure(cause, detail);
     }
-    if (this.#waiters.length > 0 && this.#dialing === 0) this.#dial();
+    this.dialForWaiters();
   }
 
   #forgetConnection(): void {
@@ -315,6 +315,10 @@ export class ConnectionPool implements Pool, ClientConnectionOwner, Http2ClientO
     // An HTTP/2 connection still carries its last streams.
     if (client instanceof Http1ClientConnection) this.onGone(client);
     else this.dialForWaiters();
+  }
+
+  onProtocolError(): void {
+    this.#context.stats.cxProtocolError.inc();
   }
 
   onGone(client: Client): void {
