@@ -18,6 +18,7 @@ export const ROOTS: readonly string[] = [
   "envoy/config/route/v3/route.proto",
   "envoy/extensions/access_loggers/file/v3/file.proto",
   "envoy/extensions/access_loggers/stream/v3/stream.proto",
+  "envoy/extensions/filters/http/buffer/v3/buffer.proto",
   "envoy/extensions/filters/http/router/v3/router.proto",
   "envoy/extensions/filters/listener/http_inspector/v3/http_inspector.proto",
   "envoy/extensions/filters/listener/original_dst/v3/original_dst.proto",

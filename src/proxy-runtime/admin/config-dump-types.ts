@@ -9,6 +9,7 @@ import { file_envoy_config_listener_v3_listener } from "../../xds/gen/envoy/conf
 import { file_envoy_config_route_v3_route } from "../../xds/gen/envoy/config/route/v3/route_pb.ts";
 import { file_envoy_extensions_access_loggers_file_v3_file } from "../../xds/gen/envoy/extensions/access_loggers/file/v3/file_pb.ts";
 import { file_envoy_extensions_access_loggers_stream_v3_stream } from "../../xds/gen/envoy/extensions/access_loggers/stream/v3/stream_pb.ts";
+import { file_envoy_extensions_filters_http_buffer_v3_buffer } from "../../xds/gen/envoy/extensions/filters/http/buffer/v3/buffer_pb.ts";
 import { file_envoy_extensions_filters_http_router_v3_router } from "../../xds/gen/envoy/extensions/filters/http/router/v3/router_pb.ts";
 import { file_envoy_extensions_filters_listener_http_inspector_v3_http_inspector } from "../../xds/gen/envoy/extensions/filters/listener/http_inspector/v3/http_inspector_pb.ts";
 import { file_envoy_extensions_filters_listener_original_dst_v3_original_dst } from "../../xds/gen/envoy/extensions/filters/listener/original_dst/v3/original_dst_pb.ts";
@@ -27,6 +28,7 @@ const ROOTS: readonly DescFile[] = [
   file_envoy_config_route_v3_route,
   file_envoy_extensions_access_loggers_file_v3_file,
   file_envoy_extensions_access_loggers_stream_v3_stream,
+  file_envoy_extensions_filters_http_buffer_v3_buffer,
   file_envoy_extensions_filters_http_router_v3_router,
   file_envoy_extensions_filters_listener_http_inspector_v3_http_inspector,
   file_envoy_extensions_filters_listener_original_dst_v3_original_dst,

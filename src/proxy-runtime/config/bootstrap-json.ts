@@ -8,6 +8,7 @@ import type { Bootstrap } from "../../xds/gen/envoy/config/bootstrap/v3/bootstra
 import { BootstrapSchema } from "../../xds/gen/envoy/config/bootstrap/v3/bootstrap_pb.ts";
 import { FileAccessLogSchema } from "../../xds/gen/envoy/extensions/access_loggers/file/v3/file_pb.ts";
 import { StderrAccessLogSchema, StdoutAccessLogSchema } from "../../xds/gen/envoy/extensions/access_loggers/stream/v3/stream_pb.ts";
+import { BufferSchema } from "../../xds/gen/envoy/extensions/filters/http/buffer/v3/buffer_pb.ts";
 import { RouterSchema } from "../../xds/gen/envoy/extensions/filters/http/router/v3/router_pb.ts";
 import { HttpInspectorSchema } from "../../xds/gen/envoy/extensions/filters/listener/http_inspector/v3/http_inspector_pb.ts";
 import { OriginalDstSchema } from "../../xds/gen/envoy/extensions/filters/listener/original_dst/v3/original_dst_pb.ts";
@@ -22,6 +23,7 @@ import { HttpProtocolOptionsSchema } from "../../xds/gen/envoy/extensions/upstre
 import { join } from "./decoding.ts";
 
 const EXTENSIONS: readonly DescMessage[] = [
+  BufferSchema,
   DownstreamTlsContextSchema,
   FileAccessLogSchema,
   HttpConnectionManagerSchema,

@@ -90,7 +90,6 @@ export function decodeHttpConnectionManager(
     statPrefix: manager.statPrefix,
     codec: CODECS[manager.codecType] ?? "auto",
     routes: decodeRoutes(decoding, manager, path),
-    filters: [],
     http1: decodeHttp1(decoding, manager.httpProtocolOptions, join(path, "http_protocol_options")),
     http2: decodeHttp2(decoding, manager.http2ProtocolOptions, join(path, "http2_protocol_options"), streamError),
     ...decodeRequestRules(decoding, manager, path),
@@ -103,7 +102,7 @@ export function decodeHttpConnectionManager(
     ...decodeCommonDownstream(decoding, manager.commonHttpProtocolOptions, join(path, "common_http_protocol_options")),
     upgrades: decodeManagerUpgrades(decoding, manager.upgradeConfigs, join(path, "upgrade_configs")),
     accessLogs: decodeAccessLogs(decoding, manager.accessLog, join(path, "access_log")),
-    router: decodeHttpFilters(decoding, manager.httpFilters, join(path, "http_filters")),
+    ...decodeHttpFilters(decoding, manager.httpFilters, join(path, "http_filters")),
     ...listener,
   };
 }

@@ -108,8 +108,11 @@ export interface RouterFilterConfig {
   readonly respectExpectedTimeout: boolean;
 }
 
-/** HTTP filters beside the router. None yet: each comes with its issue. */
-export type HttpFilterConfig = never;
+/** HTTP filters beside the router. `buffer`: a request goes on when it is whole, and is refused when it is too large. */
+export interface HttpFilterConfig {
+  readonly kind: "buffer";
+  readonly maxRequestBytes: number;
+}
 
 export interface TcpProxyConfig {
   readonly kind: "tcp";

@@ -16,6 +16,9 @@ export const ClientCauses = named({
   connectRefused: row(403, Grpc.permissionDenied, "-", "connect_not_allowed", "client"),
   upgradeRefused: row(403, Grpc.permissionDenied, "-", "upgrade_failed", "client"),
 
+  /** More than a buffer filter's max_request_bytes. */
+  payloadTooLarge: row(413, Grpc.resourceExhausted, "-", "request_payload_too_large", "client", "Payload Too Large"),
+
   // One stream of an HTTP/2 connection; the others go on.
   http2Malformed: row(400, Grpc.internal, "DPE", "http2.violation.of.messaging.rule", "client", "Bad Request"),
   http2HeadersTooLarge: row(431, Grpc.resourceExhausted, "DPE", "http2.too_many_headers", "client", "Request Header Fields Too Large"),

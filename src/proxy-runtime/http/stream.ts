@@ -33,7 +33,7 @@ export interface RequestHead {
    */
   readonly upgrade: string;
   /** -1 where unknown (chunked) or none. */
-  readonly contentLength: number;
+  contentLength: number;
   /** Request line and headers as they came, in bytes; 0 where the codec can't tell. */
   readonly headBytes: number;
 }

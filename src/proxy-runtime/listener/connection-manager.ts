@@ -42,6 +42,7 @@ export class ConnectionManager implements RouterContext {
   readonly streamIdleTimeoutMs: number;
   readonly requestTimeoutMs: number;
   readonly maxStreamDurationMs: number;
+  readonly maxRequestBytes: number;
   readonly bufferLimitBytes: number;
   readonly suppressEnvoyHeaders: boolean;
   readonly respectExpectedTimeout: boolean;
@@ -67,6 +68,7 @@ export class ConnectionManager implements RouterContext {
     this.streamIdleTimeoutMs = config.streamIdleTimeoutMs;
     this.requestTimeoutMs = config.requestTimeoutMs;
     this.maxStreamDurationMs = config.maxStreamDurationMs;
+    this.maxRequestBytes = config.filters.length === 0 ? 0 : Math.min(...config.filters.map((each) => each.maxRequestBytes));
     this.bufferLimitBytes = config.bufferLimitBytes;
     this.suppressEnvoyHeaders = config.router.suppressEnvoyHeaders;
     this.respectExpectedTimeout = config.router.respectExpectedTimeout;

@@ -11,6 +11,7 @@ const CAUSES: Readonly<Record<string, readonly Cause[]>> = {
   no_cluster: [Causes.noCluster],
   downstream_rq_rx_reset: GIVEN_UP,
   downstream_rq_timeout: [Causes.requestTimeout, Causes.requestTimeoutMidway],
+  downstream_rq_too_large: [Causes.payloadTooLarge],
   downstream_rq_header_timeout: [Causes.headersTimeout],
   downstream_rq_idle_timeout: [Causes.downstreamIdle, Causes.streamIdle, Causes.streamIdleMidway],
   downstream_rq_max_duration_reached: [Causes.requestDuration, Causes.streamDuration, Causes.streamDurationMidway],

@@ -18,6 +18,8 @@ export interface RouterContext {
   readonly requestTimeoutMs: number;
   /** From a request's head to the end of its response, where its route says nothing; 0 none. */
   readonly maxStreamDurationMs: number;
+  /** A request goes on when it is whole, and is refused when its body is larger; 0: it goes on as it comes. */
+  readonly maxRequestBytes: number;
   /** Of a request's body so much is kept for another try, where its route says nothing. */
   readonly bufferLimitBytes: number;
   /** No `x-envoy-` headers of the router's own. */

@@ -4,14 +4,18 @@ import { performance } from "node:perf_hooks";
 import type { Cause, Vantage } from "../failure/cause.ts";
 import { allowsUpgrade, CONNECT_UPGRADE } from "../config/upgrades.ts";
 import { Causes, onceBegun } from "../failure/causes.ts";
+import { HeaderId } from "../http/header-id.ts";
 import type { HeaderList } from "../http/header-list.ts";
 import { opensTunnel, type DownstreamStream, type RequestHead, type RequestReceiver, type ResponseHead } from "../http/stream.ts";
 import type { StreamInfo } from "../telemetry/stream-info.ts";
 import type { SocketAddress } from "../transport/socket-address.ts";
 import type { TimerOwner } from "../transport/timers.ts";
+import type { Cluster } from "../upstream/cluster.ts";
 import { directHead, redirectHead } from "./direct-answer.ts";
 import { GrpcCall } from "./grpc-call.ts";
+import { takeMaxForwards } from "./max-forwards.ts";
 import { RequestBody } from "./request-body.ts";
+import { countOverdue, overdue } from "./overdue.ts";
 import { limitPerTry, setTimeouts, takeTimeoutHeaders, TIMEOUT_HEADERS } from "./request-timeouts.ts";
 import { ResponseSide } from "./response-side.ts";
 import { rewriteRequest } from "./rewrite.ts";
@@ -39,6 +43,8 @@ export class Router implements RequestReceiver, TriesOwner, TimerOwner {
   #responseEnded = false;
   /** What it is when the route's time is over: a status of 504, or the one that the request asked for. */
   #timeoutCause: Cause = Causes.upstreamTimeout;
+  /** Where the request will go when it is whole, if it waits for that. */
+  #gathering: Cluster | undefined = undefined;
   #over = false;
 
   constructor(
@@ -75,6 +81,8 @@ export class Router implements RequestReceiver, TriesOwner, TimerOwner {
     const cluster = this.#context.clusters.get(choice.cluster);
     this.#info.clusterName = choice.cluster;
     if (cluster === undefined) return this.#fail(Causes.noCluster, `cluster ${choice.cluster} is unknown`);
+    const last = takeMaxForwards(this.#head);
+    if (last !== undefined) return this.#answer(last.head, last.body);
     this.#choice = choice;
     this.#response.countsAttempts = route.virtualHost.includeAttemptCountInResponse;
     rewriteRequest(this.#head, action, route.entry.match.path, !this.#context.suppressEnvoyHeaders);
@@ -88,7 +96,32 @@ export class Router implements RequestReceiver, TriesOwner, TimerOwner {
     timers.onRequestHead(end || upgrade !== "", this.#info.startedAt);
     if (end) this.#noteRequestEnd(this.#info.startedAt);
     else if (upgrade !== "") this.#holdUpgrade();
-    this.#tries.begin(cluster, route, this.#grpc);
+    if (this.#context.maxRequestBytes > 0 && !end && upgrade === "") this.#gather(cluster);
+    else this.#tries.begin(cluster, route, this.#grpc);
+  }
+
+  /** The request is to be whole before it goes on. */
+  #gather(cluster: Cluster): void {
+    const { maxRequestBytes } = this.#context;
+    if (this.#head.contentLength > maxRequestBytes) return this.#failTooLarge();
+    this.#body.limitBytes = maxRequestBytes;
+    this.#gathering = cluster;
+  }
+
+  #failTooLarge(): void {
+    this.#gathering = undefined;
+    this.#fail(Causes.payloadTooLarge, `request body of more than ${this.#context.maxRequestBytes} bytes`);
+  }
+
+  #onGathered(cluster: Cluster): void {
+    const head = this.#head;
+    this.#gathering = undefined;
+    // Its length is known now; trailers still need chunks.
+    if (head.contentLength < 0 && this.#body.trailers === undefined) {
+      head.contentLength = this.#info.bytesReceived;
+      head.headers.set(HeaderId["content-length"], String(head.contentLength));
+    }
+    this.#tries.begin(cluster, this.#route!, this.#grpc);
   }
 
   #refuseUpgrade(upgrade: string): void {
@@ -107,19 +140,26 @@ export class Router implements RequestReceiver, TriesOwner, TimerOwner {
   }
 
   onRequestData(chunk: Uint8Array, end: boolean): void {
+    if (this.#over) return;
     this.#info.bytesReceived += chunk.length;
     this.#grpc?.onRequestData(chunk);
     this.#timers.onProgress();
     if (end) this.#onRequestEnd();
-    if (this.#response.started) {
+    if (this.#gathering !== undefined) {
+      this.#body.keep(chunk, false);
+      if (this.#info.bytesReceived > this.#context.maxRequestBytes) this.#failTooLarge();
+      else if (end) this.#onGathered(this.#gathering);
+    } else if (this.#response.started) {
       if (this.#tries.current?.stream?.sendData(chunk, end) === false) this.#body.pause();
     } else this.#tries.onData(chunk, end);
     if (end && this.#responseEnded) this.#end();
   }
 
   onRequestTrailers(trailers: HeaderList): void {
+    if (this.#over) return;
     this.#body.trailers = trailers;
     this.#onRequestEnd();
+    if (this.#gathering !== undefined) return this.#onGathered(this.#gathering);
     this.#tries.current?.stream?.sendTrailers(trailers);
   }
 
@@ -161,10 +201,22 @@ export class Router implements RequestReceiver, TriesOwner, TimerOwner {
 
   onAttemptHeaders(attempt: UpstreamAttempt, head: ResponseHead, end: boolean): void {
     if (this.#tries.goesOnAfterResponse(attempt, head)) return;
+    if (this.#isUntellable(head.status)) return this.#abortUntellable(head.status);
     this.#tries.onResponseAccepted(head);
     if (opensTunnel(this.#head.upgrade, head.status)) return this.#openTunnel(head, end);
     this.#response.sendUpstreamHeaders(head, end, this.#choice!.responseEdits, performance.now());
     if (end) this.#end();
+  }
+
+  /** A client of HTTP/2 would take a 2xx for a tunnel (RFC 8441 §4), but the server has answered without switching. */
+  #isUntellable(status: number): boolean {
+    const { upgrade, protocol } = this.#head;
+    return upgrade !== "" && upgrade !== CONNECT_UPGRADE && protocol === "HTTP/2" && status >= 200 && status < 300;
+  }
+
+  #abortUntellable(status: number): void {
+    const detail = `status ${status} to an upgrade, which in HTTP/2 would say that it was accepted`;
+    this.#abort(Causes.upstreamProtocolError, Causes.upstreamProtocolErrorMidway, detail);
   }
 
   #openTunnel(head: ResponseHead, end: boolean): void {
@@ -216,56 +268,17 @@ export class Router implements RequestReceiver, TriesOwner, TimerOwner {
   }
 
   onTimer(kind: number): void {
-    const timers = this.#timers;
-    switch (kind) {
-      case Timer.backoff:
-        return this.#tries.onBackoffOver();
-      case Timer.route:
-        return this.#onTimeout(`no response within ${timers.routeMs} ms`);
-      case Timer.deadline:
-        return this.#onTimeout(`the call's deadline of ${timers.deadlineMs} ms has passed`);
-      case Timer.idle:
-        return this.#abort(
-          this.#info.requestEndedAt >= 0 ? Causes.streamIdle : Causes.downstreamIdle,
-          Causes.streamIdleMidway,
-          `no byte for ${timers.idleMs} ms`,
-        );
-      case Timer.try:
-        this.#tries.cluster!.stats.rqPerTryTimeout.inc();
-        return this.#onTryTimeout(Causes.perTryTimeout, Causes.upstreamTimeoutMidway, `no response within ${timers.perTryMs} ms`);
-      case Timer.tryIdle:
-        this.#tries.cluster!.stats.rqPerTryIdleTimeout.inc();
-        return this.#onTryTimeout(Causes.perTryIdleTimeout, Causes.perTryIdleTimeoutMidway, `no byte for ${timers.perTryIdleMs} ms`);
-      case Timer.tryDuration:
-        this.#tries.cluster!.stats.rqMaxDurationReached.inc();
-        return this.#onTryTimeout(
-          Causes.upstreamDuration,
-          Causes.upstreamDurationMidway,
-          `longer than the ${timers.tryDurationMs} ms that cluster ${this.#tries.cluster!.name} lets a stream take`,
-        );
-      case Timer.duration:
-        return this.#abort(
-          this.#info.requestEndedAt >= 0 ? Causes.streamDuration : Causes.requestDuration,
-          Causes.streamDurationMidway,
-          `longer than the ${timers.durationMs} ms that a stream may take`,
-        );
-      case Timer.request:
-        return this.#abort(Causes.requestTimeout, Causes.requestTimeoutMidway, `request not whole within ${timers.requestMs} ms`);
+    if (kind === Timer.backoff) return this.#tries.onBackoffOver();
+    const { cluster, current } = this.#tries;
+    const { before, midway, detail, isOfTry } = overdue(kind, this.#timers, this.#info.requestEndedAt >= 0, cluster, this.#timeoutCause);
+    if (cluster !== undefined) countOverdue(kind, cluster);
+    if (!isOfTry) {
+      if (kind === Timer.route && current !== undefined) current.host.rqTimeout += 1;
+      return this.#abort(before, midway, detail);
     }
-  }
-
-  #onTimeout(detail: string): void {
-    this.#tries.cluster!.stats.rqTimeout.inc();
-    if (this.#tries.current !== undefined) this.#tries.current.host.rqTimeout += 1;
-    this.#abort(this.#timeoutCause, Causes.upstreamTimeoutMidway, detail);
-  }
-
-  /** The present try has taken too long; another may follow. */
-  #onTryTimeout(before: Cause, midway: Cause, detail: string): void {
-    const attempt = this.#tries.current!;
-    attempt.timeOut();
+    current!.timeOut();
     if (this.#response.started) this.#cut(midway, detail);
-    else this.onAttemptFailed(attempt, before, detail);
+    else this.onAttemptFailed(current!, before, detail);
   }
 
   /** Gives up for a reason of our own: by a reply while there can be one, else by cutting the response. */
@@ -305,6 +318,7 @@ export class Router implements RequestReceiver, TriesOwner, TimerOwner {
   #end(): void {
     if (this.#over) return;
     this.#over = true;
+    this.#gathering = undefined;
     this.#tries.end();
     this.#timers.disarmAll();
     this.#grpc?.end();

@@ -121,6 +121,21 @@ export const CLIENT_CASES: readonly FailureCase[] = [
     },
   },
   {
+    cause: "payloadTooLarge",
+    by: "client",
+    detail: /more than 4 bytes/,
+    stats: ["http.test.downstream_rq_too_large"],
+    async provoke(lab) {
+      const extensions = "type.googleapis.com/envoy.extensions.filters.http";
+      const http_filters = [
+        { name: "buffer", typed_config: { "@type": `${extensions}.buffer.v3.Buffer`, max_request_bytes: 4 } },
+        { name: "envoy.filters.http.router", typed_config: { "@type": `${extensions}.router.v3.Router` } },
+      ];
+      await lab.start({ manager: { http_filters } });
+      return lab.ask("POST / HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n");
+    },
+  },
+  {
     cause: "headersTimeout",
     by: "client",
     detail: /head not whole within 100 ms/,

@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
-import { Causes } from "../../../src/proxy-runtime/failure/causes.ts";
+import type { Causes } from "../../../src/proxy-runtime/failure/causes.ts";
 import type { ProxyConfig } from "../../../src/proxy-runtime/config/proxy-config.ts";
 import { eventually } from "../eventually.ts";
 import { cluster, httpFilter, listener, startPlane, staticResources, toCluster, type Json, type TestPlane } from "../proxy-plane.ts";

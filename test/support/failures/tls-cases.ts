@@ -8,16 +8,16 @@ const identities = createIdentities();
 
 /** The proxy's own certificate and roots. */
 async function secrets(options: { readonly expired?: boolean } = {}): Promise<Json[]> {
-  const { issue, rootsPem } = await identities;
-  return [certificateSecret("own", await issue("friend", options)), rootsSecret("roots", rootsPem)];
+  const ids = await identities;
+  return [certificateSecret("own", await ids.issue("friend", options)), rootsSecret("roots", ids.rootsPem)];
 }
 
 const upstreamTls = tlsSocket("Upstream", commonTls(["server"]));
 const downstreamTls = tlsSocket("Downstream", { require_client_certificate: true, ...commonTls(["friend"]) });
 
 async function tlsServer(lab: Lab): Promise<RawServer> {
-  const { issue, rootsPem } = await identities;
-  const server = await startRawTlsServer({ ...(await issue("server")), ca: rootsPem, requestCert: true });
+  const ids = await identities;
+  const server = await startRawTlsServer({ ...(await ids.issue("server")), ca: ids.rootsPem, requestCert: true });
   lab.onEnd(() => server.stop());
   return server;
 }
@@ -117,8 +117,8 @@ export const TLS_CASES: readonly FailureCase[] = [
     reply: "refusal",
     async provoke(lab) {
       await lab.start({ chain: downstreamTls, secrets: await secrets() });
-      const { issue, rootsPem } = await identities;
-      const peer = await connectRawTls(lab.plane.port(), { ...(await issue("stranger")), ca: rootsPem });
+      const ids = await identities;
+      const peer = await connectRawTls(lab.plane.port(), { ...(await ids.issue("stranger")), ca: ids.rootsPem });
       await peer.untilEnd();
       peer.destroy();
       return undefined;

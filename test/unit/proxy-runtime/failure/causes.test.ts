@@ -19,7 +19,7 @@ test("every cause has its own name, a details text without blanks, and a status 
 });
 
 test("a gRPC status follows from the HTTP status by gRPC's own mapping, or says more where that has no answer", () => {
-  const more: Readonly<Record<number, number>> = { 204: 4, 408: 4, 504: 4, 426: 12, 501: 12, 431: 8, 500: 13 };
+  const more: Readonly<Record<number, number>> = { 204: 4, 408: 4, 504: 4, 426: 12, 501: 12, 413: 8, 431: 8, 500: 13 };
   for (const [key, { httpStatus, grpcStatus }] of all) {
     if (httpStatus > 0) assert.equal(grpcStatus, more[httpStatus] ?? codeFromHttpStatus(httpStatus), key);
   }
