@@ -1,5 +1,6 @@
 // Rounds of abuse after which nothing may be left over, while a bystander goes on being served.
 import assert from "node:assert/strict";
+import { setTimeout as delay } from "node:timers/promises";
 import { eventually } from "../eventually.ts";
 import { HelperProcess } from "./helper-process.ts";
 import type { ProbeResult } from "./probe.ts";
@@ -15,6 +16,9 @@ export interface Expectations {
   /** How long closing may take after a round. */
   readonly atRestWithinMs?: number;
 }
+
+/** Of a round that waits for something that never comes; when the test ends the proxy goes, and everything with it. */
+const ROUND_WITHIN_MS = scaled(240_000, 60_000);
 
 const ROUNDS = scaled(3, 2);
 /** What code that ran for the first time, histograms that grew and blocks kept for reuse may add. */
@@ -65,7 +69,8 @@ function texts(amounts: readonly number[]): string {
 async function withBystander({ place, ports }: Stage, round: () => Promise<void>): Promise<ProbeResult> {
   const bystander = await HelperProcess.start<"ready", ProbeResult>("probe.ts", [place.ip, String(ports.http)], place.inside);
   try {
-    await round();
+    const tooLong = delay(ROUND_WITHIN_MS, "too long", { ref: false });
+    assert.notEqual(await Promise.race([round(), tooLong]), "too long", `the round is not over after ${ROUND_WITHIN_MS / 1000} s`);
     return await bystander.finish();
   } finally {
     await bystander[Symbol.asyncDispose]();
