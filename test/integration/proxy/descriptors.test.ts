@@ -94,7 +94,7 @@ test("more connections than descriptors are turned away, without harm to the oth
     { withinMs: 10_000 },
   );
   for (const each of [first, ...clients, ...server.peers]) each.destroy();
-  await eventually(() => assert.equal(proxy.descriptors(), idle), { withinMs: 10_000 });
+  await eventually(() => assert.ok(proxy.descriptors() <= idle), { withinMs: 10_000 });
   // Those that were accepted and not connected: ours is the lack, not the server's.
   await eventually(() => assert.match(proxy.log(), /UF,URX/), { withinMs: 3000 });
 });
