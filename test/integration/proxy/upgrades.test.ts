@@ -302,6 +302,24 @@ test("a tunnel of HTTP/2 holds its client's early bytes back, too, and ends each
   assert.equal(upstream.text, "early and late");
 });
 
+test("an answer without switching, which HTTP/2 could not tell from one with it, is a failure for a client of HTTP/2", async (context) => {
+  const plane = await planeFor(context, { manager: { ...ANY, http2_protocol_options: { allow_connect: true } } });
+  const session = connectHttp2(`http://127.0.0.1:${plane.port()}`);
+  context.after(() => session.destroy());
+  await once(session, "remoteSettings");
+  const path = `/chat?${(offers += 1)}.`;
+  const stream = session.request({ ":method": "CONNECT", ":protocol": "chat", ":scheme": "http", ":authority": "a", ":path": path });
+  const upstream = await eventually(() => {
+    const found = server.peers.find((each) => each.text.includes(path) && each.text.includes(HEAD_END));
+    assert.ok(found);
+    return found;
+  }, within);
+  upstream.clear().write(ok("what upgrade?"));
+  const [headers] = (await once(stream, "response")) as [Record<string, string>];
+  assert.equal(headers[":status"], 502);
+  assert.match(headers["x-mesh-error"]!, /^UPE; by=server; detail="status 200 to an upgrade/);
+});
+
 describe("time", () => {
   test("of the route ends with the head of the answer", async (context) => {
     const plane = await planeFor(context, { manager: ANY, action: { timeout: "0.2s" } });

@@ -17,8 +17,9 @@ import {
   type Json,
   type TestPlane,
 } from "../../support/proxy-plane.ts";
+import { connectRaw } from "../../support/raw-peer.ts";
 import { certificateSecret, commonTls, createIdentities, rootsSecret } from "../../support/test-identities.ts";
-import { Opcode, startWebSocketServer, type WebSocketServer } from "../../support/websocket-server.ts";
+import { encodeFrame, Opcode, startWebSocketServer, type WebSocketServer } from "../../support/websocket-server.ts";
 
 const within = { withinMs: 5000 };
 const WEBSOCKET: Json = { upgrade_configs: [{ upgrade_type: "websocket" }] };
@@ -128,6 +129,36 @@ for (const name of ["one hop", "two sidecars over HTTP/1.1", "two sidecars over 
       assert.deepEqual(await closed.then(({ code, wasClean }) => [code, wasClean]), [1006, false]);
     });
 
+    test("that the server refuses is an ordinary response, and the connection goes on", async () => {
+      const client = await connectRaw(portOf());
+      const offer = "GET /no HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
+      client.write(offer + offer);
+      await client.until((peer) => peer.text.split("\r\n\r\nplain").length === 3, "two answers");
+      assert.match(client.text, /^HTTP\/1\.1 200 OK\r\n/);
+      client.destroy();
+    });
+
+    test("ends each half by itself", async () => {
+      const client = await connectRaw(portOf());
+      client.write(
+        "GET /half HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: x\r\nSec-WebSocket-Version: 13\r\n\r\n",
+      );
+      await client.receives("\r\n\r\n");
+      const socket = await eventually(() => {
+        const found = server.sockets.find(({ head, raw }) => head.startsWith("GET /half") && !raw.ended);
+        assert.ok(found);
+        return found;
+      }, within);
+      client.clear().socket.end(encodeFrame(Opcode.text, Buffer.from("first"), { mask: Buffer.from("mask") }));
+      await socket.raw.until((peer) => peer.ended, "FIN");
+      await client.receives("first");
+      socket.send(Opcode.text, Buffer.from("second"));
+      await client.receives("second");
+      socket.raw.end();
+      await client.until((peer) => peer.closed, "close");
+      assert.equal(client.error, undefined);
+    });
+
     test("leaves the proxy's next requests alone", async () => {
       const { socket, closed } = await connect(portOf());
       const answer = await fetch(`http://127.0.0.1:${portOf()}/`);
@@ -152,6 +183,7 @@ test("when all are closed, nothing is left open", async () => {
     await eventually(() => {
       assert.equal(plane.stat("http.test.downstream_cx_upgrades_active"), 0);
       assert.equal(plane.stat("http.test.downstream_rq_active"), 0);
+      for (const name of ["up", "app", "far"]) assert.equal(plane.stat(`cluster.${name}.upstream_rq_active`), 0);
     }, within);
   await eventually(() => assert.ok(server.sockets.every(({ raw }) => raw.closed)), within);
 });
