@@ -38,3 +38,8 @@ export function withOpening(script: string, { opening = "whole" }: ScriptOptions
   if (opening === "none") return script;
   return opening === "preface" ? `> PREFACE\n${script}` : `> PREFACE\n> SETTINGS()\n${script}`;
 }
+
+/** The same for a script whose test is the server. */
+export function withServerOpening(script: string, { opening = "whole" }: ScriptOptions): string {
+  return opening === "whole" ? `> SETTINGS()\n${script}` : script;
+}

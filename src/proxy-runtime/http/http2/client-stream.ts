@@ -115,7 +115,6 @@ export class Http2ClientStream extends Http2Stream implements UpstreamStream {
       if (status !== 100) this.receiver.onInformational(head);
       return;
     }
-    this.#responseStarted = true;
     this.isTunnel = isTunnel;
     if (!isTunnel) {
       const isWithoutBody = isBodiless(this.#method, status);
@@ -124,6 +123,7 @@ export class Http2ClientStream extends Http2Stream implements UpstreamStream {
       // §8.1.1: what has no content may still tell its length.
       this.expectBody(isWithoutBody ? 0 : head.contentLength);
     }
+    this.#responseStarted = true;
     if (endStream) this.remoteEnded = true;
     if (isTunnel && this.#upgrade !== "connect") head.status = 101;
     this.receiver.onResponseHeaders(head, endStream);
