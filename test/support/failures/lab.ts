@@ -25,6 +25,8 @@ export interface LabOptions {
   readonly route?: Json;
   readonly cluster?: Json;
   readonly listener?: Json;
+  /** More of the virtual host. */
+  readonly host?: Json;
   /** In place of the connection manager. */
   readonly filter?: Json;
   /** More of the filter chain. */
@@ -80,7 +82,9 @@ export class Lab {
   async start(options: LabOptions = {}, script: (peer: RawPeer, index: number) => void = () => undefined): Promise<void> {
     this.#server = await startRawServer(script);
     const logged = this.#accessLog();
-    const filter = options.filter ?? httpFilter([toCluster("up", options.action, options.route)], { ...logged, ...options.manager });
+    const route = toCluster("up", options.action, options.route);
+    const table = { virtual_hosts: [{ name: "all", domains: ["*"], routes: [route], ...options.host }] };
+    const filter = options.filter ?? httpFilter([], { ...logged, ...options.manager }, table);
     const chain = { filters: [filter], ...options.chain };
     const bootstrap = staticResources(
       [listener([chain], { traffic_direction: "OUTBOUND", ...options.listener })],
