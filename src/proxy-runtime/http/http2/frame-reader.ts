@@ -17,6 +17,10 @@ const STATES = { head: 0, payload: 1, padLength: 2, data: 3, padding: 4 } as con
 const { head: HEAD, payload: PAYLOAD, padLength: PAD_LENGTH, data: DATA, padding: PADDING } = STATES;
 type State = (typeof STATES)[keyof typeof STATES];
 
+// `HTTP`, the beginning of an HTTP/1 response, read as a frame's length and type: most likely the peer speaks no HTTP/2.
+const HTTP1_LENGTH = 0x485454;
+const HTTP1_TYPE = 0x50;
+
 export class FrameReader {
   readonly #sink: FrameSink;
   #state: State = HEAD;
@@ -106,7 +110,10 @@ export class FrameReader {
     const type = bytes[at + 3]!;
     const flags = bytes[at + 4]!;
     const streamId = readUint31(bytes, at + 5);
-    if (length > MAX_FRAME_BYTES) return this.#fail(ErrorCode.frameSizeError, `frame of ${length} bytes`);
+    if (length > MAX_FRAME_BYTES) {
+      const isHttp1 = length === HTTP1_LENGTH && type === HTTP1_TYPE;
+      return this.#fail(ErrorCode.frameSizeError, isHttp1 ? "spoken to in HTTP/2, answers in HTTP/1" : `frame of ${length} bytes`);
+    }
     this.#length = length;
     this.#type = type;
     this.#flags = flags;
