@@ -3,7 +3,7 @@
 export interface Http2Config {
   /** Dynamic table, ours to decode with and the most to encode with; default 4096, 0 none. */
   readonly hpackTableBytes: number;
-  /** Streams that a peer may have open; upstream also those that we open on one connection. Default 2147483647. */
+  /** Streams that a peer may have open; upstream also those that we open on one connection. Default 1024, as Envoy's since 1.36. */
   readonly maxConcurrentStreams: number;
   /** Receive windows; undefined: the codec's own. */
   readonly initialStreamWindowBytes: number | undefined;
@@ -32,7 +32,7 @@ export interface Http2Config {
 
 export const DEFAULT_HTTP2: Http2Config = {
   hpackTableBytes: 4096,
-  maxConcurrentStreams: 2_147_483_647,
+  maxConcurrentStreams: 1024,
   initialStreamWindowBytes: undefined,
   initialConnectionWindowBytes: undefined,
   allowConnect: false,

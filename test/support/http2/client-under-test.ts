@@ -3,7 +3,7 @@
 // and `reset` gives the last request up. What becomes of each is told: `103` for what comes before, `200 body|trailers` for
 // a whole response, `502 UPE` for what a failure stands for, `cut` for a response that breaks off.
 import { DEFAULT_HTTP2, type Http2Config } from "../../../src/proxy-runtime/config/http2-config.ts";
-import { HeaderList } from "../../../src/proxy-runtime/http/header-list.ts";
+import type { HeaderList } from "../../../src/proxy-runtime/http/header-list.ts";
 import { Http2ClientConnection } from "../../../src/proxy-runtime/http/http2/client-connection.ts";
 import type { Http2ClientStream } from "../../../src/proxy-runtime/http/http2/client-stream.ts";
 import { Http2Stats } from "../../../src/proxy-runtime/http/http2/http2-stats.ts";

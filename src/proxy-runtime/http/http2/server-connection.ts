@@ -10,7 +10,7 @@ import type { ServerCodec, ServerConnectionOwner } from "../server-codec.ts";
 import type { Flood } from "./flood-guard.ts";
 import { ErrorCode, MAX_STREAM_ID, PREFACE } from "./frame.ts";
 import { Keepalive } from "./keepalive.ts";
-import { readRequestFields } from "./request-fields.ts";
+import { readRequestFields, type RequestFields } from "./request-fields.ts";
 import { Http2ServerStream } from "./server-stream.ts";
 import { Http2Session, type SessionOptions } from "./session.ts";
 import type { SessionOwner, SessionStream } from "./session-seam.ts";
@@ -112,14 +112,19 @@ export class Http2ServerConnection implements ServerCodec, SessionOwner {
     });
     if ("cause" in request) return this.#refuse(stream, request.cause, request.detail);
     stream.open(request.head);
-    if (request.expectsContinue) stream.sendInformational(CONTINUE);
-    if (!endStream || request.head.upgrade === "") return this.#owner.onRequest(stream, request.head, endStream);
+    if (!endStream || request.head.upgrade === "") return this.#begin(stream, request, endStream);
     // The end belongs to the tunnel, should there be one.
     stream.remoteEnded = false;
     this.#owner.onRequest(stream, request.head, false);
     if (stream.closed) return;
     stream.receiveData(NOTHING, 0, 0, true);
     session.settle(stream);
+  }
+
+  #begin(stream: Http2ServerStream, { head, expectsContinue }: RequestFields, endStream: boolean): void {
+    this.#owner.onRequest(stream, head, endStream);
+    // RFC 9110 §10.1.1: a request that was refused by its head alone gets its final answer and no invitation.
+    if (expectsContinue && !stream.responseStarted) stream.sendInformational(CONTINUE);
   }
 
   // The client is told on the stream what was wrong (RFC 9113 §8.1.1), and after that, unless it is to be forgiven, gets no other.

@@ -13,6 +13,7 @@ import { CONNECTION_GONE, OUR_BUG, VIOLATION } from "./session-seam.ts";
 
 export class Http2ServerStream extends Http2Stream implements DownstreamStream {
   receiver: RequestReceiver | undefined = undefined;
+  responseStarted = false;
   responseEnded = false;
   #method = "GET";
   #upgrade = "";
@@ -62,6 +63,7 @@ export class Http2ServerStream extends Http2Stream implements DownstreamStream {
 
   sendHeaders(head: ResponseHead, end: boolean): void {
     if (this.closed) return;
+    this.responseStarted = true;
     const { output } = this.session;
     this.isTunnel = opensTunnel(this.#upgrade, head.status);
     // RFC 8441 §4: where HTTP/1 switches protocols, HTTP/2 says 200.

@@ -29,6 +29,13 @@ const EXCHANGE: ScriptTable = {
     "with transfer-encoding in its trailers": `${OPEN}\n> HEADERS(1, END_STREAM|END_HEADERS, [transfer-encoding chunked])\n< RST_STREAM(1, PROTOCOL_ERROR)\n${NEXT}`,
     "with DATA behind its trailers": `> HEADERS(1, END_HEADERS, POST /wait)\n> HEADERS(1, END_STREAM|END_HEADERS, [x-t 1])\n> DATA(1, END_STREAM, "x")\n< RST_STREAM(1, STREAM_CLOSED)\n${NEXT}`,
     "that is answered before its end": `> HEADERS(1, END_HEADERS, POST /early)\n${answered(1)}\n< RST_STREAM(1, NO_ERROR)\n> DATA(1, END_STREAM, "late")\n${NEXT}`,
+    "that waits to be told to go on": `
+      > HEADERS(1, END_HEADERS, POST [expect 100-continue])
+      < HEADERS(1, END_HEADERS, [:status 100])
+      > DATA(1, END_STREAM, "text")
+      ${answered(1)}
+      = POST / text`,
+    "that waits to be told to go on, and has no body": `> HEADERS(1, END_STREAM|END_HEADERS, POST [expect 100-continue])\n${answered(1)}`,
     "answered beside others, each when it is whole": `
       > HEADERS(1, END_HEADERS, POST)
       > HEADERS(3, END_HEADERS, POST)
@@ -105,13 +112,14 @@ const CONTENT_LENGTH: ScriptTable = {
   },
 };
 
-// An upstream may have answered before the end has come.
-const CONTENT_LENGTH_ENDS: ScriptTable = {
-  section: "RFC 9113 §8.1.1: a content-length whose end comes late",
+// A server behind a proxy may answer before the end has come, or after an invitation.
+const ORDER: ScriptTable = {
+  section: "RFC 9113 §8.1: a request, and the moment of its answer,",
   options: { ...FORGIVING, isCodecOnly: true },
   cases: {
-    "that fits, with trailers": `${post("4", `> DATA(1, 0, "text")`, "> HEADERS(1, END_STREAM|END_HEADERS, [x-t 1])")}\n${answered(1)}`,
-    "of 0, and an empty DATA": `${post("0", "> DATA(1, END_STREAM)")}\n${answered(1)}`,
+    "that waits to be told to go on, and is answered instead": `> HEADERS(1, END_HEADERS, POST /early [expect 100-Continue])\n${answered(1)}\n< RST_STREAM(1, NO_ERROR)`,
+    "with a content-length that fits, with trailers": `${post("4", `> DATA(1, 0, "text")`, "> HEADERS(1, END_STREAM|END_HEADERS, [x-t 1])")}\n${answered(1)}`,
+    "with a content-length of 0, and an empty DATA": `${post("0", "> DATA(1, END_STREAM)")}\n${answered(1)}`,
   },
 };
 
@@ -319,7 +327,7 @@ export const MESSAGE_TABLES: readonly ScriptTable[] = [
   EXCHANGE,
   STRICT,
   CONTENT_LENGTH,
-  CONTENT_LENGTH_ENDS,
+  ORDER,
   FIELDS,
   CONNECTION_FIELDS,
   PSEUDO,
