@@ -12,13 +12,19 @@ import { TEST_IO } from "../../../../support/fed-socket.ts";
 /** Keeps each write until it is let go, as a kernel whose buffer is full. */
 class HeldSocket extends Writable {
   readonly writes: string[] = [];
+  /** As they are when the kernel has taken them: until then the memory is the socket's. */
+  readonly landed: string[] = [];
   isHeld = true;
   #release: (() => void) | undefined;
 
   override _write(chunk: Buffer, _encoding: string, done: () => void): void {
     this.writes.push(chunk.latin1Slice());
-    if (this.isHeld) this.#release = done;
-    else done();
+    const land = (): void => {
+      this.landed.push(chunk.latin1Slice());
+      done();
+    };
+    if (this.isHeld) this.#release = land;
+    else land();
   }
 
   async release(): Promise<void> {
@@ -116,6 +122,18 @@ describe("the output of a relay", () => {
     await socket.release();
     assert.equal(socket.writes.join("").length, 200_000);
     assert.equal(rooms(), 1);
+  });
+
+  test("touches no block that is still on its way", async () => {
+    const { socket, read } = setUp(false);
+    const [a, b, c] = ["a", "b", "c"].map((each) => each.repeat(100_000)) as [string, string, string];
+    read(a);
+    read(b);
+    await socket.release();
+    read(c);
+    await socket.release();
+    await socket.release();
+    assert.deepEqual(socket.landed, [a, b, c]);
   });
 
   test("keeps the order over blocks that are full, and ends after the last byte", async () => {
