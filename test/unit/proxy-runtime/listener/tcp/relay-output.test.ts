@@ -126,14 +126,13 @@ describe("the output of a relay", () => {
 
   test("touches no block that is still on its way", async () => {
     const { socket, read } = setUp(false);
-    const [a, b, c] = ["a", "b", "c"].map((each) => each.repeat(100_000)) as [string, string, string];
-    read(a);
-    read(b);
+    // More than one block, as TLS hands out what it has decrypted though it was asked to stop.
+    const pieces = ["a", "b", "c", "d", "e", "f"].map((each) => each.repeat(200_000));
+    for (const each of pieces.slice(0, 3)) read(each);
     await socket.release();
-    read(c);
-    await socket.release();
-    await socket.release();
-    assert.deepEqual(socket.landed, [a, b, c]);
+    for (const each of pieces.slice(3)) read(each);
+    while (socket.writableLength > 0) await socket.release();
+    assert.equal(socket.landed.join("") === pieces.join(""), true);
   });
 
   test("keeps the order over blocks that are full, and ends after the last byte", async () => {
