@@ -18,6 +18,8 @@ import { RUNTIME_FOLDER } from "./sandbox.ts";
 export const CONTROLLER_NAME = "controller";
 /** Name that sidecars know it by; every pod's /etc/hosts has it. */
 export const CONTROLLER_HOST = `${CONTROLLER_NAME}.${MESH_NAMESPACE}.svc`;
+/** What the mesh is called in metrics. */
+export const CLUSTER_ID = "local";
 const ROOT_CERTIFICATE = "root-cert.pem";
 const READY_POLL_MS = 50;
 
@@ -90,7 +92,7 @@ export class ControllerProcess {
     const names = [CONTROLLER_HOST, `${CONTROLLER_HOST}.cluster.local`, ...this.addresses].flatMap((name) => ["--tls-san", name]);
     return [
       ...folders,
-      ...["--ca-dir", paths.authority, "--token-issuer-keys", paths.tokenKeys, "--trust-domain", trustDomain],
+      ...["--ca-dir", paths.authority, "--token-issuer-keys", paths.tokenKeys, "--trust-domain", trustDomain, "--cluster-id", CLUSTER_ID],
       ...["--xds-address", `127.0.0.1:${Port.xdsPlaintext}`, "--secure-address", `[::]:${Port.xdsSecure}`],
       ...["--monitoring-address", `127.0.0.1:${Port.monitoring}`],
       ...names,

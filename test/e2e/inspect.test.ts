@@ -128,6 +128,9 @@ describe("inspecting a local mesh", { skip }, () => {
     const refused = await meshctl("stats", "checkout", "--name", MESH, "--raw", "--filter", "(");
     assert.equal(refused.code, 1);
     assert.match(refused.stderr, /400/);
+    const metrics = await ok("stats", "checkout", "--name", MESH, "--raw", "--filter", "istio_requests_total");
+    assert.match(metrics, /source_cluster\.local/);
+    for (const [, cluster] of metrics.matchAll(/(?:source|destination)_cluster\.([^.]*)/g)) assert.equal(cluster, "local");
   });
 
   test("tls-check shows who must prove what, on both its names", async () => {

@@ -2,7 +2,7 @@
 import type { InjectionValues } from "../../manifests/injected-containers.ts";
 import { DEFAULT_CLUSTER_DOMAIN, DEFAULT_TRUST_DOMAIN, Port } from "../../xds/names.ts";
 import { MESH_IMAGE } from "../pod/container-spec.ts";
-import { CONTROLLER_HOST } from "../controller-process.ts";
+import { CLUSTER_ID, CONTROLLER_HOST } from "../controller-process.ts";
 
 export const LOCAL_INJECTION: InjectionValues = {
   image: MESH_IMAGE,
@@ -10,7 +10,7 @@ export const LOCAL_INJECTION: InjectionValues = {
   caAddress: `${CONTROLLER_HOST}:${Port.xdsSecure}`,
   trustDomain: DEFAULT_TRUST_DOMAIN,
   clusterDomain: DEFAULT_CLUSTER_DOMAIN,
-  clusterId: "local",
+  clusterId: CLUSTER_ID,
   meshId: "local",
   dnsCapture: true,
   dnsUpstream: "none",
