@@ -10,6 +10,7 @@ export interface ListenerFilter {
   readonly type?: string;
 }
 
+const MAX_RANGES = 4;
 const HTTP_MANAGER = /(^envoy\.http_connection_manager$|http_connection_manager)/;
 const TCP_PROXY = /(^envoy\.tcp_proxy$|tcp_proxy)/;
 
@@ -86,9 +87,15 @@ export function describeMatch(match: Json | undefined): string {
   if (alpn.length > 0) parts.push(`App: ${describeAlpn(alpn)}`);
   const port = text(match, "destinationPort");
   const ranges = items(match, "prefixRanges").map((range) => `${text(range, "addressPrefix")}/${text(range, "prefixLen") || "0"}`);
-  if (ranges.length > 0) parts.push(`Addr: ${ranges.join(",")}${port === "" ? "" : `:${port}`}`);
+  if (ranges.length > 0) parts.push(`Addr: ${firstOf(ranges)}${port === "" ? "" : `:${port}`}`);
   else if (port !== "") parts.push(`Addr: *:${port}`);
   return parts.length === 0 ? "ALL" : parts.join("; ");
+}
+
+/** A chain that is for every service on a port has as many addresses as there are services. */
+function firstOf(ranges: readonly string[]): string {
+  if (ranges.length <= MAX_RANGES) return ranges.join(",");
+  return `${ranges.slice(0, MAX_RANGES - 1).join(",")} and ${ranges.length - MAX_RANGES + 1} more`;
 }
 
 function describeAlpn(tokens: readonly string[]): string {
