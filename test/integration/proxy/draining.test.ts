@@ -291,7 +291,7 @@ test("not one of many requests fails while listeners and hosts change all the ti
 
 describe("a connection manager's limit", () => {
   test("of a connection's age lets the request under way end, and closes an idle connection", async () => {
-    await start({ common_http_protocol_options: { max_connection_duration: "0.1s" } });
+    await start({ common_http_protocol_options: { max_connection_duration: "0.4s" } });
     const { peer, host } = await asking();
     const { peer: unused } = await idle();
     await unused.untilEnd();
