@@ -117,6 +117,15 @@ export const BODILESS: ResponseTable = {
   section: "RFC 9112 §6.3, responses without a body",
   cases: [
     { name: "HEAD with a length", method: "HEAD", bytes: answer("Content-Length: 5\r\n", ""), received: "same", kept: true },
+    {
+      name: "HEAD with a length beyond 2^53",
+      method: "HEAD",
+      bytes: answer("Content-Length: 9007199254740993\r\n", ""),
+      refused: 502,
+      kept: false,
+      because: "RFC 9110 §8.6: a number that overflows is none; Node reads 64 bits of it",
+      node: "accepts",
+    },
     { name: "HEAD with chunked", method: "HEAD", bytes: answerChunks(""), received: answer("", ""), kept: true },
     { name: "HEAD with a body, which belongs to nobody", method: "HEAD", bytes: HI, received: HI.slice(0, -2), kept: false },
     { name: "HEAD with another response as its body", method: "HEAD", bytes: answer(`Content-Length: ${EVIL.length}\r\n`, EVIL), received: answer(`Content-Length: ${EVIL.length}\r\n`, ""), kept: false },
