@@ -132,6 +132,7 @@ describe("an expectation", () => {
     client.write("POST /elsewhere HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n");
     const got = await client.untilEnd();
     assert.match(got, /^HTTP\/1\.1 404 [^]*\r\nconnection: close\r\n/);
+    assert.doesNotMatch(got, /100 Continue/);
     client.destroy();
   });
 });
