@@ -1,9 +1,12 @@
 // The app in the ingress pod: takes a connection from outside and calls the published Service, as any client app does.
-// HTTP is passed on with the Service's own name as Host, so that the sidecar finds the route; other bytes as they come.
+// HTTP is passed on with the Service's own name as Host or authority, so that the sidecar finds the route; other bytes as
+// they come.
 import http from "node:http";
+import type http2 from "node:http2";
 import net from "node:net";
 import { pipeline } from "node:stream";
 import { relay } from "../network/relay.ts";
+import { makeHttp2Forwarder } from "./http2-forwarder.ts";
 
 export interface Forward {
   readonly port: number;
@@ -13,6 +16,8 @@ export interface Forward {
 
 const METHOD = /^(GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS|TRACE) /;
 const LONGEST_METHOD = 8;
+// RFC 9113 §3.4, as far as a method goes.
+const HTTP2_PREFACE = "PRI * HT";
 /** A client that says nothing gets a plain TCP connection: in some protocols the server speaks first. */
 const SILENCE_MS = 300;
 
@@ -27,26 +32,29 @@ export function startForwarder(forward: Forward): Promise<net.Server> {
   const agent = new http.Agent({ keepAlive: true });
   const web = http.createServer((request, response) => forwardRequest(forward, agent, request, response));
   web.on("upgrade", (request, socket, head) => forwardUpgrade(forward, request, socket as net.Socket, head));
-  const server = net.createServer({ allowHalfOpen: true }, (socket) => dispatch(socket, forward, web));
+  const web2 = makeHttp2Forwarder(`http://${forward.host}:${forward.targetPort}`, hostHeader(forward));
+  const server = net.createServer({ allowHalfOpen: true }, (socket) => dispatch(socket, forward, web, web2));
   return new Promise((resolve, reject) => server.once("error", reject).listen(forward.port, "127.0.0.1", () => resolve(server)));
 }
 
-function dispatch(socket: net.Socket, forward: Forward, web: http.Server): void {
+function dispatch(socket: net.Socket, forward: Forward, web: http.Server, web2: http2.Http2Server): void {
   socket.on("error", () => socket.destroy());
-  const decide = (isHttp: boolean): void => {
+  const decide = (server: net.Server | undefined): void => {
     clearTimeout(silence);
     socket.off("readable", onReadable);
-    if (isHttp) web.emit("connection", socket);
-    else tunnel(socket, forward);
+    if (server === undefined) tunnel(socket, forward);
+    else server.emit("connection", socket);
   };
   const onReadable = (): void => {
     const head = socket.read() as Buffer | null;
     if (head === null) return;
     socket.unshift(head);
     const text = head.toString("latin1", 0, LONGEST_METHOD);
-    if (METHOD.test(text) || text.length >= LONGEST_METHOD || !/^[A-Z]*$/.test(text)) decide(METHOD.test(text));
+    if (METHOD.test(text)) decide(web);
+    else if (text === HTTP2_PREFACE) decide(web2);
+    else if (!HTTP2_PREFACE.startsWith(text) && (text.length >= LONGEST_METHOD || !/^[A-Z]*$/.test(text))) decide(undefined);
   };
-  const silence = setTimeout(() => decide(false), SILENCE_MS);
+  const silence = setTimeout(() => decide(undefined), SILENCE_MS);
   socket.on("readable", onReadable);
 }
 
