@@ -41,6 +41,7 @@ export class FloodGuard {
   #resets = 0;
   #second = 0;
   #empty = 0;
+  #emptyStreamId = 0;
   #priority = 0;
   #windowUpdates = 0;
   #streams = 0;
@@ -56,7 +57,6 @@ export class FloodGuard {
   /** A stream was opened, by whichever side opens them. */
   onStream(): void {
     this.#streams += 1;
-    this.#empty = 0;
   }
 
   onStreamDone(): void {
@@ -74,13 +74,15 @@ export class FloodGuard {
   }
 
   /**
-   * A frame that we reply to, or that nobody needs. Who measures the way (gRPC) pings once for each DATA.
+   * A frame that we reply to, or that nobody needs. Who measures the way (gRPC) pings once for each DATA; who sends trailers
+   * (Node) ends the DATA before them with an empty frame.
    * @param nowMs of performance.now().
    */
   onControlFrame(nowMs: number): Flood | undefined {
     this.#forgive(nowMs);
     this.#control += 1;
-    return this.#control > this.#limits.maxOutboundControlFrames + this.#dataSent + this.#dataReceived ? CONTROL : undefined;
+    const allowed = this.#limits.maxOutboundControlFrames + this.#dataSent + this.#dataReceived + this.#streams;
+    return this.#control > allowed ? CONTROL : undefined;
   }
 
   #forgive(nowMs: number): void {
@@ -108,16 +110,27 @@ export class FloodGuard {
     this.#dataSent += 1;
   }
 
-  /** DATA, HEADERS or CONTINUATION that carry nothing and end nothing. */
-  onEmptyFrame(): Flood | undefined {
+  /**
+   * DATA, HEADERS or CONTINUATION that carry nothing and end nothing. Of one stream in a row: each of many may have one at the
+   * same time.
+   * @param nowMs of performance.now().
+   */
+  onEmptyFrame(streamId: number, nowMs: number): Flood | undefined {
+    if (streamId !== this.#emptyStreamId) this.#empty = 0;
+    this.#emptyStreamId = streamId;
     this.#empty += 1;
-    return this.#empty > this.#limits.maxConsecutiveEmptyFrames ? EMPTY : undefined;
+    return this.#empty > this.#limits.maxConsecutiveEmptyFrames ? EMPTY : this.onControlFrame(nowMs);
   }
 
   /** DATA with content. */
   onContent(): void {
     this.#empty = 0;
     this.#dataReceived += 1;
+  }
+
+  /** A part of a header block with content. */
+  onHeaders(): void {
+    this.#empty = 0;
   }
 
   /** Frames that wait for a peer that has not read anything since the first of them. */

@@ -78,6 +78,10 @@ export class SessionInput implements FrameSink {
     return this.#session.admit(this.#session.floods.onControlFrame(performance.now()));
   }
 
+  #admitEmpty(streamId: number): boolean {
+    return this.#session.admit(this.#session.floods.onEmptyFrame(streamId, performance.now()));
+  }
+
   onDataHead(streamId: number, flags: number, length: number): boolean {
     this.#dataStream = undefined;
     if (this.#blocks.isOpen) return this.#session.fail(ErrorCode.protocolError, "frame inside a header block");
@@ -95,12 +99,12 @@ export class SessionInput implements FrameSink {
     return true;
   }
 
-  onDataPiece(_streamId: number, bytes: Buffer, start: number, end: number, last: boolean): boolean {
+  onDataPiece(streamId: number, bytes: Buffer, start: number, end: number, last: boolean): boolean {
     const stream = this.#dataStream;
     const ended = last && this.#dataEnds;
     if (start < end) this.#session.floods.onContent();
     // Padding alone is no content, either.
-    else if (!ended && !this.#session.admit(this.#session.floods.onEmptyFrame())) return false;
+    else if (!ended && !this.#admitEmpty(streamId)) return false;
     if (stream !== undefined && !stream.closed) {
       stream.receiveData(bytes, start, end, ended);
       if (ended) this.#session.settle(stream);
@@ -143,6 +147,8 @@ export class SessionInput implements FrameSink {
 
   #onFragment(flags: number, bytes: Buffer, start: number, end: number): boolean {
     const blocks = this.#blocks;
+    if (start < end) this.#session.floods.onHeaders();
+    else if (!blocks.endStream && !this.#admitEmpty(blocks.streamId)) return false;
     if ((flags & Flag.endHeaders) === 0) {
       if (!blocks.add(bytes, start, end)) return this.#session.fail(ErrorCode.enhanceYourCalm, "header block too long");
       return !this.#session.hasFailed;
