@@ -21,18 +21,24 @@ describe("idle connections", () => {
 
   test(`by thousands cost little and leave nothing, whether or not they ever asked`, { skip }, async (context) => {
     const stage = await setStage(context);
-    await abuse(stage, { ceilingMb }, async () => {
-      const sockets = await many(IDLE, AT_ONCE, async (index) => {
-        const socket = await dial(stage.ports.http);
-        if (index % 2 === 0) {
-          socket.write(GET);
-          await receives(socket, "\r\n\r\nsmall");
-        }
-        return socket;
-      });
-      await eventually(async () => assert.ok((await stage.proxies[0]!.stat(/^http\..*downstream_cx_active$/)) >= IDLE), { withinMs: 5000 });
-      for (const each of sockets) each.destroy();
-    });
+    await abuse(
+      stage,
+      async () => {
+        const sockets = await many(IDLE, AT_ONCE, async (index) => {
+          const socket = await dial(stage.ports.http);
+          if (index % 2 === 0) {
+            socket.write(GET);
+            await receives(socket, "\r\n\r\nsmall");
+          }
+          return socket;
+        });
+        await eventually(async () => assert.ok((await stage.proxies[0]!.stat(/^http\..*downstream_cx_active$/)) >= IDLE), {
+          withinMs: 5000,
+        });
+        for (const each of sockets) each.destroy();
+      },
+      { ceilingMb },
+    );
   });
 
   test(
@@ -41,15 +47,19 @@ describe("idle connections", () => {
     async (context) => {
       const stage = await setStage(context);
       // The proxy has two descriptors for each.
-      await abuse(stage, { ceilingMb }, async () => {
-        const sockets = await many(IDLE / 2, AT_ONCE, async () => {
-          const socket = await dial(stage.ports.tcp);
-          socket.write("hello");
-          await receives(socket, "hello");
-          return socket;
-        });
-        for (const each of sockets) each.destroy();
-      });
+      await abuse(
+        stage,
+        async () => {
+          const sockets = await many(IDLE / 2, AT_ONCE, async () => {
+            const socket = await dial(stage.ports.tcp);
+            socket.write("hello");
+            await receives(socket, "hello");
+            return socket;
+          });
+          for (const each of sockets) each.destroy();
+        },
+        { ceilingMb },
+      );
     },
   );
 });
@@ -87,7 +97,7 @@ describe("short connections", () => {
 
   test("by thousands, ended in every way, leave nothing", async (context) => {
     const stage = await setStage(context);
-    await abuse(stage, { ceilingMb: 80 }, async () => {
+    await abuse(stage, async () => {
       await many(SHORT, AT_ONCE / 2, async (index) => {
         const socket = await dial(stage.ports.http);
         await KINDS[index % KINDS.length]!(socket);
@@ -98,7 +108,7 @@ describe("short connections", () => {
 
   test("by thousands to a TCP listener leave nothing", async (context) => {
     const stage = await setStage(context);
-    await abuse(stage, { ceilingMb: 80 }, async () => {
+    await abuse(stage, async () => {
       await many(SHORT / 2, AT_ONCE / 2, async (index) => {
         const socket = await dial(stage.ports.tcp);
         if (index % 4 === 0) return void socket.resetAndDestroy();
@@ -119,7 +129,7 @@ describe("half-open connections", () => {
 
   test("whose client never closes its side are closed all the same", async (context) => {
     const stage = await setStage(context, { manager: { delayed_close_timeout: "0.5s" } });
-    await abuse(stage, { ceilingMb: 80 }, async () => {
+    await abuse(stage, async () => {
       const sockets = await many(HALF_OPEN, AT_ONCE, async () => {
         const socket = await dial(stage.ports.http);
         socket.write(GET.replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n"));
@@ -135,7 +145,7 @@ describe("half-open connections", () => {
 
   test("whose client has closed its side are answered or not, and closed", async (context) => {
     const stage = await setStage(context);
-    await abuse(stage, { ceilingMb: 80 }, async () => {
+    await abuse(stage, async () => {
       await many(HALF_OPEN, AT_ONCE, async () => {
         const socket = await dial(stage.ports.http);
         socket.end(GET);
@@ -147,7 +157,7 @@ describe("half-open connections", () => {
 
   test("of a TCP relay carry bytes the other way, and end when nothing more comes", async (context) => {
     const stage = await setStage(context, { tcpProxy: { idle_timeout: "1s" } });
-    await abuse(stage, { ceilingMb: 80 }, async () => {
+    await abuse(stage, async () => {
       const sockets = await many(HALF_OPEN, AT_ONCE, async (index) => {
         const socket = await dial(stage.ports.tcp);
         if (index % 2 === 0) {

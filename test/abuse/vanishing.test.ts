@@ -13,7 +13,6 @@ import { makePodAndWorld, POD, WORLD } from "../support/network-namespace.ts";
 import type { NetworkNamespace } from "../support/network-namespace.ts";
 
 const COUNT = scaled(300, 60);
-const CEILING_MB = 96;
 const MANAGER = {
   manager: {
     stream_idle_timeout: "1s",
@@ -46,7 +45,7 @@ describe("a peer that vanishes", { skip }, () => {
   test("as a client, in the middle of everything, is given up", async (context) => {
     const { pod, world, link } = await makePlaces(context);
     const stage = await setStage(context, { ...MANAGER, place: pod });
-    await abuse(stage, { ceilingMb: CEILING_MB }, async () => {
+    await abuse(stage, async () => {
       link("up");
       const args = [pod.ip, String(stage.ports.http), String(stage.ports.tcp), String(COUNT)];
       await using client = await HelperProcess.start<"ready", never>("vanishing-client.ts", args, world.inside);

@@ -65,7 +65,7 @@ export class ProxyProcess implements AsyncDisposable {
     });
     const proxy = new ProxyProcess(child, folder, adminPort, inside);
     try {
-      await eventually(() => proxy.#assertReady(), { withinMs: 15_000 });
+      await eventually(() => proxy.#assertReady(), { withinMs: 60_000 });
     } catch (error) {
       await proxy[Symbol.asyncDispose]();
       throw error;
