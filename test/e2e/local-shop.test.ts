@@ -99,23 +99,26 @@ describe("the shop in a local mesh", NEEDS, () => {
       while (!isOver) answers.push(await request());
     })();
     editWeights(0, 100);
-    await eventually(() => assert.ok(answers.at(-1)?.hops.at(-1)?.version === "v2" && answers.at(-2)?.hops.at(-1)?.version === "v2"), {
-      withinMs: 3000,
-    });
-    assert.equal(shareOfV2(await requests(50)), 1);
-    editWeights(100, 0);
-    const edited = performance.now();
-    await eventually(async () => assert.equal(shareOfV2(await requests(10)), 0), { withinMs: 3000 });
-    const elapsedMs = performance.now() - edited;
-    isOver = true;
-    await load;
+    let elapsedMs = NaN;
+    try {
+      // Of nine in ten for v1, 10 answers from v2 alone come once in 10 billion times.
+      await eventually(async () => assert.equal(shareOfV2(await requests(10)), 1), { withinMs: 3000 });
+      assert.equal(shareOfV2(await requests(50)), 1);
+      editWeights(100, 0);
+      const edited = performance.now();
+      await eventually(async () => assert.equal(shareOfV2(await requests(10)), 0), { withinMs: 3000 });
+      elapsedMs = performance.now() - edited;
+    } finally {
+      isOver = true;
+      await load;
+      editWeights(90, 10);
+    }
     assert.deepEqual(
       answers.filter((answer) => answer.status !== 200),
       [],
     );
     // On a busy machine the 10 requests themselves take their time.
     assert.ok(elapsedMs < 2000, `${elapsedMs} ms`);
-    editWeights(90, 10);
   });
 
   test("loses no request while a workload is scaled up, rolled over and scaled down", async () => {
