@@ -7,6 +7,8 @@ import type { RetryConditions } from "./retry-conditions.ts";
 // RFC 9110 §9.2.2.
 const IDEMPOTENT = new Set(["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"]);
 
+const MAX_REFUSALS = 3;
+
 /** `exhausted`: it would be tried again if there were a retry left. */
 export type RetryDecision = "no" | "yes" | "exhausted";
 
@@ -15,7 +17,8 @@ export class RetryState {
   readonly #method: string;
   #left: number;
   #retries = 0;
-  #unseenRetried = false;
+  #isStaleRetried = false;
+  #refusals = 0;
 
   /** @param conditions undefined where the request is not tried again by any policy. */
   constructor(conditions: RetryConditions | undefined, method: string) {
@@ -25,15 +28,19 @@ export class RetryState {
   }
 
   /**
-   * A request that the host has not looked at goes out once more at once, whatever the policy: one that it refused in so
-   * many words (RFC 9113 §8.7), and one on a reused connection that dies without a byte of response. That was closed
-   * while idle, most likely; so the request must be one that may be repeated (RFC 9112 §9.3.1).
+   * A request that the host has not looked at goes out again at once, whatever the policy: one that it refused in so many
+   * words (RFC 9113 §8.7) a few times, as several connections may say goodbye one after the other; once one on a reused
+   * connection that dies without a byte of response. That was closed while idle, most likely; so the request must be one
+   * that may be repeated (RFC 9112 §9.3.1).
    */
   takesUnseenRetry(cause: Cause, reused: boolean): boolean {
-    if (this.#unseenRetried) return false;
+    if (cause === Causes.upstreamRefused) {
+      this.#refusals += 1;
+      return this.#refusals <= MAX_REFUSALS;
+    }
     const isStale = reused && (cause === Causes.upstreamClosed || cause === Causes.upstreamReset) && IDEMPOTENT.has(this.#method);
-    if (!isStale && cause !== Causes.upstreamRefused) return false;
-    this.#unseenRetried = true;
+    if (!isStale || this.#isStaleRetried) return false;
+    this.#isStaleRetried = true;
     return true;
   }
 
