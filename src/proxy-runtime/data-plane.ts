@@ -22,6 +22,7 @@ import { loadOriginalDst, type OriginalDst } from "./transport/original-dst.ts";
 import { Secrets } from "./transport/secrets.ts";
 import { RELAY_READ_BYTES, SharedReadBuffer } from "./transport/shared-read-buffer.ts";
 import { Timers } from "./transport/timers.ts";
+import { TurnBudget } from "./transport/turn-budget.ts";
 import { ClusterManager } from "./upstream/cluster-manager.ts";
 import type { UpstreamHost } from "./upstream/host.ts";
 import type { DataHalf, DrainOrder, ListenFailure } from "./workers/data-half.ts";
@@ -49,12 +50,14 @@ export class DataPlane {
     const internalErrors = new InternalErrors(stats, (message, fields) => onLog("error", message, fields));
     const onInternalError = (thrown: unknown): void => internalErrors.note(thrown);
     const timers = new Timers(onInternalError);
+    const queue = new FlushQueue(onInternalError);
     const io: IoContext = {
+      reads: new SharedReadBuffer(),
+      queue,
+      blocks: new BlockPool(),
       relayReads: new SharedReadBuffer(RELAY_READ_BYTES),
       relayBlocks: new BlockPool(RELAY_READ_BYTES),
-      reads: new SharedReadBuffer(),
-      queue: new FlushQueue(onInternalError),
-      blocks: new BlockPool(),
+      relayTurn: new TurnBudget(queue),
       onInternalError,
     };
     const lookupWorkload = workloadLookup(() => this.#config.endpoints);

@@ -5,6 +5,7 @@ import { BlockPool } from "../../src/proxy-runtime/transport/block-pool.ts";
 import { Connection, type IoContext } from "../../src/proxy-runtime/transport/connection.ts";
 import { FlushQueue } from "../../src/proxy-runtime/transport/flush-queue.ts";
 import { RELAY_READ_BYTES, SharedReadBuffer } from "../../src/proxy-runtime/transport/shared-read-buffer.ts";
+import { TurnBudget } from "../../src/proxy-runtime/transport/turn-budget.ts";
 
 class SilentSocket extends Duplex {
   written = "";
@@ -25,12 +26,15 @@ class SilentSocket extends Duplex {
   }
 }
 
+const queue = new FlushQueue();
+
 export const TEST_IO: IoContext = {
   reads: new SharedReadBuffer(),
-  queue: new FlushQueue(),
+  queue,
   blocks: new BlockPool(),
   relayReads: new SharedReadBuffer(RELAY_READ_BYTES),
   relayBlocks: new BlockPool(RELAY_READ_BYTES),
+  relayTurn: new TurnBudget(queue),
   onInternalError(thrown) {
     throw thrown;
   },

@@ -7,6 +7,7 @@ import type { FlushQueue } from "./flush-queue.ts";
 import { resetSocket } from "./reset.ts";
 import { SocketWriter } from "./socket-writer.ts";
 import type { SharedReadBuffer } from "./shared-read-buffer.ts";
+import type { TurnBudget } from "./turn-budget.ts";
 
 /** What sockets of one thread share. Made once by proxy.ts. */
 export interface IoContext {
@@ -16,6 +17,7 @@ export interface IoContext {
   /** For connections whose bytes are relayed: of RELAY_READ_BYTES. */
   readonly relayReads: SharedReadBuffer;
   readonly relayBlocks: BlockPool;
+  readonly relayTurn: TurnBudget;
   /** A bug of ours came up while a connection was served; the connection has been ended, the process goes on. */
   readonly onInternalError: (thrown: unknown) => void;
 }

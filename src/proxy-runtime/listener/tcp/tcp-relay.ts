@@ -33,7 +33,7 @@ export class TcpRelay implements TimerOwner, RelayEndOwner, ConnectorOwner {
     this.#proxy = proxy;
     this.#info = new StreamInfo(info, performance.now());
     this.#onClosed = onClosed;
-    this.#downstream = new RelayEnd(connection, this);
+    this.#downstream = new RelayEnd(connection, this, proxy.io);
     this.#connector = new UpstreamConnector(proxy, this.#info, originalDst, this);
     this.#idleTimer = new TimerEntry(this, IDLE);
     this.#durationTimer = new TimerEntry(this, DURATION);
@@ -60,9 +60,9 @@ export class TcpRelay implements TimerOwner, RelayEndOwner, ConnectorOwner {
       info.upstreamLocalAddress = formatAddress(localAddress ?? "", localPort ?? 0);
     }
     this.#meter = this.#proxy.metrics?.openTcp(info, this.#connector.cluster!.config.service);
-    this.#upstream = new RelayEnd(connection, this);
+    this.#upstream = new RelayEnd(connection, this, this.#proxy.io);
     this.#touch();
-    RelayEnd.join(this.#downstream, this.#upstream, this.#proxy.io);
+    RelayEnd.join(this.#downstream, this.#upstream);
   }
 
   onUnreachable(cause: Cause, detail: string): void {
