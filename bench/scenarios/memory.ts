@@ -100,12 +100,14 @@ async function idleConnections(place: Place, kind: "plaintext" | "mTLS", limitKb
   }
 }
 
-/** Waits until the memory stands still. */
+/** Waits until the memory has stood still for long enough that the sidecar has noticed, and collected. */
 async function settle(process: PinnedProcess, signal: AbortSignal): Promise<void> {
-  const deadline = performance.now() + SETTLE_MS;
-  for (let last = -1; process.rssAnonMb() !== last && performance.now() < deadline;) {
-    last = process.rssAnonMb();
-    await delay(1000, undefined, { signal });
+  const deadline = performance.now() + 4 * SETTLE_MS;
+  for (let last = -1, since = 0; performance.now() < deadline && (last < 0 || performance.now() - since < SETTLE_MS);) {
+    const now = process.rssAnonMb();
+    if (Math.abs(now - last) > 0.1) since = performance.now();
+    last = now;
+    await delay(SAMPLE_MS, undefined, { signal });
   }
 }
 

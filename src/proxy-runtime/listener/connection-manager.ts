@@ -12,6 +12,7 @@ import { HeaderId } from "../http/header-id.ts";
 import type { ResponseHead } from "../http/stream.ts";
 import type { RouterContext } from "../router/router-context.ts";
 import type { RouteTable } from "../router/route-table.ts";
+import type { Specimens } from "../specimens.ts";
 import type { AccessLogger } from "../telemetry/access-log/access-logs.ts";
 import type { IstioMetrics } from "../telemetry/istio-metrics.ts";
 import type { StreamInfo } from "../telemetry/stream-info.ts";
@@ -26,6 +27,7 @@ import type { StatsStore } from "../telemetry/stats-store.ts";
 export interface ListenerServices {
   readonly clusters: ClusterManager;
   readonly timers: Timers;
+  readonly specimens: Specimens;
   readonly random: () => number;
   readonly stats: StatsStore;
   /** The current table of a named route configuration; undefined before it has come. */
@@ -38,6 +40,7 @@ export class ConnectionManager implements RouterContext {
   readonly config: HttpConnectionManagerConfig;
   readonly clusters: ClusterManager;
   readonly timers: Timers;
+  readonly specimens: Specimens;
   readonly random: () => number;
   readonly streamIdleTimeoutMs: number;
   readonly requestTimeoutMs: number;
@@ -64,6 +67,7 @@ export class ConnectionManager implements RouterContext {
     this.config = config;
     this.clusters = services.clusters;
     this.timers = services.timers;
+    this.specimens = services.specimens;
     this.random = services.random;
     this.streamIdleTimeoutMs = config.streamIdleTimeoutMs;
     this.requestTimeoutMs = config.requestTimeoutMs;

@@ -326,5 +326,6 @@ export class Router implements RequestReceiver, TriesOwner, TimerOwner {
     const endedAt = this.#tries.current?.endedAt ?? -1;
     this.#info.endedAt = endedAt < 0 ? performance.now() : endedAt;
     this.#context.onStreamEnd(this.#info, this.#tries.cluster);
+    this.#context.specimens.keep(this);
   }
 }

@@ -13,6 +13,8 @@ export class FlushQueue {
   #count = 0;
   #next = 0;
   #scheduled = false;
+  /** The last one, kept for its hidden class (specimens.ts). */
+  readonly #immediate: NodeJS.Immediate[] = [];
 
   /** @param onThrown told what a flush threw; the others are flushed all the same. */
   constructor(onThrown: (thrown: unknown) => void = rethrow) {
@@ -25,7 +27,7 @@ export class FlushQueue {
     this.#count += 1;
     if (this.#scheduled) return;
     this.#scheduled = true;
-    setImmediate(this.#onTurn);
+    this.#immediate[0] = setImmediate(this.#onTurn);
   }
 
   readonly #onTurn = (): void => {

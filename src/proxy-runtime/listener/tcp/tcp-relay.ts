@@ -150,6 +150,7 @@ export class TcpRelay implements TimerOwner, RelayEndOwner, ConnectorOwner {
     this.#info.endedAt = performance.now();
     this.#meter?.closed(this.#info.cause);
     for (const log of accessLogs) log(this.#info);
+    services.specimens.keep(this);
     this.#onClosed();
   }
 }
