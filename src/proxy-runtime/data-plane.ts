@@ -8,7 +8,7 @@ import type { ListenerServices } from "./listener/connection-manager.ts";
 import type { WorkerNumber } from "./listener/listener.ts";
 import { ListenerManager, type BindFailure } from "./listener/listener-manager.ts";
 import { RouteTables } from "./router/route-tables.ts";
-import { Specimens } from "./specimens.ts";
+import { Specimens } from "./transport/specimens.ts";
 import { AccessLogs } from "./telemetry/access-log/access-logs.ts";
 import type { WriteBlock } from "./telemetry/access-log/write-whole.ts";
 import { InternalErrors } from "./telemetry/internal-errors.ts";

@@ -12,7 +12,7 @@ import { HeaderId } from "../http/header-id.ts";
 import type { ResponseHead } from "../http/stream.ts";
 import type { RouterContext } from "../router/router-context.ts";
 import type { RouteTable } from "../router/route-table.ts";
-import type { Specimens } from "../specimens.ts";
+import type { Specimens } from "../transport/specimens.ts";
 import type { AccessLogger } from "../telemetry/access-log/access-logs.ts";
 import type { IstioMetrics } from "../telemetry/istio-metrics.ts";
 import type { StreamInfo } from "../telemetry/stream-info.ts";

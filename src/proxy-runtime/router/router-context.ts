@@ -1,7 +1,7 @@
 // What a router is handed by the connection manager that it works for.
 import type { Upgrades } from "../config/upgrades.ts";
 import type { ResponseHead } from "../http/stream.ts";
-import type { Specimens } from "../specimens.ts";
+import type { Specimens } from "../transport/specimens.ts";
 import type { StreamInfo } from "../telemetry/stream-info.ts";
 import type { Timers } from "../transport/timers.ts";
 import type { Cluster } from "../upstream/cluster.ts";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import { Specimens } from "../../../src/proxy-runtime/specimens.ts";
+import { Specimens } from "../../../../src/proxy-runtime/transport/specimens.ts";
 
 setFlagsFromString("--expose-gc");
 const collect = runInNewContext("gc") as () => void;
