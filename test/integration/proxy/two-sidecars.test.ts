@@ -1,96 +1,19 @@
 // Failures of HTTP requests on their way through a client's and a server's sidecar: the one next to the failure names the
 // party, and the other one passes it on, over HTTP/1 as over the mesh's own transport.
 import assert from "node:assert/strict";
-import { before, describe, test, type TestContext } from "node:test";
-import {
-  cluster,
-  httpFilter,
-  listener,
-  startPlane,
-  staticResources,
-  tlsSocket,
-  toCluster,
-  type Json,
-  type TestPlane,
-} from "../../support/proxy-plane.ts";
-import { connectRaw, ok, startRawServer, type RawPeer, type RawServer } from "../../support/raw-peer.ts";
-import { certificateSecret, commonTls, createIdentities, rootsSecret, type TestIdentities } from "../../support/test-identities.ts";
-
-const GET = "GET / HTTP/1.1\r\nHost: a.test\r\n\r\n";
-
-interface Path {
-  readonly app: RawServer;
-  readonly client: TestPlane;
-  readonly server: TestPlane;
-  /** A client that has sent this. */
-  send(request?: string): Promise<RawPeer>;
-}
-
-interface PathOptions {
-  /** Of the client's route, the server's route, and the server's cluster. */
-  readonly action?: Json;
-  readonly inboundAction?: Json;
-  readonly inboundCluster?: Json;
-  /** Identities that the server's sidecar lets in. */
-  readonly admitted?: readonly string[];
-  readonly appIsDown?: boolean;
-  readonly script?: (peer: RawPeer) => void;
-}
-
-let identities: TestIdentities;
-before(async () => void (identities = await createIdentities()));
-
-async function startPath(context: TestContext, protocols: readonly string[], options: PathOptions = {}): Promise<Path> {
-  const app = await startRawServer(options.script);
-  if (options.appIsDown === true) await app.stop();
-  const roots = rootsSecret("roots", identities.rootsPem);
-  const inbound = {
-    filters: [httpFilter([toCluster("app", options.inboundAction)])],
-    ...tlsSocket("Downstream", {
-      require_client_certificate: true,
-      ...commonTls(options.admitted ?? ["friend"], { alpn_protocols: protocols }),
-    }),
-  };
-  const server = await startPlane(
-    staticResources(
-      [listener([inbound], { traffic_direction: "INBOUND" })],
-      [cluster("app", [app.port], options.inboundCluster)],
-      [certificateSecret("own", await identities.issue("server")), roots],
-    ),
-  );
-  const client = await startPlane(
-    staticResources(
-      [listener([{ filters: [httpFilter([toCluster("up", options.action)])] }], { traffic_direction: "OUTBOUND" })],
-      [cluster("up", [server.port()], tlsSocket("Upstream", commonTls(["server"], { alpn_protocols: protocols })))],
-      [certificateSecret("own", await identities.issue("friend")), roots],
-    ),
-  );
-  context.after(async () => {
-    await client.stop();
-    await server.stop();
-    if (options.appIsDown !== true) await app.stop();
-  });
-  return {
-    app,
-    client,
-    server,
-    async send(request = GET) {
-      const peer = await connectRaw(client.port());
-      context.after(() => peer.destroy());
-      return peer.write(request);
-    },
-  };
-}
+import { describe, test, type TestContext } from "node:test";
+import { ok, type RawPeer } from "../../support/raw-peer.ts";
+import { HTTP1_ALPN, MESH_ALPN, startSidecarPair, type SidecarPairOptions } from "../../support/sidecar-pair.ts";
 
 const answering = (text: string) => (peer: RawPeer) => void peer.socket.on("data", () => peer.write(text));
 
 for (const [transport, protocols] of [
-  ["HTTP/1", ["istio-http/1.1", "istio"]],
-  ["the mesh's transport", ["meshctl/1", "istio-http/1.1", "istio"]],
+  ["HTTP/1", HTTP1_ALPN],
+  ["the mesh's transport", MESH_ALPN],
 ] as const)
   describe(`through two sidecars over ${transport}`, () => {
-    async function errorOf(context: TestContext, options: PathOptions): Promise<string> {
-      const path = await startPath(context, protocols, options);
+    async function errorOf(context: TestContext, options: SidecarPairOptions): Promise<string> {
+      const path = await startSidecarPair(context, protocols, options);
       const head = await (await path.send()).receives("\r\n\r\n");
       const said = [...head.matchAll(/^x-mesh-error: (.*)\r$/gm)].map((each) => each[1]);
       assert.ok(said.length < 2, head);
@@ -130,7 +53,7 @@ for (const [transport, protocols] of [
     });
 
     test("a server's sidecar that ends names itself", async (context) => {
-      const path = await startPath(context, protocols);
+      const path = await startSidecarPair(context, protocols);
       const client = await path.send();
       await (await path.app.peer(0)).receives("\r\n\r\n");
       await path.server.stop();
@@ -138,7 +61,7 @@ for (const [transport, protocols] of [
     });
 
     test("one whose configuration changes fails nothing", async (context) => {
-      const path = await startPath(context, protocols);
+      const path = await startSidecarPair(context, protocols);
       const client = await path.send();
       const app = await path.app.peer(0);
       await app.receives("\r\n\r\n");
@@ -146,7 +69,7 @@ for (const [transport, protocols] of [
       path.client.plane.drain({ inboundOnly: false, close: false });
       app.write(ok("late"));
       assert.match(await client.receives("late"), /^HTTP\/1\.1 200 /);
-      assert.equal(path.server.stat("http.test.downstream_cx_http2_total"), protocols.some((each) => each === "meshctl/1") ? 1 : 0);
+      assert.equal(path.server.stat("http.test.downstream_cx_http2_total"), protocols === MESH_ALPN ? 1 : 0);
       app.clear();
       const again = await path.send();
       await app.receives("\r\n\r\n");

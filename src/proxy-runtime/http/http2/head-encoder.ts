@@ -1,14 +1,16 @@
 // Heads as HTTP/2 header blocks (RFC 9113 §8.3). One per connection: HPACK's table is the connection's.
 import { HEADER_NAMES, HeaderId, REMOVED } from "../header-id.ts";
 import type { HeaderList } from "../header-list.ts";
+import { connectionOptions } from "../http1/connection-options.ts";
 import { isUsualReason } from "../reason-phrases.ts";
 import type { RequestHead, ResponseHead } from "../stream.ts";
 import { HpackEncoder } from "./hpack/encoder.ts";
+import { KEPT_10 } from "./request-fields.ts";
 
 // Beyond its name and value a field takes at most this.
 const FIELD_OVERHEAD_BYTES = 16;
 
-const { host: HOST, te: TE } = HeaderId;
+const { host: HOST, te: TE, connection: CONNECTION, upgrade: UPGRADE } = HeaderId;
 const METHOD = HeaderId[":method"];
 const PATH = HeaderId[":path"];
 const SCHEME = HeaderId[":scheme"];
@@ -38,6 +40,11 @@ function keepTrailersOnly(headers: HeaderList): void {
   else headers.remove(TE);
 }
 
+/** Whether its application may keep the connection is for the client to say; see request-fields.ts. */
+function versionOf10(headers: HeaderList): string {
+  return headers.has(CONNECTION) && connectionOptions(headers).includes("keep-alive") ? KEPT_10 : "1.0";
+}
+
 export class HeadEncoder {
   /** What the last call encoded is block[0, length). */
   length = 0;
@@ -62,7 +69,8 @@ export class HeadEncoder {
     this.length = this.hpack.begin(scratch, 0);
     const isExtendedConnect = upgrade !== "" && upgrade !== "connect";
     this.#field(METHOD, ":method", isExtendedConnect ? "CONNECT" : head.method);
-    if (isExtendedConnect) this.#field(PROTOCOL, ":protocol", upgrade);
+    // Others compare it with the registered `websocket`, whatever the client's case.
+    if (isExtendedConnect) this.#field(PROTOCOL, ":protocol", this.#isMesh ? (headers.joined(UPGRADE) ?? upgrade) : upgrade);
     // RFC 9113 §8.5: plain CONNECT has an authority only.
     if (upgrade !== "connect") {
       this.#field(SCHEME, ":scheme", head.scheme);
@@ -72,7 +80,7 @@ export class HeadEncoder {
     const keepsHost = this.#isMesh && head.protocol !== "HTTP/2" && headers.has(HOST);
     if (!keepsHost) this.#field(AUTHORITY, ":authority", head.authority);
     if (this.#isMesh && head.protocol !== "HTTP/2") {
-      this.#field(VERSION, ":version", head.protocol === "HTTP/1.0" ? "1.0" : "1.1");
+      this.#field(VERSION, ":version", head.protocol === "HTTP/1.0" ? versionOf10(headers) : "1.1");
       if (head.isAbsoluteForm) this.#field(TARGET, ":target", "absolute");
     }
     this.#fields(headers, keepsHost ? SKIPPED : SKIPPED_WITH_HOST);
@@ -86,6 +94,8 @@ export class HeadEncoder {
     this.length = this.hpack.begin(scratch, 0);
     this.#field(STATUS, ":status", STATUS_TEXT[status] ?? String(status));
     if (this.#isMesh && head.reason !== "" && !isUsualReason(status, head.reason)) this.#field(REASON, ":reason", head.reason);
+    // Of several that were offered.
+    if (this.#isMesh && status === 101 && head.headers.has(UPGRADE)) this.#field(UPGRADE, "upgrade", head.headers.joined(UPGRADE)!);
     // RFC 9110 §8.6: these have no content whose length could be told.
     this.#fields(head.headers, opensTunnel || status < 200 || status === 204 ? SKIPPED_WITH_LENGTH : SKIPPED);
   }

@@ -9,7 +9,12 @@ import { isHost, isTunnelTarget } from "../host-text.ts";
 import { upgradeOffer } from "../http1/connection-options.ts";
 import type { RequestHead } from "../stream.ts";
 
+/** `:version` of an HTTP/1.0 request with `Connection: keep-alive`, without which its server closes after each. */
+export const KEPT_10 = "1.0 keep-alive";
+
 const HOST = HeaderId["host"];
+const CONNECTION = HeaderId["connection"];
+const UPGRADE = HeaderId["upgrade"];
 const TE = HeaderId["te"];
 const COOKIE = HeaderId["cookie"];
 const EXPECT = HeaderId["expect"];
@@ -130,6 +135,7 @@ export function readRequestFields(
       const offer = method === "CONNECT" ? upgradeOffer(protocol) : undefined;
       if (offer === undefined || offer === "") return malformed("unexpected :protocol");
       upgrade = offer.toLowerCase();
+      if (offer !== upgrade) fields.push(HeaderField.known(UPGRADE, offer));
       method = "GET";
     }
     if (scheme === undefined || !isScheme(scheme)) return malformed("no valid :scheme");
@@ -142,7 +148,10 @@ export function readRequestFields(
   if (!isHost(authority)) return malformed("invalid :authority");
   // What an upgrade carries is no body, and HTTP/1 must not be told of one.
   if (contentLength > 0 && (endStream || upgrade !== "")) return malformed("body does not fit its content-length");
-  if (version !== undefined && version !== "1.1" && version !== "1.0") return malformed("invalid :version");
+  if (version === KEPT_10) {
+    version = "1.0";
+    fields.push(HeaderField.known(CONNECTION, "keep-alive"));
+  } else if (version !== undefined && version !== "1.1" && version !== "1.0") return malformed("invalid :version");
   const head: RequestHead = {
     method,
     path,

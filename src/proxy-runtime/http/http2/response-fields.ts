@@ -7,6 +7,7 @@ import { contentLengthOf } from "./request-fields.ts";
 
 const STATUS = HeaderId[":status"];
 const REASON = HeaderId[":reason"];
+const UPGRADE = HeaderId["upgrade"];
 const CONTENT_LENGTH = HeaderId["content-length"];
 const FIRST_PSEUDO = HeaderId[":method"];
 
@@ -32,7 +33,8 @@ export function readResponseFields(fields: HeaderField[], listBytes: number, isM
   let kept = 0;
   for (; index < fields.length; index += 1) {
     const field = fields[index]!;
-    if (field.isMalformed || FORBIDDEN[field.id] === 1 || field.id >= FIRST_PSEUDO)
+    const isChosen = isMesh && status === 101 && field.id === UPGRADE;
+    if (field.isMalformed || (FORBIDDEN[field.id] === 1 && !isChosen) || field.id >= FIRST_PSEUDO)
       return `invalid header ${field.id === UNKNOWN ? "name or value" : field.name}`;
     if (field.id === CONTENT_LENGTH) {
       if (contentLength >= 0) return "repeated content-length";
