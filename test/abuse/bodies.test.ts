@@ -9,8 +9,8 @@ import type { Stage } from "../support/abuse/stage.ts";
 
 const MIB = 1024 * 1024;
 /** At the same time, of one round. */
-const AT_ONCE = 4;
-const EACH_BYTES = scaled(256, 32) * MIB;
+const AT_ONCE = scaled(2, 4);
+const EACH_BYTES = scaled(1024, 32) * MIB;
 /** So long that every buffer on the way is full before reading begins. */
 const STALL_MS = 500;
 const CEILING_MB = 96;
