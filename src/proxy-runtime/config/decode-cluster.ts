@@ -56,7 +56,8 @@ const CLUSTER = fieldRules(
     "metadata",
   ],
   {
-    per_connection_buffer_limit_bytes: "buffers are bounded by limits of our own",
+    per_connection_buffer_limit_bytes:
+      "a soft limit of memory that changes no outcome; what waits for a slow peer is bounded at 256 KiB always",
     dns_failure_refresh_rate: "a failed lookup is tried again at the refresh rate",
     respect_dns_ttl: "the resolver of the operating system tells no TTL",
     wait_for_warm_on_init: "a cluster is waited for always",

@@ -26,9 +26,7 @@ const OPTIONS = fieldRules(
   ],
   { use_oghttp2_codec: "there is one codec" },
 );
-const KEEPALIVE = fieldRules(KeepaliveSettingsSchema, ["interval", "timeout", "connection_idle_interval"], {
-  interval_jitter: "spreads the PINGs of many connections; no single one is promised to the percent",
-});
+const KEEPALIVE = fieldRules(KeepaliveSettingsSchema, ["interval", "timeout", "interval_jitter", "connection_idle_interval"]);
 
 // RFC 9113 §6.5.2 and §6.9.1; Envoy takes no window below the protocol's own.
 const MAX_31_BITS = 2_147_483_647;
@@ -76,14 +74,18 @@ export function decodeHttp2(
   };
 }
 
-type Keepalive = Pick<Http2Config, "keepaliveIntervalMs" | "keepaliveTimeoutMs" | "connectionIdleIntervalMs">;
+type Keepalive = Pick<Http2Config, "keepaliveIntervalMs" | "keepaliveJitterPercent" | "keepaliveTimeoutMs" | "connectionIdleIntervalMs">;
 
 function decodeKeepalive(decoding: Decoding, keepalive: KeepaliveSettings | undefined, path: string): Keepalive {
-  if (keepalive === undefined) return { keepaliveIntervalMs: 0, keepaliveTimeoutMs: 0, connectionIdleIntervalMs: 0 };
+  const { keepaliveIntervalMs, keepaliveJitterPercent, keepaliveTimeoutMs, connectionIdleIntervalMs } = DEFAULT_HTTP2;
+  if (keepalive === undefined) return { keepaliveIntervalMs, keepaliveJitterPercent, keepaliveTimeoutMs, connectionIdleIntervalMs };
   decoding.check(KEEPALIVE, keepalive, path);
   const timeout = durationMs(decoding, keepalive.timeout, join(path, "timeout"), 0);
   if (timeout === 0) decoding.problem(join(path, "timeout"), keepalive.timeout === undefined ? "missing" : "must be above 0");
+  const jitter = keepalive.intervalJitter?.value ?? keepaliveJitterPercent;
+  if (!(jitter >= 0 && jitter <= 100)) decoding.problem(join(path, "interval_jitter"), `must be 0 to 100 percent, not ${jitter}`);
   return {
+    keepaliveJitterPercent: jitter,
     keepaliveIntervalMs: durationMs(decoding, keepalive.interval, join(path, "interval"), 0),
     keepaliveTimeoutMs: timeout,
     connectionIdleIntervalMs: durationMs(decoding, keepalive.connectionIdleInterval, join(path, "connection_idle_interval"), 0),

@@ -12,6 +12,8 @@ export interface Http2Config {
   readonly allowConnect: boolean;
   /** Between PINGs; 0 none. */
   readonly keepaliveIntervalMs: number;
+  /** Every interval is longer by up to this, at random, so that connections that were opened together part; default 15. */
+  readonly keepaliveJitterPercent: number;
   /** A connection on which nothing came for this long after a PING is closed. */
   readonly keepaliveTimeoutMs: number;
   /** After this long without a frame a new stream is preceded by a PING; 0 never. */
@@ -37,6 +39,7 @@ export const DEFAULT_HTTP2: Http2Config = {
   initialConnectionWindowBytes: undefined,
   allowConnect: false,
   keepaliveIntervalMs: 0,
+  keepaliveJitterPercent: 15,
   keepaliveTimeoutMs: 0,
   connectionIdleIntervalMs: 0,
   maxOutboundFrames: 10_000,

@@ -6,6 +6,8 @@ import type { Http2Session } from "./session.ts";
 
 const INTERVAL = 0;
 const TIMEOUT = 1;
+// Timers of one duration share a list: jitter comes in so many sizes.
+const JITTER_STEPS = 16;
 const PAYLOAD = Buffer.from("keepaliv");
 
 export class Keepalive {
@@ -57,7 +59,10 @@ export class Keepalive {
   }
 
   #armInterval(): void {
-    if (this.#interval !== undefined && !this.#isStopped) this.#timers.arm(this.#interval, this.#config.keepaliveIntervalMs);
+    if (this.#interval === undefined || this.#isStopped) return;
+    const { keepaliveIntervalMs, keepaliveJitterPercent } = this.#config;
+    const step = Math.floor(Math.random() * (JITTER_STEPS + 1)) / JITTER_STEPS;
+    this.#timers.arm(this.#interval, Math.round(keepaliveIntervalMs * (1 + (step * keepaliveJitterPercent) / 100)));
   }
 
   /** Nothing more can be sent, or come. */

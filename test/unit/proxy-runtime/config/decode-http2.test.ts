@@ -70,7 +70,7 @@ describe("clusters", () => {
       max_inbound_priority_frames_per_stream: 0,
       max_inbound_window_update_frames_per_data_frame_sent: 3,
       override_stream_error_on_invalid_http_message: true,
-      connection_keepalive: { interval: "30s", timeout: "5s", connection_idle_interval: "0.25s" },
+      connection_keepalive: { interval: "30s", interval_jitter: { value: 20 }, timeout: "5s", connection_idle_interval: "0.25s" },
     };
     assert.deepEqual(value(explicit(options)).http2, {
       hpackTableBytes: 0,
@@ -79,6 +79,7 @@ describe("clusters", () => {
       initialConnectionWindowBytes: 1_048_576,
       allowConnect: true,
       keepaliveIntervalMs: 30_000,
+      keepaliveJitterPercent: 20,
       keepaliveTimeoutMs: 5000,
       connectionIdleIntervalMs: 250,
       maxOutboundFrames: 1,
@@ -100,6 +101,11 @@ describe("clusters", () => {
     ["a huge header table", { hpack_table_size: 4_294_967_295 }, "hpack_table_size: must be 0 to 1048576"],
     ["no room for a frame", { max_outbound_frames: 0 }, "max_outbound_frames: must be at least 1"],
     ["a PING without a time to answer", { connection_keepalive: { interval: "1s" } }, "connection_keepalive.timeout: missing"],
+    [
+      "a jitter beyond the whole",
+      { connection_keepalive: { timeout: "1s", interval_jitter: { value: 101 } } },
+      "connection_keepalive.interval_jitter: must be 0 to 100 percent, not 101",
+    ],
   ];
   for (const [what, options, problem] of refused) {
     test(`refuse ${what}`, () => {
