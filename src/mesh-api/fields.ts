@@ -3,7 +3,8 @@
 import { RE2JS } from "re2js";
 import { z } from "zod";
 import { closestWord } from "../common/closest-word.ts";
-import { parseDurationMs } from "../common/duration.ts";
+import { DURATION, parseDurationMs } from "../common/duration.ts";
+import type { SchemaHints } from "./schema-hints.ts";
 
 /** One line per unknown key, in the order of the issue's keys; `toProblems` takes it apart again. */
 export const KEY_SEPARATOR = "\n";
@@ -31,7 +32,7 @@ export function notSupported(): z.ZodOptional<z.ZodNever> {
 
 /** One of `words`; those in `later` exist in Istio's API but nothing acts on them yet. */
 export function choice<const Word extends string>(words: readonly Word[], later: readonly string[] = []): z.ZodType<Word, Word> {
-  return z.custom<Word>((value) => typeof value === "string" && (words as readonly string[]).includes(value), {
+  return z.enum(words, {
     error: (issue) => {
       const given = String(issue.input);
       if (later.includes(given)) return `${given} is not supported yet; use one of ${words.join(", ")}`;
@@ -41,20 +42,16 @@ export function choice<const Word extends string>(words: readonly Word[], later:
 }
 
 /** Go's notation; the value is milliseconds. */
-export const duration = z.string({ error: 'must be a duration such as "1.5s" or "100ms"' }).transform((text, context) => {
-  const ms = parseDurationMs(text);
-  if (ms === undefined) {
-    context.addIssue({ code: "custom", message: `${JSON.stringify(text)} is not a duration; write it as "1.5s" or "100ms"` });
-    return z.NEVER;
-  }
-  return ms;
-});
+export const duration = z
+  .string({ error: 'must be a duration such as "1.5s" or "100ms"' })
+  .regex(DURATION, { error: (issue) => `${JSON.stringify(issue.input)} is not a duration; write it as "1.5s" or "100ms"` })
+  .transform((text) => parseDurationMs(text) ?? z.NEVER);
 
 export const portNumber = z
   .int({ error: (issue) => (issue.input === undefined ? "is required" : "must be a port number") })
   .min(1, "must be a port from 1 to 65535")
   .max(65535, "must be a port from 1 to 65535");
-export const portSelector = struct({ number: portNumber });
+export const portSelector = struct({ number: portNumber.describe("Number of a port of the Service.") });
 export const count = z.int({ error: "must be a whole number" }).min(0, "must not be negative");
 export const labels = z.record(z.string(), z.string({ error: "must be a string" }));
 export const nonEmpty = z
@@ -70,13 +67,24 @@ export const regex = nonEmpty.superRefine((pattern, context) => {
   }
 });
 
+const TEXTS = {
+  exact: z.string().optional().describe("The whole value."),
+  prefix: z.string().optional().describe("How the value begins."),
+  regex: regex.optional().describe("A regular expression in RE2 syntax that the whole value must match."),
+};
 /** Istio's StringMatch; one with no member means presence. */
-export const stringMatch = struct({ exact: z.string().optional(), prefix: z.string().optional(), regex: regex.optional() }).refine(
-  (match) => Object.values(match).filter((each) => each !== undefined).length <= 1,
-  "has more than one of exact, prefix and regex",
-);
+export const stringMatch = struct(TEXTS)
+  .refine((match) => Object.values(match).filter((each) => each !== undefined).length <= 1, "has more than one of exact, prefix and regex")
+  .meta({ atMostOneOf: Object.keys(TEXTS) } satisfies SchemaHints);
 export type StringMatch = z.output<typeof stringMatch>;
 
-const headerEdits = struct({ set: labels.optional(), add: labels.optional(), remove: z.array(nonEmpty).optional() });
-export const headers = struct({ request: headerEdits.optional(), response: headerEdits.optional() });
+const headerEdits = struct({
+  set: labels.optional().describe("Headers that get this value, whatever they had."),
+  add: labels.optional().describe("Headers that get this value besides what they had."),
+  remove: z.array(nonEmpty).optional().describe("Headers that are taken out."),
+});
+export const headers = struct({
+  request: headerEdits.optional().describe("Changes before the request goes on."),
+  response: headerEdits.optional().describe("Changes before the response goes back."),
+});
 export type Headers = z.output<typeof headers>;
