@@ -26,6 +26,11 @@ export class HeaderField {
     return new HeaderField(id, HEADER_NAMES[id]!, value);
   }
 
+  isNamed(lowerName: string): boolean {
+    const { name } = this;
+    return name.length === lowerName.length && (name === lowerName || this.lowerName === lowerName);
+  }
+
   get lowerName(): string {
     return (this.#lowerName ??= this.name.toLowerCase());
   }

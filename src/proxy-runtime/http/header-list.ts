@@ -281,7 +281,7 @@ export class HeaderList {
   #findUnknown(lowerName: string, from: number): number {
     if (((this.#unknown >> (((lowerName.charCodeAt(lowerName.length - 1) | 32) + lowerName.length) & 31)) & 1) === 0) return -1;
     for (let index = this.#indexOf(UNKNOWN, from); index >= 0; index = this.#indexOf(UNKNOWN, index + 1)) {
-      const isThere = index < this.#parsed ? this.#isNamed(index, lowerName) : this.#added[index - this.#parsed]!.lowerName === lowerName;
+      const isThere = index < this.#parsed ? this.#isNamed(index, lowerName) : this.#added[index - this.#parsed]!.isNamed(lowerName);
       if (isThere) return index;
     }
     return -1;

@@ -134,8 +134,8 @@ export class HttpConnection implements ConnectionReceiver, ServerConnectionOwner
 
   onRequest(stream: DownstreamStream, head: RequestHead, end: boolean): void {
     const manager = this.#manager;
-    manager.timers.disarm(this.#idleTimer);
-    if (this.#headersTimer !== undefined) manager.timers.disarm(this.#headersTimer);
+    manager.timers.suspend(this.#idleTimer);
+    if (this.#headersTimer !== undefined) manager.timers.suspend(this.#headersTimer);
     this.#requests += 1;
     if (manager.isDraining || this.#drainTimer !== undefined) this.#codec!.drain();
     const limit = manager.config.maxRequestsPerConnection;

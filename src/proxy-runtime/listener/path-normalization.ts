@@ -10,12 +10,25 @@ export interface NormalizedPath {
   readonly outcome: "ok" | "redirect" | "reject";
 }
 
-// Nothing here changes a path of these characters without `//`, `/.` or `%`.
-const NEEDS_WORK = /\/\/|\/\.|%|\\/;
+const SLASH = 47;
+const DOT = 46;
+const PERCENT = 37;
+const BACKSLASH = 92;
 const ESCAPED_SLASH = /%2f|%5c/i;
 
+/** False: nothing here changes the path. Most are like that. */
+export function mayNeedNormalization(path: string): boolean {
+  let before = 0;
+  for (let at = 0; at < path.length; at += 1) {
+    const code = path.charCodeAt(at);
+    if (code === PERCENT || code === BACKSLASH || (before === SLASH && (code === SLASH || code === DOT))) return true;
+    before = code;
+  }
+  return false;
+}
+
 export function normalizePath(path: string, options: Options): NormalizedPath {
-  if (!NEEDS_WORK.test(path) || path.charCodeAt(0) !== SLASH) return { path, outcome: "ok" };
+  if (path.charCodeAt(0) !== SLASH || !mayNeedNormalization(path)) return { path, outcome: "ok" };
   const mark = path.indexOf("?");
   const query = mark < 0 ? "" : path.slice(mark);
   let only = mark < 0 ? path : path.slice(0, mark);
@@ -34,8 +47,6 @@ export function normalizePath(path: string, options: Options): NormalizedPath {
   if (options.mergeSlashes) only = only.replace(/\/{2,}/g, "/");
   return { path: only + query, outcome };
 }
-
-const SLASH = 47;
 
 /** `%41` → `A` for unreserved characters; other escapes stay as they are written. */
 function decodeUnreserved(path: string): string {

@@ -8,7 +8,7 @@ import type { RequestHead } from "../http/stream.ts";
 import type { StreamInfo } from "../telemetry/stream-info.ts";
 import { ClientAddresses } from "./client-address.ts";
 import { editClientCertificate } from "./client-certificate-header.ts";
-import { normalizePath } from "./path-normalization.ts";
+import { mayNeedNormalization, normalizePath } from "./path-normalization.ts";
 import { newRequestId } from "./request-id.ts";
 
 // Said by proxies to proxies about where a request came from: from outside it would be a lie.
@@ -67,7 +67,7 @@ export class RequestEdits {
     const config = this.#config;
     const { headers } = head;
     if (config.headersWithUnderscores !== "allow" && !checkUnderscores(headers, config.headersWithUnderscores)) return "reject_underscore";
-    if (this.#editsPath) {
+    if (this.#editsPath && mayNeedNormalization(head.path)) {
       const { path, outcome } = normalizePath(head.path, config);
       head.path = path;
       if (outcome !== "ok") return outcome === "redirect" && !info.isGrpc ? "redirect" : "reject_path";

@@ -1,47 +1,62 @@
 // Does a request fit a route? Envoy's rules; path matching leaves the query out.
-import type { HeaderMatch, PathMatch, QueryMatch, RouteMatch } from "../config/route-config.ts";
+import type { HeaderMatch, QueryMatch, RouteMatch } from "../config/route-config.ts";
 import { compileRegex } from "../config/regex.ts";
 import { isGrpc } from "../http/grpc/content-type.ts";
 import { UNKNOWN, headerIdOf } from "../http/header-id.ts";
 import type { RequestHead } from "../http/stream.ts";
 import { compileStringMatch } from "../transport/san-match.ts";
 
+const SLASH = 47;
+
 export type RequestPredicate = (head: RequestHead, path: string) => boolean;
 
-/** A predicate over the request and its path without query. */
-export function compileRouteMatch(match: RouteMatch): RequestPredicate {
-  const tests: RequestPredicate[] = [compilePath(match.path)];
-  for (const header of match.headers) tests.push(compileHeader(header));
-  if (match.query.length > 0) tests.push(compileQuery(match.query));
-  if (match.grpcOnly) tests.push((head) => isGrpc(head.headers));
-  const [first, second] = tests as [RequestPredicate, RequestPredicate | undefined];
-  if (tests.length === 1) return first;
-  if (tests.length === 2) return (head, path) => first(head, path) && second!(head, path);
-  return (head, path) => tests.every((test) => test(head, path));
+/** What a request must be for a route. Paths are compared here, without a call for each rule of a long list. */
+export class RouteCondition {
+  readonly #kind: "any" | "prefix" | "exact" | "segmentPrefix";
+  readonly #value: string;
+  readonly #others: readonly RequestPredicate[];
+
+  constructor(match: RouteMatch) {
+    const { kind, value, caseSensitive } = match.path;
+    const others: RequestPredicate[] = [];
+    this.#value = value;
+    // A table looks at `connect` routes for CONNECT only, and for CONNECT at no others.
+    if (kind === "connect" || (kind === "prefix" && value === "/")) this.#kind = "any";
+    else if (kind !== "regex" && caseSensitive) this.#kind = kind;
+    else {
+      this.#kind = "any";
+      others.push(kind === "regex" ? matchesRegex(value) : ignoresCase(kind, value.toLowerCase()));
+    }
+    for (const header of match.headers) others.push(compileHeader(header));
+    if (match.query.length > 0) others.push(compileQuery(match.query));
+    if (match.grpcOnly) others.push((head) => isGrpc(head.headers));
+    this.#others = others;
+  }
+
+  /** @param path without query */
+  fits(head: RequestHead, path: string): boolean {
+    if (this.#kind !== "any" && !comparePath(this.#kind, path, this.#value)) return false;
+    const others = this.#others;
+    for (let index = 0; index < others.length; index += 1) if (!others[index]!(head, path)) return false;
+    return true;
+  }
 }
 
-function compilePath(match: PathMatch): RequestPredicate {
-  const { kind, value, caseSensitive } = match;
-  if (kind === "regex") {
-    const matches = compileRegex(value);
-    return (_head, path) => matches(path);
-  }
-  // A table looks at such routes for CONNECT only, and for CONNECT at no others.
-  if (kind === "connect" || (kind === "prefix" && value === "/")) return () => true;
-  if (caseSensitive) return comparePath(kind, value);
-  const compare = comparePath(kind, value.toLowerCase());
-  return (head, path) => compare(head, path.toLowerCase());
+function matchesRegex(value: string): RequestPredicate {
+  const matches = compileRegex(value);
+  return (_head, path) => matches(path);
 }
 
-function comparePath(kind: "prefix" | "exact" | "segmentPrefix", value: string): RequestPredicate {
-  switch (kind) {
-    case "exact":
-      return (_head, path) => path === value;
-    case "prefix":
-      return (_head, path) => path.startsWith(value);
-    case "segmentPrefix":
-      return (_head, path) => path.startsWith(value) && (path.length === value.length || path[value.length] === "/");
-  }
+function ignoresCase(kind: "prefix" | "exact" | "segmentPrefix", value: string): RequestPredicate {
+  return (_head, path) => comparePath(kind, path.toLowerCase(), value);
+}
+
+function comparePath(kind: "prefix" | "exact" | "segmentPrefix", path: string, value: string): boolean {
+  if (kind === "exact") return path === value;
+  const { length } = value;
+  // Paths of one host mostly differ at the end of a prefix, if at all: seldom more than one character is looked at.
+  if (path.length < length || path.charCodeAt(length - 1) !== value.charCodeAt(length - 1) || !path.startsWith(value)) return false;
+  return kind === "prefix" || path.length === length || path.charCodeAt(length) === SLASH;
 }
 
 export function compileHeader(match: HeaderMatch): RequestPredicate {

@@ -4,7 +4,7 @@ import type { HeaderEdits, RouteConfig, RouteEntry, VirtualHost, WeightedCluster
 import type { RequestHead } from "../http/stream.ts";
 import { CompiledHeaderEdits } from "./header-edits.ts";
 import { RetryConditions } from "./retry-conditions.ts";
-import { compileRouteMatch, type RequestPredicate } from "./route-matcher.ts";
+import { RouteCondition } from "./route-matcher.ts";
 
 export interface ClusterChoice {
   readonly cluster: string;
@@ -16,7 +16,7 @@ export interface ClusterChoice {
 export interface CompiledRoute {
   readonly entry: RouteEntry;
   readonly virtualHost: VirtualHost;
-  readonly matches: RequestPredicate;
+  readonly condition: RouteCondition;
   /** Of a `route` action; empty for others. */
   readonly choices: readonly ClusterChoice[];
   readonly totalWeight: number;
@@ -42,6 +42,9 @@ export class RouteTable {
   readonly #suffixes: { readonly text: string; readonly host: CompiledHost }[] = [];
   readonly #prefixes: { readonly text: string; readonly host: CompiledHost }[] = [];
   #any: CompiledHost | undefined = undefined;
+  /** What was looked up last: comparing is a third of hashing. */
+  #lastAuthority: string | undefined = undefined;
+  #lastHost: CompiledHost | undefined = undefined;
 
   constructor(config: RouteConfig) {
     this.config = config;
@@ -65,19 +68,27 @@ export class RouteTable {
 
   /** The first route of the authority's virtual host that the request fits. */
   match(head: RequestHead): CompiledRoute | undefined {
-    const host = this.#hostOf(head.authority);
+    const { authority } = head;
+    const host = authority === this.#lastAuthority ? this.#lastHost : this.#hostOf(authority);
     if (host === undefined) return undefined;
     const mark = head.path.indexOf("?");
     const path = mark < 0 ? head.path : head.path.slice(0, mark);
     const routes = head.upgrade === CONNECT_UPGRADE ? host.connectRoutes : host.routes;
     for (let index = 0; index < routes.length; index += 1) {
       const route = routes[index]!;
-      if (route.matches(head, path)) return route;
+      if (route.condition.fits(head, path)) return route;
     }
     return undefined;
   }
 
   #hostOf(authority: string): CompiledHost | undefined {
+    const host = this.#find(authority);
+    this.#lastAuthority = authority;
+    this.#lastHost = host;
+    return host;
+  }
+
+  #find(authority: string): CompiledHost | undefined {
     let name = this.config.ignorePortInHost ? withoutPort(authority) : authority;
     let host = this.#exact.get(name);
     if (host !== undefined) return host;
@@ -102,7 +113,7 @@ function compileRoute(entry: RouteEntry, virtualHost: VirtualHost, config: Route
   return {
     entry,
     virtualHost,
-    matches: compileRouteMatch(entry.match),
+    condition: new RouteCondition(entry.match),
     choices,
     totalWeight: choices.reduce((sum, each) => sum + each.weight, 0),
     retry: entry.action.kind === "route" && entry.action.retry !== undefined ? new RetryConditions(entry.action.retry) : undefined,

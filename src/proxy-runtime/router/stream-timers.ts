@@ -1,5 +1,6 @@
-// The times that a router keeps for one request: how long each may be, and what is running. Entries are made when first
-// needed: most requests need few.
+// The times that a router keeps for one request: how long each may be, and what is running. Nearly every request has a
+// route's time and an idle time, which share one entry; the others are made when first needed.
+import { performance } from "node:perf_hooks";
 import { TimerEntry, type TimerOwner, type Timers } from "../transport/timers.ts";
 
 /** Kinds that the owner's onTimer is called with. */
@@ -24,7 +25,10 @@ export const Timer = {
   tryDuration: 8,
 } as const;
 
-export class StreamTimers {
+/** Of the entry that route and idle time share. */
+const MAIN = -1;
+
+export class StreamTimers implements TimerOwner {
   /** Durations; 0 none. */
   routeMs = 0;
   idleMs = 0;
@@ -36,8 +40,10 @@ export class StreamTimers {
   tryDurationMs = 0;
   readonly #timers: Timers;
   readonly #owner: TimerOwner;
-  #route: TimerEntry | undefined = undefined;
-  #idle: TimerEntry | undefined = undefined;
+  #main: TimerEntry | undefined = undefined;
+  /** When the route's and the idle time are over, in ms of performance.now(). */
+  #routeAt = Infinity;
+  #idleAt = Infinity;
   #try: TimerEntry | undefined = undefined;
   #backoff: TimerEntry | undefined = undefined;
   /** Those that hardly any request has. */
@@ -52,24 +58,41 @@ export class StreamTimers {
 
   /** The head has come, and more is to come unless `end`. `now` is a reading of performance.now(). */
   onRequestHead(end: boolean, now: number): void {
-    if (this.idleMs > 0) this.#timers.arm((this.#idle ??= new TimerEntry(this.#owner, Timer.idle)), this.idleMs, now);
+    if (this.idleMs > 0) this.#idleAt = now + this.idleMs;
     if (this.deadlineMs > 0) this.#armRare(Timer.deadline, this.deadlineMs, now);
     if (this.durationMs > 0) this.#armRare(Timer.duration, this.durationMs, now);
     if (end) this.onRequestEnd(now);
-    else if (this.requestMs > 0) this.#armRare(Timer.request, this.requestMs, now);
+    else this.#armMain(now);
+    if (!end && this.requestMs > 0) this.#armRare(Timer.request, this.requestMs, now);
   }
 
   onRequestEnd(now: number): void {
     this.#requestEnded = true;
     if (this.#rare !== undefined) this.#disarmRare(Timer.request);
     // Envoy: the route's time and a try's run from the end of the request.
-    if (this.routeMs > 0) this.#timers.arm((this.#route ??= new TimerEntry(this.#owner, Timer.route)), this.routeMs, now);
+    if (this.routeMs > 0) this.#routeAt = now + this.routeMs;
+    this.#armMain(now);
     if (this.#isTrying) this.#armTry();
+  }
+
+  /** For whichever comes first. */
+  #armMain(now: number): void {
+    const isRoute = this.#routeAt < this.#idleAt;
+    if (!isRoute && this.#idleAt === Infinity) return;
+    this.#timers.arm((this.#main ??= new TimerEntry(this, MAIN)), isRoute ? this.routeMs : this.idleMs, now);
+  }
+
+  onTimer(): void {
+    const now = performance.now();
+    if (this.#routeAt <= now) return this.#owner.onTimer(Timer.route);
+    if (this.#idleAt <= now) return this.#owner.onTimer(Timer.idle);
+    const next = Math.min(this.#routeAt, this.#idleAt);
+    if (next < Infinity) this.#timers.arm(this.#main!, Math.ceil(next - now), now);
   }
 
   /** Bytes have moved. */
   onProgress(): void {
-    if (this.idleMs > 0) this.#timers.arm((this.#idle ??= new TimerEntry(this.#owner, Timer.idle)), this.idleMs);
+    if (this.idleMs > 0) this.#idleAt = performance.now() + this.idleMs;
     if (this.perTryIdleMs > 0 && this.#isTrying) this.#armRare(Timer.tryIdle, this.perTryIdleMs);
   }
 
@@ -102,7 +125,8 @@ export class StreamTimers {
   /** The streams are byte pipes now: their idleness ends them, or the longest time that any stream may have. */
   onTunnel(): void {
     this.onTryOver();
-    if (this.#route !== undefined) this.#timers.disarm(this.#route);
+    this.#routeAt = Infinity;
+    this.#armMain(performance.now());
   }
 
   startBackoff(durationMs: number): void {
@@ -122,8 +146,7 @@ export class StreamTimers {
   disarmAll(): void {
     const timers = this.#timers;
     this.#isTrying = false;
-    if (this.#route !== undefined) timers.disarm(this.#route);
-    if (this.#idle !== undefined) timers.disarm(this.#idle);
+    if (this.#main !== undefined) timers.disarm(this.#main);
     if (this.#try !== undefined) timers.disarm(this.#try);
     if (this.#backoff !== undefined) timers.disarm(this.#backoff);
     if (this.#rare !== undefined) for (const entry of this.#rare) timers.disarm(entry);

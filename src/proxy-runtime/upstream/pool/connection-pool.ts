@@ -115,13 +115,13 @@ export class ConnectionPool implements Pool, ClientConnectionOwner, Http2ClientO
   }
 
   #hand(client: Http1ClientConnection, waiter: PoolWaiter): void {
-    if (client.idleTimer !== undefined) this.#context.timers.disarm(client.idleTimer);
+    if (client.idleTimer !== undefined) this.#context.timers.suspend(client.idleTimer);
     const reused = client.requests > 0;
     waiter.onPoolReady(client.newStream(waiter), reused);
   }
 
   #handShared(client: Http2ClientConnection, waiter: PoolWaiter): void {
-    if (client.idleTimer !== undefined) this.#context.timers.disarm(client.idleTimer);
+    if (client.idleTimer !== undefined) this.#context.timers.suspend(client.idleTimer);
     const reused = client.requests > 0;
     const { maxRequestsPerConnection } = this.#context.config();
     waiter.onPoolReady(client.newStream(waiter), reused);

@@ -27,7 +27,7 @@ describe("timers", () => {
     assert.ok(at - start >= 30, `fired after ${at - start} ms`);
   });
 
-  test("don't fire once disarmed, and move back when armed again", async () => {
+  test("don't fire once disarmed, and once only when armed twice", async () => {
     const { fired, entry } = recorder();
     const timers = new Timers();
     const [off, again, last] = [entry(1), entry(2), entry(3)];
@@ -37,8 +37,39 @@ describe("timers", () => {
     timers.arm(again, 20);
     assert.deepEqual([off.isArmed, again.isArmed], [false, true]);
     await settled(fired, 2);
-    assert.deepEqual(fired, [3, 2]);
+    assert.deepEqual(fired.toSorted(), [2, 3]);
     assert.equal(again.isArmed, false);
+  });
+
+  test("armed again while they run fire when the last arming says, to a 256th of their time", (context) => {
+    const pending: { callback: () => void; at: number }[] = [];
+    let now = 0;
+    context.mock.method(performance, "now", () => now);
+    context.mock.method(globalThis, "setTimeout", ((callback: () => void, delayMs: number) => {
+      pending.push({ callback, at: now + delayMs });
+      return { unref: () => ({}) };
+    }) as unknown as typeof setTimeout);
+    const firedAt = new Map<number, number>();
+    const timers = new Timers();
+    const entries = [1, 2, 3].map((kind) => new TimerEntry({ onTimer: () => void firedAt.set(kind, now) }, kind));
+    for (const entry of entries) timers.arm(entry, 1000);
+    for (now = 1; now <= 2500; now += 1) {
+      if (now === 400) timers.arm(entries[0]!, 1000);
+      if (now === 401) timers.suspend(entries[1]!);
+      if (now === 900) timers.arm(entries[0]!, 1000);
+      if (now === 1200) timers.arm(entries[1]!, 1000);
+      for (const each of pending.splice(0).sort((left, right) => left.at - right.at)) {
+        if (each.at > now) pending.push(each);
+        else each.callback();
+      }
+    }
+    assert.equal(firedAt.get(3), 1000);
+    assert.ok(firedAt.get(1)! >= 1900 && firedAt.get(1)! <= 1905, String(firedAt.get(1)));
+    assert.equal(firedAt.get(2), 2200);
+    assert.deepEqual(
+      entries.map((each) => each.isArmed),
+      [false, false, false],
+    );
   });
 
   test("may change their duration", async () => {
