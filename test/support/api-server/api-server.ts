@@ -32,6 +32,9 @@ export class ApiServer {
   readonly requests: SeenRequest[] = [];
   /** Tokens that are let in; undefined: everybody. */
   tokens: ReadonlySet<string> | undefined;
+  onConnection: () => void = () => undefined;
+  /** Called before a request is looked at. */
+  onRequest: (request: SeenRequest) => void = () => undefined;
   readonly #tls = selfSigned("DNS:localhost,IP:127.0.0.1");
   readonly #server = createServer({ cert: this.#tls.certificate, key: this.#tls.key }, (request, response) => {
     void this.#serve(request, response);
@@ -50,6 +53,7 @@ export class ApiServer {
     };
     this.#server.on("connection", (socket) => {
       this.#sockets.add(socket);
+      this.onConnection();
       socket.on("close", () => this.#sockets.delete(socket));
     });
   }
@@ -181,7 +185,9 @@ export class ApiServer {
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const url = new URL(request.url ?? "/", this.url);
     const { authorization } = request.headers;
-    this.requests.push({ method: request.method ?? "", path: url.pathname, query: url.searchParams, authorization });
+    const seen = { method: request.method ?? "", path: url.pathname, query: url.searchParams, authorization };
+    this.requests.push(seen);
+    this.onRequest(seen);
     response.on("error", () => undefined);
     try {
       if (this.#held !== undefined) await new Promise<void>((resolve) => this.#held?.push(resolve));
@@ -202,6 +208,7 @@ export class ApiServer {
       }
     } catch (error) {
       if (!(error instanceof ApiFailure)) throw error;
+      if (error.retryAfterS !== undefined) response.setHeader("retry-after", error.retryAfterS);
       reply(response, error.code, error.toStatus());
     }
   }

@@ -3,11 +3,13 @@
 export class ApiFailure extends Error {
   readonly code: number;
   readonly reason: string;
+  readonly retryAfterS: number | undefined;
 
-  constructor(code: number, reason: string, message: string) {
+  constructor(code: number, reason: string, message: string, retryAfterS?: number) {
     super(message);
     this.code = code;
     this.reason = reason;
+    this.retryAfterS = retryAfterS;
   }
 
   toStatus(): Record<string, unknown> {
