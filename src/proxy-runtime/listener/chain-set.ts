@@ -3,11 +3,17 @@
 import type { FilterChainConfig, ListenerConfig } from "../config/listener-config.ts";
 import { compileFilterChains, type ConnectionFacts } from "./filter-chain-match.ts";
 import type { ActiveConnection, FilterChain } from "./filter-chain.ts";
+import { OpenConnections, type OpenMember } from "./open-connections.ts";
+
+/** A connection that a chain has taken, in the chain's list. */
+export interface ChainMember extends OpenMember {
+  readonly active: ActiveConnection | undefined;
+}
 
 export class RuntimeChain {
   readonly chain: FilterChain;
   readonly key: string;
-  readonly active = new Set<ActiveConnection>();
+  readonly open = new OpenConnections<ChainMember>();
 
   constructor(chain: FilterChain, key: string) {
     this.chain = chain;
@@ -48,8 +54,8 @@ export class ChainSet {
 
   #retire(chain: RuntimeChain): void {
     chain.chain.startDraining();
-    for (const each of chain.active) each.drain(Infinity);
-    if (chain.active.size > 0) this.#retired.add(chain);
+    for (const { active } of chain.open.all()) active?.drain(Infinity);
+    if (chain.open.size > 0) this.#retired.add(chain);
   }
 
   /** The chain for a connection; undefined where none takes it. */
@@ -62,27 +68,27 @@ export class ChainSet {
     this.#isDraining = true;
     for (const chain of this.all()) {
       chain.chain.startDraining();
-      for (const each of chain.active) each.drain(idleGraceMs);
+      for (const { active } of chain.open.all()) active?.drain(idleGraceMs);
     }
   }
 
   destroy(): void {
-    for (const chain of this.all()) for (const each of [...chain.active]) each.destroy();
+    for (const chain of this.all()) for (const { active } of chain.open.all()) active?.destroy();
   }
 
   get activeConnections(): number {
-    return this.all().reduce((sum, chain) => sum + chain.active.size, 0);
+    return this.all().reduce((sum, chain) => sum + chain.open.size, 0);
   }
 
   /** A chain has taken a connection. One that comes while draining is served: its connection manager makes the first request the last. */
-  onOpen(chain: RuntimeChain, active: ActiveConnection): void {
-    chain.active.add(active);
-    if (!this.#current().includes(chain)) this.#retired.add(chain);
+  onOpen(chain: RuntimeChain, member: ChainMember): void {
+    chain.open.add(member);
+    if (chain !== this.#defaultChain && !this.#chains.includes(chain)) this.#retired.add(chain);
   }
 
-  onClosed(chain: RuntimeChain, active: ActiveConnection): void {
-    chain.active.delete(active);
-    if (chain.active.size === 0) this.#retired.delete(chain);
+  onClosed(chain: RuntimeChain, member: ChainMember): void {
+    chain.open.delete(member);
+    if (chain.open.size === 0) this.#retired.delete(chain);
   }
 
   all(): RuntimeChain[] {

@@ -3,7 +3,7 @@ import type { HttpConnectionManagerConfig } from "../config/listener-config.ts";
 import { HeaderField } from "../http/header-field.ts";
 import { HeaderId } from "../http/header-id.ts";
 import type { RequestHead } from "../http/stream.ts";
-import type { ConnectionInfo } from "../telemetry/stream-info.ts";
+import type { ConnectionInfo, PeerIdentity } from "../telemetry/stream-info.ts";
 
 type Config = Pick<HttpConnectionManagerConfig, "forwardClientCert" | "setClientCertDetails">;
 
@@ -24,16 +24,22 @@ export function editClientCertificate(head: RequestHead, config: Config, connect
   else headers.set(id, mode === "append_forward" ? `${headers.joined(id)!},${element.value}` : element.value);
 }
 
-// A connection has one connection manager, and so one element for all its requests.
-const ELEMENTS = new WeakMap<ConnectionInfo, HeaderField>();
+interface MadeElement {
+  readonly config: Config;
+  readonly localUri: string;
+  readonly field: HeaderField;
+}
+
+// Connections with the same client certificate share its identity, and mostly the rest.
+const ELEMENTS = new WeakMap<PeerIdentity, MadeElement>();
 
 function elementOf(config: Config, connection: ConnectionInfo): HeaderField {
-  let element = ELEMENTS.get(connection);
-  if (element === undefined) {
-    element = HeaderField.known(HeaderId["x-forwarded-client-cert"], clientCertificateElement(config, connection));
-    ELEMENTS.set(connection, element);
-  }
-  return element;
+  const { peer, localUri } = connection;
+  const made = ELEMENTS.get(peer!);
+  if (made !== undefined && made.config === config && made.localUri === localUri) return made.field;
+  const field = HeaderField.known(HeaderId["x-forwarded-client-cert"], clientCertificateElement(config, connection));
+  ELEMENTS.set(peer!, { config, localUri, field });
+  return field;
 }
 
 function clientCertificateElement(config: Config, connection: ConnectionInfo): string {

@@ -2,11 +2,11 @@
 // whatever it is configured for.
 import { formatAddress } from "../../common/address.ts";
 import type { FilterChainConfig } from "../config/listener-config.ts";
-import type { ConnectionInfo, PeerIdentity } from "../telemetry/stream-info.ts";
+import type { ConnectionInfo } from "../telemetry/stream-info.ts";
 import { Connection, type IoContext } from "../transport/connection.ts";
 import type { Secrets } from "../transport/secrets.ts";
 import type { SocketAddress } from "../transport/socket-address.ts";
-import { TlsServer, type TlsFailure, type TlsPeer } from "../transport/tls-server.ts";
+import { TlsServer, type TlsFailure, type TlsPassed } from "../transport/tls-server.ts";
 import { RouteTable } from "../router/route-table.ts";
 import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
@@ -33,9 +33,10 @@ export interface Accepted {
   readonly id: number;
 }
 
+/** What becomes of one accepted connection. */
 export interface ChainEvents {
   onOpen(active: ActiveConnection): void;
-  onClosed(active: ActiveConnection): void;
+  onClosed(): void;
   onTlsFailure(failure: TlsFailure, detail: string): void;
   onTlsHandshake(): void;
 }
@@ -69,7 +70,7 @@ export class FilterChain {
       else {
         events.onTlsHandshake();
         try {
-          this.#start(outcome.socket, accepted, outcome.peer, events);
+          this.#start(outcome.socket, accepted, outcome, events);
         } catch (thrown) {
           outcome.socket.destroy();
           this.#io.onInternalError(thrown);
@@ -83,14 +84,14 @@ export class FilterChain {
     this.#manager?.startDraining();
   }
 
-  #start(socket: Socket | TLSSocket, accepted: Accepted, peer: TlsPeer | undefined, events: ChainEvents): void {
-    const info = connectionInfo(socket, accepted, peer);
+  #start(socket: Socket | TLSSocket, accepted: Accepted, secure: TlsPassed | undefined, events: ChainEvents): void {
+    const info = connectionInfo(accepted, secure);
     const connection = new Connection(socket, this.#tcp?.io ?? this.#io);
     let active: ActiveConnection | undefined;
     let closed = false;
     const onClosed = (): void => {
       closed = true;
-      if (active !== undefined) events.onClosed(active);
+      if (active !== undefined) events.onClosed();
     };
     if (this.#tcp !== undefined) {
       const relay = new TcpRelay(connection, this.#tcp, info, accepted.originalDst, onClosed);
@@ -116,20 +117,14 @@ function alpnOf(socket: Socket | TLSSocket): string {
   return typeof agreed === "string" ? agreed : "";
 }
 
-function connectionInfo(socket: Socket | TLSSocket, accepted: Accepted, peer: TlsPeer | undefined): ConnectionInfo {
-  const secure = peer === undefined ? undefined : (socket as TLSSocket);
-  const own = secure?.getX509Certificate();
+function connectionInfo(accepted: Accepted, secure: TlsPassed | undefined): ConnectionInfo {
   return {
     id: accepted.id,
     remoteAddress: formatAddress(accepted.remote.ip, accepted.remote.port),
     localAddress: formatAddress(accepted.local.ip, accepted.local.port),
-    tlsVersion: secure?.getProtocol() ?? "",
-    peer: peer?.names === undefined ? undefined : identityOf(peer),
-    localUri: own === undefined ? "" : (/URI:([^,]*)/.exec(own.subjectAltName ?? "")?.[1] ?? ""),
+    tlsVersion: secure?.socket.getProtocol() ?? "",
+    peer: secure?.peer,
+    localUri: secure?.localUri ?? "",
     serverName: accepted.serverName,
   };
-}
-
-function identityOf(peer: TlsPeer): PeerIdentity {
-  return { uri: peer.names!.uris[0] ?? "", subject: peer.subject, dns: peer.names!.dns, hash: peer.hash };
 }

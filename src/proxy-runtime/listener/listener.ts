@@ -12,9 +12,11 @@ import { sniff, type Sniffed, type SniffOptions } from "../transport/sniff.ts";
 import { unmapIpv4, type SocketAddress } from "../transport/socket-address.ts";
 import type { TlsFailure } from "../transport/tls-server.ts";
 import type { ListenerServices } from "./connection-manager.ts";
-import { ChainSet, type RuntimeChain } from "./chain-set.ts";
-import { FilterChain, type Accepted, type ChainEvents } from "./filter-chain.ts";
+import { Arrival, type ArrivalOwner } from "./arrival.ts";
+import { ChainSet } from "./chain-set.ts";
+import { FilterChain, type Accepted } from "./filter-chain.ts";
 import { ListenerStats } from "./listener-stats.ts";
+import { OpenConnections } from "./open-connections.ts";
 
 /** Which of how many workers this thread is. Several share their ports by SO_REUSEPORT. */
 export interface WorkerNumber {
@@ -55,7 +57,20 @@ export class Listener {
   readonly #servers: Server[] = [];
   readonly #chains: ChainSet;
   /** Accepted, and not in a filter chain's hands yet. */
-  readonly #undecided = new Set<Socket>();
+  readonly #undecided = new OpenConnections<Arrival>();
+
+  readonly #owner: ArrivalOwner = {
+    onOpen: (arrival, chain) => {
+      this.#undecided.delete(arrival);
+      this.#chains.onOpen(chain, arrival);
+    },
+    onClosed: (arrival, chain) => this.#chains.onClosed(chain, arrival),
+    onTlsHandshake: () => this.stats.sslHandshake.inc(),
+    onTlsFailure: ({ remote, local }, failure, detail) => {
+      this.stats.countTlsFailure(failure);
+      this.#dependencies.onRefused(this.config.name, remote, local, `${failure}: ${detail}`, TLS_CAUSES[failure]);
+    },
+  };
 
   constructor(config: ListenerConfig, dependencies: ListenerDependencies) {
     this.config = config;
@@ -133,7 +148,7 @@ export class Listener {
 
   destroy(): void {
     this.closeSockets();
-    for (const each of this.#undecided) each.destroy();
+    for (const each of this.#undecided.all()) each.socket.destroy();
     this.#chains.destroy();
   }
 
@@ -167,31 +182,32 @@ export class Listener {
   #take(accepted: Accepted): void {
     this.stats.cxTotal.inc();
     this.stats.cxActive.inc();
+    const arrival = new Arrival(accepted.socket, this.#owner);
     accepted.socket.once("close", () => {
       this.stats.cxActive.dec();
       this.stats.cxDestroy.inc();
-      this.#undecided.delete(accepted.socket);
+      this.#undecided.delete(arrival);
     });
     accepted.socket.on("error", ignore); // 'close' follows and tells
-    this.#undecided.add(accepted.socket);
+    this.#undecided.add(arrival);
     const { config } = this;
     const options: SniffOptions = {
       tls: includesPort(config.tlsInspectorPorts, accepted.local.port),
       http: includesPort(config.httpInspectorPorts, accepted.local.port),
       timeoutMs: config.listenerFiltersTimeoutMs,
     };
-    if (!options.tls && !options.http) return this.#dispatch(accepted, UNSNIFFED);
+    if (!options.tls && !options.http) return this.#dispatch(arrival, accepted, UNSNIFFED);
     this.stats.preCxActive.inc();
     sniff(accepted.socket, options, this.#dependencies.services.timers, (sniffed, timedOut) => {
       this.stats.preCxActive.dec();
       if (timedOut) this.stats.preCxTimeout.inc();
       if (sniffed === undefined || (timedOut && !config.continueOnListenerFiltersTimeout)) return void accepted.socket.destroy();
       const alpn = sniffed.transport === "tls" ? sniffed.applicationProtocols : [];
-      this.#guard(accepted.socket, () => this.#dispatch({ ...accepted, serverName: sniffed.serverName, alpn }, sniffed));
+      this.#guard(accepted.socket, () => this.#dispatch(arrival, { ...accepted, serverName: sniffed.serverName, alpn }, sniffed));
     });
   }
 
-  #dispatch(accepted: Accepted, sniffed: Sniffed): void {
+  #dispatch(arrival: Arrival, accepted: Accepted, sniffed: Sniffed): void {
     const { remote, local } = accepted;
     const chain = this.#chains.choose({
       destinationIp: local.ip,
@@ -207,25 +223,9 @@ export class Listener {
       accepted.socket.resetAndDestroy();
       return;
     }
-    chain.chain.accept(accepted, this.#eventsOf(chain, accepted));
-  }
-
-  #eventsOf(chain: RuntimeChain, accepted: Accepted): ChainEvents {
-    return {
-      onOpen: (active) => {
-        this.#undecided.delete(accepted.socket);
-        this.#chains.onOpen(chain, active);
-      },
-      onClosed: (active) => this.#chains.onClosed(chain, active),
-      onTlsHandshake: () => this.stats.sslHandshake.inc(),
-      onTlsFailure: (failure: TlsFailure, detail: string) => {
-        this.stats.countTlsFailure(failure);
-        this.#dependencies.onRefused(this.config.name, accepted.remote, accepted.local, `${failure}: ${detail}`, TLS_CAUSES[failure]);
-      },
-    };
+    arrival.enter(chain, accepted);
   }
 }
-
 const ignore = (): void => undefined;
 
 function addressText(config: ListenerConfig): string {

@@ -3,16 +3,22 @@
 import { createSecureContext, type SecureContext, type SecureContextOptions } from "node:tls";
 import { constants, X509Certificate } from "node:crypto";
 import type { SanMatch, SecretConfig, TlsContextConfig } from "../config/tls-config.ts";
+import { parseSubjectAltNames } from "./san-match.ts";
 
 /** Why a context can't be made: a secret that is named but not there yet. */
 export interface MissingSecret {
   readonly missing: string;
 }
 
+interface OwnCertificate {
+  readonly expiryMs: number;
+  readonly uri: string;
+}
+
 export class Secrets {
   #secrets: ReadonlyMap<string, SecretConfig> = new Map();
   #contexts = new Map<string, SecureContext>();
-  readonly #expiriesMs = new Map<string, number>();
+  readonly #own = new Map<string, OwnCertificate>();
   #generation = 0;
 
   /** Takes the secrets of a new snapshot. Contexts are made anew only where something changed. */
@@ -20,7 +26,7 @@ export class Secrets {
     if (sameSecrets(this.#secrets, secrets)) return;
     this.#secrets = secrets;
     this.#contexts = new Map();
-    this.#expiriesMs.clear();
+    this.#own.clear();
     this.#generation += 1;
   }
 
@@ -41,14 +47,22 @@ export class Secrets {
 
   /** End of our own certificate's life, ms since 1970; Infinity where the configuration shows none. */
   expiryMsOf({ certificateSecret: name }: TlsContextConfig): number {
-    if (name === undefined) return Infinity;
-    let expiryMs = this.#expiriesMs.get(name);
-    if (expiryMs === undefined) {
+    return name === undefined ? Infinity : this.#ownCertificate(name).expiryMs;
+  }
+
+  /** First URI in our own certificate; empty where it has none, or the configuration shows none. */
+  ownUriOf({ certificateSecret: name }: TlsContextConfig): string {
+    return name === undefined ? "" : this.#ownCertificate(name).uri;
+  }
+
+  #ownCertificate(name: string): OwnCertificate {
+    let own = this.#own.get(name);
+    if (own === undefined) {
       const secret = this.#secrets.get(name);
-      expiryMs = secret?.kind === "certificate" ? new X509Certificate(secret.chainPem).validToDate.getTime() : Infinity;
-      this.#expiriesMs.set(name, expiryMs);
+      own = secret?.kind === "certificate" ? readOwnCertificate(secret.chainPem) : { expiryMs: Infinity, uri: "" };
+      this.#own.set(name, own);
     }
-    return expiryMs;
+    return own;
   }
 
   /**
@@ -82,6 +96,12 @@ export class Secrets {
       secureOptions: constants.SSL_OP_NO_TICKET,
     };
   }
+}
+
+/** The first of a chain is the one that it is about. */
+function readOwnCertificate(chainPem: string | Buffer): OwnCertificate {
+  const certificate = new X509Certificate(chainPem);
+  return { expiryMs: certificate.validToDate.getTime(), uri: parseSubjectAltNames(certificate.subjectAltName).uris[0] ?? "" };
 }
 
 function sameSecrets(left: ReadonlyMap<string, SecretConfig>, right: ReadonlyMap<string, SecretConfig>): boolean {

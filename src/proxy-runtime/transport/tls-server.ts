@@ -4,20 +4,29 @@
 import type { Socket } from "node:net";
 import { createServer, type Server, type TLSSocket } from "node:tls";
 import type { DownstreamTlsConfig } from "../config/tls-config.ts";
-import { compileSanMatches, parseSubjectAltNames, type SubjectAltNames } from "./san-match.ts";
+import type { PeerIdentity } from "../telemetry/stream-info.ts";
+import { PeerCertificates } from "./peer-certificates.ts";
+import { compileSanMatches, type SubjectAltNames } from "./san-match.ts";
 import { isMissingSecret, type Secrets } from "./secrets.ts";
 
 export type TlsFailure = "missing_secret" | "handshake_failed" | "no_certificate" | "verify_failed" | "san_mismatch" | "timeout" | "closed";
 
-/** A client that passed: what its certificate says, if it showed one. */
-export interface TlsPeer {
-  readonly names: SubjectAltNames | undefined;
-  readonly subject: string;
-  /** SHA-256 of the certificate, lower-case hexadecimal; empty without one. */
-  readonly hash: string;
+/** A client that passed. */
+export interface TlsPassed {
+  readonly socket: TLSSocket;
+  /** What its certificate says; undefined where it showed none, or none is looked at. */
+  readonly peer: PeerIdentity | undefined;
+  /** First URI in the certificate that it was shown; empty where that has none. */
+  readonly localUri: string;
 }
 
-export type TlsDone = (outcome: { socket: TLSSocket; peer: TlsPeer } | { failure: TlsFailure; detail: string }) => void;
+export type TlsDone = (outcome: TlsPassed | { failure: TlsFailure; detail: string }) => void;
+
+/** A handshake under way, with what was configured when it began. */
+interface Handshake {
+  readonly done: TlsDone;
+  readonly localUri: string;
+}
 
 export class TlsServer {
   readonly #config: DownstreamTlsConfig;
@@ -25,7 +34,10 @@ export class TlsServer {
   readonly #handshakeTimeoutMs: number;
   readonly #server: Server;
   #serverWithoutAlpn: Server | undefined = undefined;
-  readonly #pending = new Map<Socket, TlsDone>();
+  /** Weak, since a Map of what comes and goes keeps its garbage alive (docs/performance.md). */
+  readonly #pending = new WeakMap<Socket, Handshake>();
+  readonly #peers = new PeerCertificates();
+  #localUri = "";
   #namesAccepted: (names: SubjectAltNames) => boolean = () => true;
   #generation = -1;
 
@@ -46,9 +58,8 @@ export class TlsServer {
       handshakeTimeout: this.#handshakeTimeoutMs,
       minVersion: config.minVersion,
       maxVersion: config.maxVersion,
-      ...(alpn.length > 0
-        ? { ALPNCallback: ({ protocols }: { protocols: string[] }) => alpn.find((each) => protocols.includes(each)) }
-        : {}),
+      // The first of ours that the client has, too.
+      ...(alpn.length > 0 ? { ALPNProtocols: [...alpn] } : {}),
     });
     server.on("secureConnection", this.#onSecure);
     server.on("tlsClientError", this.#onError);
@@ -65,7 +76,7 @@ export class TlsServer {
       socket.destroy();
       return;
     }
-    this.#pending.set(socket, done);
+    this.#pending.set(socket, { done, localUri: this.#localUri });
     // Later than 'tlsClientError' of the same close, which may know why.
     socket.once("close", () =>
       setImmediate(() => this.#finish(socket, { failure: "closed", detail: "connection closed during the TLS handshake" })),
@@ -95,6 +106,7 @@ export class TlsServer {
       }
       this.#server.setSecureContext(options);
       this.#serverWithoutAlpn?.setSecureContext(options);
+      this.#localUri = this.#secrets.ownUriOf(this.#config);
     } catch (error) {
       done({ failure: "missing_secret", detail: `secret is not usable: ${(error as Error).message}` });
       return false;
@@ -108,13 +120,14 @@ export class TlsServer {
     const raw = (tlsSocket as unknown as { _parent: Socket })._parent;
     const certificate = this.#config.validationSecret === undefined ? undefined : tlsSocket.getPeerX509Certificate();
     let failure: { failure: TlsFailure; detail: string } | undefined;
-    let names: SubjectAltNames | undefined;
+    let peer: PeerIdentity | undefined;
     if (certificate === undefined) {
       if (this.#config.requireClientCertificate) failure = { failure: "no_certificate", detail: "client showed no certificate" };
-    } else {
-      names = parseSubjectAltNames(certificate.subjectAltName);
-      if (!tlsSocket.authorized) failure = { failure: "verify_failed", detail: String(tlsSocket.authorizationError) };
-      else if (!this.#namesAccepted(names))
+    } else if (!tlsSocket.authorized) failure = { failure: "verify_failed", detail: String(tlsSocket.authorizationError) };
+    else {
+      const { names, identity } = this.#peers.of(certificate);
+      peer = identity;
+      if (!this.#namesAccepted(names))
         failure = { failure: "san_mismatch", detail: `client is ${names.uris[0] ?? names.dns[0] ?? "nameless"}` };
     }
     if (failure !== undefined) {
@@ -122,10 +135,7 @@ export class TlsServer {
       this.#finish(raw, failure);
       return;
     }
-    this.#finish(raw, {
-      socket: tlsSocket,
-      peer: { names, subject: certificate?.subject ?? "", hash: certificate?.fingerprint256.replaceAll(":", "").toLowerCase() ?? "" },
-    });
+    this.#finish(raw, { socket: tlsSocket, peer, localUri: this.#pending.get(raw)?.localUri ?? "" });
   };
 
   readonly #onError = (error: NodeJS.ErrnoException, tlsSocket: TLSSocket): void => {
@@ -147,9 +157,9 @@ export class TlsServer {
   };
 
   #finish(raw: Socket, outcome: Parameters<TlsDone>[0]): void {
-    const done = this.#pending.get(raw);
-    if (done === undefined) return;
+    const handshake = this.#pending.get(raw);
+    if (handshake === undefined) return;
     this.#pending.delete(raw);
-    done(outcome);
+    handshake.done(outcome);
   }
 }
