@@ -92,7 +92,7 @@ export class Secrets {
       minVersion: config.minVersion,
       maxVersion: config.maxVersion,
       ...(config.cipherSuites.length > 0 ? { ciphers: config.cipherSuites.join(":") } : {}),
-      // A resumed session would keep an identity past its rotation.
+      // A resumed session would keep an identity past its rotation. For TLS 1.2; those of 1.3 bin/openssl.cnf turns off.
       secureOptions: constants.SSL_OP_NO_TICKET,
     };
   }
