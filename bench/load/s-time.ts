@@ -1,9 +1,13 @@
-// openssl s_time: new mTLS connections, each with one request over HTTP/1.0 and no session resumed. It does less for a
+// openssl s_time: new mTLS connections, each with one request over HTTP/1.1 and no session resumed. It does less for a
 // handshake than a server (it does not verify the server's chain), so one core of it can keep a core of proxy busy.
 import type { Certificates } from "../certificates.ts";
 import { BODY, REQUEST } from "../rules.ts";
 import { assertNoFailures, assertSome, findIn, runPinned } from "./load.ts";
 import type { Load, LoadResult } from "./load.ts";
+
+// s_time writes `GET <this> HTTP/1.0` and an empty line. Real clients of a mesh speak HTTP/1.1; the words that s_time adds
+// end up in a header. It reads to the end of the connection, which the server therefore is to close.
+const HTTP11_REQUEST = `${REQUEST.path} HTTP/1.1\r\nHost: ${REQUEST.host}\r\nConnection: close\r\nX-Added:`;
 
 /** @param certificates the client shows its own; each of the `connections` is a process of s_time. */
 export function newTlsConnections({ client }: Certificates): Load {
@@ -18,7 +22,7 @@ export function newTlsConnections({ client }: Certificates): Load {
       const startedAt = performance.now();
       // In place of the program's clock, which counts whole seconds: from the first process's start to the last one's end.
       const outputs = await Promise.all(
-        Array.from({ length: connections }, () => runPinned([...command, ...identity, "-www", REQUEST.path], signal)),
+        Array.from({ length: connections }, () => runPinned([...command, ...identity, "-www", HTTP11_REQUEST], signal)),
       );
       const amount = outputs.map(parseTime).reduce((total, each) => total + each, 0);
       return { amount, perSecond: (amount * 1000) / (performance.now() - startedAt), latency: undefined } satisfies LoadResult;
