@@ -8,7 +8,8 @@ export const stats: Command = {
   description:
     "Shows golden signals as the workload's sidecar counts them: of the requests that it receives (inbound), and of those that " +
     "it sends, per service (outbound/<service>). Two samples are taken, a short window apart, and what happened between them " +
-    "is shown; - means no traffic in that time. SUCCESS counts 5xx, failed gRPC calls and missing answers as failures. " +
+    "is shown; - means no traffic in that time. SUCCESS counts 5xx, failed gRPC calls and missing answers as failures, as Linkerd and Istio's " +
+    "dashboards do: a 4xx is an answer, also where a sidecar refused with 403. " +
     "MESHED is how many of a service's pods have a sidecar; TCP_CONN is how many connections are open now. Of a workload's " +
     "pods the first that is ready is asked; name a pod to ask another.",
   arguments: [{ name: "<workload>", description: "[<kind>/]<name>[.<namespace>], such as deploy/checkout.shop" }],
