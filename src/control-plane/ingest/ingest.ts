@@ -33,6 +33,8 @@ export class Ingest {
   readonly #events: IngestEvents;
   readonly #parts = new Map<string, Part>();
   readonly #candidates = new Map<ObjectKey, Candidate[]>();
+  /** Every part that holds an object, valid or not. */
+  readonly #holders = new Map<ObjectKey, Set<Part>>();
 
   constructor(registry: Registry, events: IngestEvents) {
     this.#registry = registry;
@@ -65,8 +67,8 @@ export class Ingest {
     const freed = this.#replace(part, change.objects, change.problems);
     if (part.objects.length === 0 && part.problems.length === 0) this.#parts.delete(id);
     // A part that was refused an object because this one had it first gets another chance.
-    for (const other of this.#parts.values()) {
-      if (other === part || other.source !== source || !other.objects.some((each) => freed.has(objectKey(each)))) continue;
+    for (const other of new Set([...freed].flatMap((key) => [...(this.#holders.get(key) ?? [])]))) {
+      if (other === part || other.source !== source) continue;
       this.#replace(
         other,
         other.objects,
@@ -95,9 +97,23 @@ export class Ingest {
       }
     }
     for (const key of freed) this.#withdraw(key, part);
+    this.#hold(part, freed, objects);
     part.objects = objects;
     part.problems = problems;
     return freed;
+  }
+
+  #hold(part: Part, freed: ReadonlySet<ObjectKey>, objects: readonly RawObject[]): void {
+    for (const key of freed) {
+      const holders = this.#holders.get(key);
+      holders?.delete(part);
+      if (holders?.size === 0) this.#holders.delete(key);
+    }
+    for (const each of objects) {
+      const key = objectKey(each);
+      const holders = this.#holders.get(key) ?? new Set();
+      this.#holders.set(key, holders.add(part));
+    }
   }
 
   #propose(key: ObjectKey, candidate: Candidate): void {

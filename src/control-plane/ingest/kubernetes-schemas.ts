@@ -76,6 +76,7 @@ export const KUBERNETES_KINDS: Readonly<Record<KubernetesKind, RegExp>> = {
   ServiceAccount: /^v1$/,
   Pod: /^v1$/,
   Namespace: /^v1$/,
+  Node: /^v1$/,
   EndpointSlice: /^discovery\.k8s\.io\/v1(beta1)?$/,
 };
 
@@ -98,6 +99,7 @@ export function reduceKubernetesObject(kind: KubernetesKind, value: unknown, nam
   const meta = toMeta(envelope.metadata, namespace);
   switch (kind) {
     case "Namespace":
+    case "Node":
     case "ServiceAccount":
       return { kind, meta };
     case "Service": {

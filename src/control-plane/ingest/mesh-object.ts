@@ -75,7 +75,13 @@ export interface NamespaceObject {
   readonly meta: ObjectMeta;
 }
 
-export type KubernetesObject = ServiceObject | EndpointSliceObject | PodObject | ServiceAccountObject | NamespaceObject;
+/** Its labels say where it stands: region and zone. */
+export interface NodeObject {
+  readonly kind: "Node";
+  readonly meta: ObjectMeta;
+}
+
+export type KubernetesObject = ServiceObject | EndpointSliceObject | PodObject | ServiceAccountObject | NamespaceObject | NodeObject;
 export type KubernetesKind = KubernetesObject["kind"];
 
 export interface MeshConfigObject<Kind extends MeshKind> {

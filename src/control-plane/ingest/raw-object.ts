@@ -3,7 +3,7 @@
 import type { FieldPath, Position } from "../../common/yaml.ts";
 
 export interface Origin {
-  /** File name, or what else tells a person where the object comes from. */
+  /** File name, or `cluster`: what tells a person where the object comes from. */
   readonly file: string;
   locate(path: FieldPath): Position;
 }
@@ -28,6 +28,7 @@ export function objectKey(object: { readonly kind: string; readonly namespace: s
 /** A problem of the configuration, with everything a person needs to find it. */
 export interface ConfigProblem {
   readonly file: string;
+  /** 0: it is no text; objects of a cluster have neither line nor column. */
   readonly line: number;
   readonly column: number;
   /** `Kind namespace/name`; undefined when the file could not be read as objects at all. */
@@ -39,6 +40,6 @@ export interface ConfigProblem {
 
 /** `shop.yaml:12:7: VirtualService shop/payments: spec.http[0].timeout: message`. */
 export function formatConfigProblem(problem: ConfigProblem): string {
-  const place = `${problem.file}:${problem.line}:${problem.column}`;
+  const place = problem.line === 0 ? problem.file : `${problem.file}:${problem.line}:${problem.column}`;
   return [place, problem.object, problem.field, problem.message].filter((each) => each !== undefined && each !== "").join(": ");
 }

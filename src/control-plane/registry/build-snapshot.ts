@@ -1,7 +1,17 @@
 // Objects → snapshot: joins Services with their EndpointSlices and Pods, and sorts policies by precedence. Pure.
 import type { EndpointSliceObject, MeshObject, ObjectMeta, PodObject, ServiceObject, SliceEndpoint } from "../ingest/mesh-object.ts";
+import { localities, UNKNOWN_LOCALITY } from "./locality.ts";
 import { qualifyHost } from "./host-name.ts";
-import type { Endpoint, EndpointHealth, MeshService, MeshSettings, MeshSnapshot, ServicePort, Workload } from "./mesh-snapshot.ts";
+import type {
+  Endpoint,
+  EndpointHealth,
+  Locality,
+  MeshService,
+  MeshSettings,
+  MeshSnapshot,
+  ServicePort,
+  Workload,
+} from "./mesh-snapshot.ts";
 import { protocolOf } from "./port-protocol.ts";
 
 export function buildSnapshot(version: number, objects: Iterable<MeshObject>, settings: MeshSettings): MeshSnapshot {
@@ -9,10 +19,11 @@ export function buildSnapshot(version: number, objects: Iterable<MeshObject>, se
   const of = <Kind extends MeshObject["kind"]>(kind: Kind): Extract<MeshObject, { kind: Kind }>[] =>
     sorted.filter((each): each is Extract<MeshObject, { kind: Kind }> => each.kind === kind);
 
+  const byNode = localities(of("Node"));
   const workloads = new Map<string, Workload>();
   const workloadsByAddress = new Map<string, Workload>();
   for (const pod of of("Pod")) {
-    const workload = toWorkload(pod);
+    const workload = toWorkload(pod, byNode.get(pod.nodeName ?? ""));
     workloads.set(`${workload.namespace}/${workload.name}`, workload);
     // Pods on the host's network share the node's address: it names none of them.
     if (!pod.hostNetwork) for (const address of workload.addresses) workloadsByAddress.set(address, workload);
@@ -20,7 +31,9 @@ export function buildSnapshot(version: number, objects: Iterable<MeshObject>, se
   const slices = groupBy(of("EndpointSlice"), (each) => `${each.meta.namespace}/${each.service}`);
   const services = of("Service")
     .filter((each) => each.externalName === undefined)
-    .map((each) => toService(each, slices.get(`${each.meta.namespace}/${each.meta.name}`) ?? [], workloads, workloadsByAddress, settings))
+    .map((each) =>
+      toService(each, slices.get(`${each.meta.namespace}/${each.meta.name}`) ?? [], { workloads, workloadsByAddress, byNode }, settings),
+    )
     .sort((a, b) => (a.hostname < b.hostname ? -1 : 1));
 
   const virtualServices = of("VirtualService").flatMap((object) =>
@@ -50,7 +63,7 @@ function groupBy<T>(items: readonly T[], key: (item: T) => string): Map<string, 
   return Map.groupBy(items, key);
 }
 
-function toWorkload(pod: PodObject): Workload {
+function toWorkload(pod: PodObject, locality = UNKNOWN_LOCALITY): Workload {
   const labels = pod.meta.labels;
   const workloadName = labels["service.istio.io/workload-name"] ?? pod.owner?.name ?? pod.meta.name;
   return {
@@ -65,14 +78,22 @@ function toWorkload(pod: PodObject): Workload {
       labels["service.istio.io/canonical-revision"] ?? labels["app.kubernetes.io/version"] ?? labels["version"] ?? "latest",
     hasSidecar: labels["security.istio.io/tlsMode"] === "istio",
     namedPorts: pod.namedPorts,
+    locality,
   };
+}
+
+/** What endpoints are joined with. */
+interface Known {
+  readonly workloads: ReadonlyMap<string, Workload>;
+  readonly workloadsByAddress: ReadonlyMap<string, Workload>;
+  /** By name of the node. */
+  readonly byNode: ReadonlyMap<string, Locality>;
 }
 
 function toService(
   object: ServiceObject,
   slices: readonly EndpointSliceObject[],
-  workloads: ReadonlyMap<string, Workload>,
-  workloadsByAddress: ReadonlyMap<string, Workload>,
+  { workloads, workloadsByAddress, byNode }: Known,
   settings: MeshSettings,
 ): MeshService {
   const { name, namespace } = object.meta;
@@ -88,7 +109,10 @@ function toService(
         const pod = each.pod === undefined ? undefined : workloads.get(`${each.pod.namespace}/${each.pod.name}`);
         for (const address of each.addresses) {
           const workload = pod ?? workloadsByAddress.get(address);
-          list.push({ address, port, health: healthOf(each), hostname: each.hostname, workload, zone: each.zone ?? "" });
+          const place = byNode.get(each.nodeName ?? "") ?? workload?.locality ?? UNKNOWN_LOCALITY;
+          // The slice's word on the zone counts: it is what the cluster itself routes by.
+          const locality = each.zone === undefined || each.zone === place.zone ? place : { ...place, zone: each.zone };
+          list.push({ address, port, health: healthOf(each), hostname: each.hostname, workload, locality });
         }
       }
     }

@@ -29,6 +29,13 @@ export interface ServicePort {
   readonly protocol: PortProtocol;
 }
 
+/** Where something runs; empty where that isn't known. */
+export interface Locality {
+  readonly region: string;
+  readonly zone: string;
+  readonly subZone: string;
+}
+
 /** A pod as the mesh sees it. */
 export interface Workload {
   readonly name: string;
@@ -43,6 +50,7 @@ export interface Workload {
   /** Its sidecar takes mutual TLS (label security.istio.io/tlsMode=istio, written by injection). */
   readonly hasSidecar: boolean;
   readonly namedPorts: Readonly<Record<string, number>>;
+  readonly locality: Locality;
 }
 
 export type EndpointHealth = "healthy" | "unhealthy" | "draining";
@@ -54,7 +62,7 @@ export interface Endpoint {
   /** Host name within a headless service. */
   readonly hostname: string | undefined;
   readonly workload: Workload | undefined;
-  readonly zone: string;
+  readonly locality: Locality;
 }
 
 export interface MeshService {

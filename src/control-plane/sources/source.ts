@@ -14,9 +14,12 @@ export interface SourceChange {
 
 export interface Source {
   /**
-   * Reads everything once, then reports changes until stopped. Resolves when the first reading has been reported.
+   * Reads everything once, then reports changes until stopped. Resolves when the first reading has been reported, and
+   * rejects with SourceStopped when it is stopped before that.
    * @param onChange called with the changes that were found together.
    */
   start(onChange: (changes: readonly SourceChange[]) => void): Promise<void>;
   stop(): void;
 }
+
+export class SourceStopped extends Error {}

@@ -49,15 +49,16 @@ function assign(
   const reachable = oncePerWorkload(subsetEndpoints(service, port, subset), scope, service);
   return create(ClusterLoadAssignmentSchema, {
     clusterName: outboundClusterName(port.port, subset?.name ?? "", service.hostname),
-    endpoints: [...Map.groupBy(reachable, (each) => each.zone)]
+    endpoints: [...Map.groupBy(reachable, ({ locality }) => [locality.region, locality.zone, locality.subZone].join("/"))]
       .sort(([a], [b]) => (a < b ? -1 : 1))
-      .map(([zone, endpoints]) => toLocality(snapshot, zone, endpoints)),
+      .map(([, endpoints]) => toLocality(snapshot, endpoints)),
   });
 }
 
-function toLocality(snapshot: MeshSnapshot, zone: string, endpoints: readonly Endpoint[]): LocalityLbEndpoints {
+/** @param endpoints all of one locality. */
+function toLocality(snapshot: MeshSnapshot, endpoints: readonly Endpoint[]): LocalityLbEndpoints {
   return create(LocalityLbEndpointsSchema, {
-    locality: { zone },
+    locality: endpoints[0]?.locality ?? {},
     loadBalancingWeight: endpoints.length,
     lbEndpoints: endpoints.map((each) => toLbEndpoint(snapshot, each)),
   });
