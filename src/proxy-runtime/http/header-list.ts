@@ -36,27 +36,20 @@ export class HeaderList {
   #high = 0;
   /** Bit n: a header without an id may be there whose name's length and last letter sum to n (modulo 32). */
   #unknown = 0;
-  /** Appended headers. */
-  readonly #added: HeaderField[];
+  readonly #added: HeaderField[] = [];
 
-  /** @param text latin1 text that the offsets point into; each line ends in CRLF. Takes ownership of `ids` and `added`. */
-  constructor(text = "", offsets: readonly number[] = [], ids: number[] = [], added: HeaderField[] = []) {
+  /** @param text latin1 text that the offsets point into; each line ends in CRLF. Takes ownership of `ids`. */
+  constructor(text = "", offsets: readonly number[] = NO_OFFSETS, ids: number[] = []) {
     this.#text = text;
     this.#offsets = offsets;
     this.ids = ids;
-    this.#added = added;
-    this.#parsed = ids.length - added.length;
+    this.#parsed = ids.length;
     for (let index = 0; index < ids.length; index += 1) {
       const id = ids[index]!;
       this.#mark(id);
       if (id !== UNKNOWN) continue;
-      if (index < this.#parsed) {
-        const end = offsets[4 * index + 1]!;
-        this.#markUnknown(text.charCodeAt(end - 1), end - offsets[4 * index]!);
-      } else {
-        const { name } = added[index - this.#parsed]!;
-        this.#markUnknown(name.charCodeAt(name.length - 1), name.length);
-      }
+      const end = offsets[4 * index + 1]!;
+      this.#markUnknown(text.charCodeAt(end - 1), end - offsets[4 * index]!);
     }
   }
 
@@ -65,13 +58,6 @@ export class HeaderList {
     const list = new HeaderList();
     for (let index = 0; index < entries.length; index += 2) list.append(headerIdOf(entries[index]!), entries[index]!, entries[index + 1]!);
     return list;
-  }
-
-  /** Takes ownership of the array. */
-  static fromFields(fields: HeaderField[]): HeaderList {
-    const ids: number[] = [];
-    for (let index = 0; index < fields.length; index += 1) ids.push(fields[index]!.id);
-    return new HeaderList("", NO_OFFSETS, ids, fields);
   }
 
   nameAt(index: number): string {

@@ -1,5 +1,4 @@
 // One downstream HTTP connection: which codec it gets, its streams, and when it is closed.
-import { performance } from "node:perf_hooks";
 import type { Cause } from "../failure/cause.ts";
 import { Causes } from "../failure/causes.ts";
 import { isGrpc } from "../http/grpc/content-type.ts";
@@ -16,6 +15,7 @@ import type { SocketAddress } from "../transport/socket-address.ts";
 import { TimerEntry, type TimerOwner } from "../transport/timers.ts";
 import { codecFor, codecOf, type CodecKind } from "./codec-choice.ts";
 import type { ConnectionManager } from "./connection-manager.ts";
+import { turnNow } from "../transport/turn-clock.ts";
 
 const IDLE = 0;
 const HEADERS = 1;
@@ -44,7 +44,7 @@ export class HttpConnection implements ConnectionReceiver, ServerConnectionOwner
   #kind: CodecKind | undefined;
   /** First bytes that did not tell. */
   #undecided: Buffer | undefined = undefined;
-  readonly #startedAt = performance.now();
+  readonly #startedAt = turnNow();
   readonly #idleTimer: TimerEntry;
   #headersTimer: TimerEntry | undefined = undefined;
   #drainTimer: TimerEntry | undefined = undefined;
@@ -145,7 +145,7 @@ export class HttpConnection implements ConnectionReceiver, ServerConnectionOwner
     }
     manager.stats.rqTotal.inc();
     manager.stats.rqActive.inc();
-    const info = new StreamInfo(this.#options.info, performance.now());
+    const info = new StreamInfo(this.#options.info, turnNow());
     info.protocol = head.protocol;
     info.method = head.method;
     info.path = head.path;
@@ -199,14 +199,14 @@ export class HttpConnection implements ConnectionReceiver, ServerConnectionOwner
     stats.cxProtocolError.inc();
     stats.rqTotal.inc();
     stats.rqActive.inc();
-    const info = new StreamInfo(this.#options.info, performance.now());
+    const info = new StreamInfo(this.#options.info, turnNow());
     info.protocol = this.#kind === "http1" ? "HTTP/1.1" : "HTTP/2";
     this.#refuse(stream, undefined, info, cause, detail);
   }
 
   #refuse(stream: DownstreamStream, head: RequestHead | undefined, info: StreamInfo, cause: Cause, detail: string): void {
     info.fail(cause, detail);
-    info.responseStartedAt = performance.now();
+    info.responseStartedAt = turnNow();
     this.#answer(stream, info, localReply(head, cause, info.flags, this.#manager.isInbound ? "inbound" : "to-anything", detail));
   }
 
@@ -218,7 +218,7 @@ export class HttpConnection implements ConnectionReceiver, ServerConnectionOwner
     info.responseHeaders = head.headers;
     info.bytesSent = head.contentLength;
     sendReply(stream, reply);
-    info.endedAt = performance.now();
+    info.endedAt = turnNow();
     this.#manager.onStreamEnd(info, undefined);
   }
 
@@ -245,7 +245,7 @@ export class HttpConnection implements ConnectionReceiver, ServerConnectionOwner
     if (this.#durationTimer !== undefined) timers.disarm(this.#durationTimer);
     stats.cxActive.dec();
     stats.cxDestroy.inc();
-    stats.cxLengthMs.record(performance.now() - this.#startedAt);
+    stats.cxLengthMs.record(turnNow() - this.#startedAt);
     this.#options.onClosed();
   }
 

@@ -1,6 +1,5 @@
 // The response side of one request: writes heads, bodies, trailers and replies of our own to the client, and notes each
 // in the stream's record. What to send, and when, is the router's to decide.
-import { performance } from "node:perf_hooks";
 import type { Cause, Vantage } from "../failure/cause.ts";
 import { ConstantHeader } from "../http/header-field.ts";
 import { HeaderId } from "../http/header-id.ts";
@@ -12,6 +11,7 @@ import type { DownstreamStream, RequestHead, ResponseHead } from "../http/stream
 import type { StreamInfo } from "../telemetry/stream-info.ts";
 import type { CompiledHeaderEdits } from "./header-edits.ts";
 import type { RouterContext } from "./router-context.ts";
+import { turnNow } from "../transport/turn-clock.ts";
 
 export class ResponseSide {
   /** A final head was sent: nothing can take its place any more. */
@@ -71,7 +71,7 @@ export class ResponseSide {
   /** A whole answer that the route gives by itself. */
   sendAnswer(head: ResponseHead, body: string, edits: CompiledHeaderEdits): void {
     const info = this.#info;
-    info.responseStartedAt = performance.now();
+    info.responseStartedAt = turnNow();
     if (!edits.isEmpty) edits.apply(head.headers, info);
     if (info.isGrpc) return this.#sendHeaders(grpcAnswer(head, body), true);
     this.#sendHeaders(head, body === "");
@@ -83,7 +83,7 @@ export class ResponseSide {
   /** The reply of our own that the failure table has for the cause; the status that was sent. */
   sendFailure(cause: Cause, vantage: Vantage, detail: string, edits: CompiledHeaderEdits | undefined): number {
     const info = this.#info;
-    info.responseStartedAt = performance.now();
+    info.responseStartedAt = turnNow();
     this.started = true;
     const reply = localReply(this.#request, cause, info.flags, vantage, detail);
     const { head } = reply;

@@ -1,6 +1,5 @@
 // The router: takes one request from its downstream stream to an upstream host and the response back; chooses route and
 // cluster, keeps time, and turns every failure into the one reply that the table gives it.
-import { performance } from "node:perf_hooks";
 import type { Cause, Vantage } from "../failure/cause.ts";
 import { allowsUpgrade, CONNECT_UPGRADE } from "../config/upgrades.ts";
 import { Causes, onceBegun } from "../failure/causes.ts";
@@ -24,6 +23,7 @@ import type { RouterContext } from "./router-context.ts";
 import { StreamTimers, Timer } from "./stream-timers.ts";
 import { Tries, type TriesOwner } from "./tries.ts";
 import type { UpstreamAttempt } from "./upstream-attempt.ts";
+import { turnNow } from "../transport/turn-clock.ts";
 
 const NOTHING = Buffer.alloc(0);
 
@@ -168,7 +168,7 @@ export class Router implements RequestReceiver, TriesOwner, TimerOwner {
       this.#body.ended = true;
       return;
     }
-    const now = performance.now();
+    const now = turnNow();
     this.#noteRequestEnd(now);
     if (!this.#over) this.#timers.onRequestEnd(now);
   }
@@ -204,7 +204,7 @@ export class Router implements RequestReceiver, TriesOwner, TimerOwner {
     if (this.#isUntellable(head.status)) return this.#abortUntellable(head.status);
     this.#tries.onResponseAccepted(head);
     if (opensTunnel(this.#head.upgrade, head.status)) return this.#openTunnel(head, end);
-    this.#response.sendUpstreamHeaders(head, end, this.#choice!.responseEdits, performance.now());
+    this.#response.sendUpstreamHeaders(head, end, this.#choice!.responseEdits, turnNow());
     if (end) this.#end();
   }
 
@@ -223,7 +223,7 @@ export class Router implements RequestReceiver, TriesOwner, TimerOwner {
     this.#isTunnel = true;
     this.#timers.onTunnel();
     this.#context.onTunnelOpened(this.#info);
-    this.#response.sendUpstreamHeaders(head, false, this.#choice!.responseEdits, performance.now());
+    this.#response.sendUpstreamHeaders(head, false, this.#choice!.responseEdits, turnNow());
     if (end) this.onAttemptData(NOTHING, true);
     this.#body.release();
   }
@@ -324,7 +324,7 @@ export class Router implements RequestReceiver, TriesOwner, TimerOwner {
     this.#grpc?.end();
     if (this.#isTunnel) this.#tries.current?.onTunnelOver();
     const endedAt = this.#tries.current?.endedAt ?? -1;
-    this.#info.endedAt = endedAt < 0 ? performance.now() : endedAt;
+    this.#info.endedAt = endedAt < 0 ? turnNow() : endedAt;
     this.#context.onStreamEnd(this.#info, this.#tries.cluster);
     this.#context.specimens.keep(this);
   }

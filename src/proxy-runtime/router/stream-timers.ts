@@ -1,7 +1,7 @@
 // The times that a router keeps for one request: how long each may be, and what is running. Nearly every request has a
 // route's time and an idle time, which share one entry; the others are made when first needed.
-import { performance } from "node:perf_hooks";
 import { TimerEntry, type TimerOwner, type Timers } from "../transport/timers.ts";
+import { turnNow } from "../transport/turn-clock.ts";
 
 /** Kinds that the owner's onTimer is called with. */
 export const Timer = {
@@ -83,7 +83,7 @@ export class StreamTimers implements TimerOwner {
   }
 
   onTimer(): void {
-    const now = performance.now();
+    const now = turnNow();
     if (this.#routeAt <= now) return this.#owner.onTimer(Timer.route);
     if (this.#idleAt <= now) return this.#owner.onTimer(Timer.idle);
     const next = Math.min(this.#routeAt, this.#idleAt);
@@ -92,7 +92,7 @@ export class StreamTimers implements TimerOwner {
 
   /** Bytes have moved. */
   onProgress(): void {
-    if (this.idleMs > 0) this.#idleAt = performance.now() + this.idleMs;
+    if (this.idleMs > 0) this.#idleAt = turnNow() + this.idleMs;
     if (this.perTryIdleMs > 0 && this.#isTrying) this.#armRare(Timer.tryIdle, this.perTryIdleMs);
   }
 
@@ -126,7 +126,7 @@ export class StreamTimers implements TimerOwner {
   onTunnel(): void {
     this.onTryOver();
     this.#routeAt = Infinity;
-    this.#armMain(performance.now());
+    this.#armMain(turnNow());
   }
 
   startBackoff(durationMs: number): void {

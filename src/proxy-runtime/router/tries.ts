@@ -1,6 +1,5 @@
 // The tries of one request at its cluster: picks a host for each, starts it, and decides whether a failed one is
 // followed by another, at once or after a back-off.
-import { performance } from "node:perf_hooks";
 import { TLS_MODE_MESH } from "../../xds/names.ts";
 import { CONNECT_UPGRADE } from "../config/upgrades.ts";
 import type { Cause } from "../failure/cause.ts";
@@ -22,6 +21,7 @@ import type { CompiledRoute } from "./route-table.ts";
 import type { RouterContext } from "./router-context.ts";
 import type { StreamTimers } from "./stream-timers.ts";
 import { UpstreamAttempt, type AttemptOwner } from "./upstream-attempt.ts";
+import { turnNow } from "../transport/turn-clock.ts";
 
 export interface TriesOwner extends AttemptOwner {
   /** No host can be tried (again). */
@@ -119,7 +119,7 @@ export class Tries {
     const stream = attempt.stream!;
     const info = this.#info;
     // Ready at once: an idle connection was there, and the clock needs no second reading.
-    info.upstreamRequestSentAt = this.#isStarting ? this.#startedAt : performance.now();
+    info.upstreamRequestSentAt = this.#isStarting ? this.#startedAt : turnNow();
     info.upstreamProtocol = stream.protocol;
     info.upstreamPeerUri = stream.peerUri;
     this.#body.replayTo(stream);
@@ -149,7 +149,7 @@ export class Tries {
     if (!this.#body.canReplay) return false;
     const retry = (this.#retry ??= new RetryState(this.#conditions, this.#head.method));
     if (retry.takesUnseenRetry(cause, attempt.reused || attempt.host.isMeshPeer)) {
-      this.#startedAt = performance.now();
+      this.#startedAt = turnNow();
       this.#start();
       return true;
     }
@@ -210,7 +210,7 @@ export class Tries {
   }
 
   onBackoffOver(): void {
-    this.#startedAt = performance.now();
+    this.#startedAt = turnNow();
     this.#start();
   }
 

@@ -1,5 +1,4 @@
 // One try at one host: waits for a connection, sends the request, hears the response, and tells the router.
-import { performance } from "node:perf_hooks";
 import type { Cause } from "../failure/cause.ts";
 import { grpcStatusOf, isServerError } from "../http/grpc/status.ts";
 import type { HeaderList } from "../http/header-list.ts";
@@ -8,6 +7,7 @@ import type { Cluster } from "../upstream/cluster.ts";
 import type { UpstreamHost } from "../upstream/host.ts";
 import type { PoolWaiter } from "../upstream/pool/pool.ts";
 import type { TunnelDial } from "../upstream/pool/tunnel-dial.ts";
+import { turnNow } from "../transport/turn-clock.ts";
 
 /** The router, as an attempt sees it. Calls of an attempt that was cancelled don't come. */
 export interface AttemptOwner {
@@ -153,7 +153,7 @@ export class UpstreamAttempt implements PoolWaiter {
   #finish(): void {
     if (this.#over) return;
     this.#over = true;
-    this.endedAt = performance.now();
+    this.endedAt = turnNow();
     const { cluster, host } = this;
     cluster.breaker.requests -= 1;
     cluster.stats.rqActive.dec();

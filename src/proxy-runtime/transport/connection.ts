@@ -8,6 +8,7 @@ import { resetSocket } from "./reset.ts";
 import { SocketWriter } from "./socket-writer.ts";
 import type { SharedReadBuffer } from "./shared-read-buffer.ts";
 import type { TurnBudget } from "./turn-budget.ts";
+import { beginTurn, endTurn } from "./turn-clock.ts";
 
 /** What sockets of one thread share. Made once by proxy.ts. */
 export interface IoContext {
@@ -74,11 +75,13 @@ export class Connection {
   /** The read callback, also for `onread` of sockets that we open. */
   readonly onBytes = (buffer: Buffer, length: number): boolean => {
     this.#received?.add(length);
+    beginTurn();
     try {
       this.#receiver?.onBytes(buffer, length);
     } catch (thrown) {
       this.#onThrown(thrown);
     }
+    endTurn();
     return !this.#paused;
   };
 

@@ -4,6 +4,7 @@
 // looked at when the old one comes. A timer fires up to one millisecond late, or 1/256 of its time where it was armed again;
 // never early.
 import { performance } from "node:perf_hooks";
+import { turnNow } from "./turn-clock.ts";
 
 /** Who is told that time is up. `kind` is the one the entry was made with: an owner may have several. */
 export interface TimerOwner {
@@ -120,7 +121,7 @@ export class Timers {
   }
 
   /** Arms (again) an entry for durationMs from `now`, a reading of performance.now() that the caller may have at hand. */
-  arm(entry: TimerEntry, durationMs: number, now: number = performance.now()): void {
+  arm(entry: TimerEntry, durationMs: number, now: number = turnNow()): void {
     const before = entry.list;
     if (before !== undefined) {
       if (before.durationMs === durationMs) {

@@ -1,5 +1,4 @@
 // The server side of an HTTP/1 connection: requests one after the other, pipelined ones answered in order.
-import { performance } from "node:perf_hooks";
 import type { Cause } from "../../failure/cause.ts";
 import { Causes } from "../../failure/causes.ts";
 import { INTERNAL_ERROR, type Connection } from "../../transport/connection.ts";
@@ -13,6 +12,7 @@ import { HeadParser, INCOMPLETE, REFUSED, framingOf, isFramingError, type Framin
 import { LingeringClose } from "./lingering-close.ts";
 import { readRequestHead, type Http1Options, type RequestFacts } from "./request-head.ts";
 import { Http1ServerStream, type AnsweredRequest, type ServerStreamOwner } from "./server-stream.ts";
+import { turnNow } from "../../transport/turn-clock.ts";
 
 export interface Http1ServerOptions extends Http1Options {
   readonly limits: HeadLimits;
@@ -163,7 +163,7 @@ export class Http1ServerConnection implements ServerCodec, BodySink, ServerStrea
     this.#stream = stream;
     this.#body.start(framing);
     const end = this.#body.isDone;
-    if (end) this.#wholeAt = performance.now();
+    if (end) this.#wholeAt = turnNow();
     this.#owner.onRequest(stream, head, end && head.upgrade === "");
     // RFC 9110 §10.1.1: a request that was refused by its head alone gets its final answer and no invitation.
     if (expectsContinue && !end && this.#stream === stream && !stream.responseStarted) {
@@ -173,7 +173,7 @@ export class Http1ServerConnection implements ServerCodec, BodySink, ServerStrea
 
   #readBody(bytes: Buffer, start: number, end: number): number {
     const next = this.#body.read(bytes, start, end, this);
-    if (this.#body.isDone) this.#wholeAt = performance.now();
+    if (this.#body.isDone) this.#wholeAt = turnNow();
     this.#behind = end - next;
     if (next !== REFUSED) return next;
     const stream = this.#stream!;
@@ -300,7 +300,7 @@ export class Http1ServerConnection implements ServerCodec, BodySink, ServerStrea
       this.#body.stop();
       stream.receiver?.onRequestData(EMPTY, true);
       if (stream.responseEnded && this.#stream === stream) this.responseDone(stream, false);
-    } else if (this.#body.isDone && performance.now() - this.#wholeAt < HALF_CLOSE_MS) {
+    } else if (this.#body.isDone && turnNow() - this.#wholeAt < HALF_CLOSE_MS) {
       stream.closeAfterResponse();
     } else {
       this.#stream = undefined;

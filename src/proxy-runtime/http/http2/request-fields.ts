@@ -49,10 +49,7 @@ export interface RequestFieldsOptions {
   readonly allowConnect: boolean;
 }
 
-/**
- * @param fields becomes the request's.
- * @param endStream the request has no body.
- */
+/** @param endStream the request has no body. */
 export function readRequestFields(
   fields: HeaderField[],
   listBytes: number,
@@ -81,9 +78,8 @@ export function readRequestFields(
     else if (options.isMesh && id === TARGET) isAbsoluteForm = value === "absolute";
     else return malformed(`unexpected ${field.name}`);
   }
-  // The fields that stay move to the front of their array: it becomes the list's.
-  let kept = 0;
-  if (authority !== undefined) fields[kept++] = hostField(authority);
+  const headers = new HeaderList();
+  if (authority !== undefined) headers.appendField(hostField(authority));
   let host: string | undefined;
   let contentLength = -1;
   let expectsContinue = false;
@@ -116,10 +112,9 @@ export function readRequestFields(
       areCookiesNeverIndexed ||= field.isNeverIndexed;
       continue;
     }
-    fields[kept++] = field;
+    headers.appendField(field);
   }
-  fields.length = kept;
-  if (cookies !== undefined) fields.push(new HeaderField(COOKIE, "cookie", cookies, false, areCookiesNeverIndexed));
+  if (cookies !== undefined) headers.appendField(new HeaderField(COOKIE, "cookie", cookies, false, areCookiesNeverIndexed));
   if (method === undefined || !isToken(method)) return malformed("no valid :method");
   let upgrade = "";
   if (method === "CONNECT" && protocol === undefined) {
@@ -135,7 +130,7 @@ export function readRequestFields(
       const offer = method === "CONNECT" ? upgradeOffer(protocol) : undefined;
       if (offer === undefined || offer === "") return malformed("unexpected :protocol");
       upgrade = offer.toLowerCase();
-      if (offer !== upgrade) fields.push(HeaderField.known(UPGRADE, offer));
+      if (offer !== upgrade) headers.appendField(HeaderField.known(UPGRADE, offer));
       method = "GET";
     }
     if (scheme === undefined || !isScheme(scheme)) return malformed("no valid :scheme");
@@ -150,7 +145,7 @@ export function readRequestFields(
   if (contentLength > 0 && (endStream || upgrade !== "")) return malformed("body does not fit its content-length");
   if (version === KEPT_10) {
     version = "1.0";
-    fields.push(HeaderField.known(CONNECTION, "keep-alive"));
+    headers.appendField(HeaderField.known(CONNECTION, "keep-alive"));
   } else if (version !== undefined && version !== "1.1" && version !== "1.0") return malformed("invalid :version");
   const head: RequestHead = {
     method,
@@ -158,7 +153,7 @@ export function readRequestFields(
     authority,
     scheme,
     isAbsoluteForm,
-    headers: HeaderList.fromFields(fields),
+    headers,
     protocol: version === undefined ? "HTTP/2" : `HTTP/${version}`,
     upgrade,
     contentLength,

@@ -14,7 +14,7 @@ const FIRST_PSEUDO = HeaderId[":method"];
 const FORBIDDEN = new Uint8Array(HEADER_NAMES.length);
 for (const name of ["connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade"] as const) FORBIDDEN[HeaderId[name]] = 1;
 
-/** The head, or what is wrong with it. `fields` becomes the head's. */
+/** The head, or what is wrong with it. */
 export function readResponseFields(fields: HeaderField[], listBytes: number, isMesh: boolean): ResponseHead | string {
   let status = 0;
   let reason = "";
@@ -30,7 +30,7 @@ export function readResponseFields(fields: HeaderField[], listBytes: number, isM
   }
   if (status === 0) return "no valid :status";
   let contentLength = -1;
-  let kept = 0;
+  const headers = new HeaderList();
   for (; index < fields.length; index += 1) {
     const field = fields[index]!;
     const isChosen = isMesh && status === 101 && field.id === UPGRADE;
@@ -41,10 +41,9 @@ export function readResponseFields(fields: HeaderField[], listBytes: number, isM
       contentLength = contentLengthOf(field.value);
       if (contentLength < 0) return "invalid content-length";
     }
-    fields[kept++] = field;
+    headers.appendField(field);
   }
-  fields.length = kept;
-  return { status, reason, headers: HeaderList.fromFields(fields), contentLength, headBytes: Math.max(1, listBytes) };
+  return { status, reason, headers, contentLength, headBytes: Math.max(1, listBytes) };
 }
 
 /** Three digits, 100 and up; 0 for anything else. */
@@ -53,8 +52,12 @@ function statusOf(text: string): number {
   return text.length === 3 && status >= 100 ? status : 0;
 }
 
-/** undefined where they are malformed. `fields` becomes the list's. */
+/** undefined where they are malformed. */
 export function readTrailerFields(fields: HeaderField[]): HeaderList | undefined {
-  for (const field of fields) if (field.isMalformed || FORBIDDEN[field.id] === 1 || field.id >= FIRST_PSEUDO) return undefined;
-  return HeaderList.fromFields(fields);
+  const trailers = new HeaderList();
+  for (const field of fields) {
+    if (field.isMalformed || FORBIDDEN[field.id] === 1 || field.id >= FIRST_PSEUDO) return undefined;
+    trailers.appendField(field);
+  }
+  return trailers;
 }
