@@ -48,6 +48,9 @@ export interface YamlFile {
   readonly problems: readonly YamlProblem[];
 }
 
+/** Aliases of one file; beyond, it is not configuration but an attack on our memory. */
+export const MAX_ALIASES = 10_000;
+
 const SIGNED_DIGITS = /^[-+]?[0-9]/;
 // go-yaml v2, which kubectl reads with: Go's ParseInt with base 0 after underscores are gone, then this float.
 const INTEGER = /^([-+]?)(?:0[xX]([0-9a-fA-F]+)|0[bB]([01]+)|0[oO]?([0-7]+)|(0|[1-9][0-9]*))$/;
@@ -74,7 +77,8 @@ function resolveFloat(source: string): number | typeof NOT_RESOLVED {
 
 const NUMBER_STARTS = [..."-+.0123456789"];
 
-const KUBECTL_SCHEMA = new Schema([
+/** What kubectl reads a scalar as. */
+export const KUBECTL_SCHEMA = new Schema([
   ...FAILSAFE_SCHEMA.tags,
   nullYaml11Tag,
   boolYaml11Tag,
@@ -105,7 +109,7 @@ const KUBECTL_SCHEMA = new Schema([
 export function parseYamlDocuments(text: string, file: string): YamlFile {
   try {
     const events = parseEvents(text, { filename: file });
-    const values = constructFromEvents(events, { source: text, filename: file, schema: KUBECTL_SCHEMA, maxAliases: 10_000 });
+    const values = constructFromEvents(events, { source: text, filename: file, schema: KUBECTL_SCHEMA, maxAliases: MAX_ALIASES });
     const lines = new LineIndex(text);
     const roots = new RangeBuilder(events, text).documents();
     return { documents: values.map((value, index) => toDocument(value, roots[index], lines)), problems: [] };

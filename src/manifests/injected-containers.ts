@@ -30,7 +30,7 @@ export interface Workload {
 export const INIT_CONTAINER = "meshctl-init";
 export const PROXY_CONTAINER = "meshctl-proxy";
 /** ConfigMap that the control plane keeps in every namespace: the roots to trust when first calling it. */
-export const ROOT_CERTIFICATE_CONFIG_MAP = "meshctl-ca-root-cert";
+export const ROOT_CERTIFICATE_CONFIG_MAP = "meshctl-root-cert";
 const TOKEN_VOLUME = "meshctl-token";
 const ROOT_VOLUME = "meshctl-root-cert";
 const POD_INFO_VOLUME = "meshctl-podinfo";
@@ -71,6 +71,7 @@ const OWNER_API: Readonly<Record<string, string>> = {
   DaemonSet: "apis/apps/v1",
   Job: "apis/batch/v1",
   CronJob: "apis/batch/v1",
+  ReplicationController: "api/v1",
   Pod: "api/v1",
 };
 

@@ -13,8 +13,10 @@ const SYSTEM_NAMESPACES = new Set(["kube-system", "kube-public", "kube-node-leas
 const YES = new Set(["enabled", "true"]);
 const NO = new Set(["disabled", "false"]);
 
-function verdict(text: string | undefined): boolean | undefined {
+function verdict(key: string, text: string | undefined): boolean | undefined {
   if (text === undefined) return undefined;
+  // Linkerd's third word: a sidecar that routes by Host, which ours does anyway.
+  if (key === "linkerd.io/inject" && text === "ingress") return true;
   return YES.has(text) ? true : NO.has(text) ? false : undefined;
 }
 
@@ -25,11 +27,24 @@ const NAMESPACE_KEYS = ["meshctl.io/inject", "istio-injection", "linkerd.io/inje
 function firstVerdict(metadata: ObjectMeta | undefined, keys: readonly string[], where: string): InjectionDecision | undefined {
   for (const key of keys) {
     for (const [kind, values] of [["label", metadata?.labels] as const, ["annotation", metadata?.annotations] as const]) {
-      const inject = verdict(values?.[key]);
+      const inject = verdict(key, values?.[key]);
       if (inject !== undefined) return { inject, reason: `${kind} ${key}=${values?.[key]} on the ${where}` };
     }
   }
   return undefined;
+}
+
+/** Labels and annotations that name injection with a word that is neither yes nor no, and so decide nothing. */
+export function undecidedWords(metadata: ObjectMeta | undefined): string[] {
+  return POD_KEYS.flatMap((key) =>
+    [["label", metadata?.labels?.[key]] as const, ["annotation", metadata?.annotations?.[key]] as const].flatMap(([kind, text]) =>
+      text === undefined || text === "" || verdict(key, text) !== undefined
+        ? []
+        : [
+            `${kind} ${key}=${JSON.stringify(text)} says neither yes nor no; write "${key.startsWith("sidecar.") ? "true" : "enabled"}" or "${key.startsWith("sidecar.") ? "false" : "disabled"}"`,
+          ],
+    ),
+  );
 }
 
 /**

@@ -12,17 +12,13 @@ import {
   type InjectionValues,
   type Workload,
 } from "./injected-containers.ts";
+import { INJECTED_ANNOTATION, recordOf, type Additions, type InjectionRecord } from "./injection-record.ts";
 import { escapePointer, type JsonPatchOperation } from "./json-patch.ts";
 import type { PodTemplate } from "./kube-objects.ts";
 import { proxyFlags } from "./proxy-annotations.ts";
 
 const STATUS_ANNOTATION = "sidecar.istio.io/status";
 const LABEL_VALUE_LIMIT = 63;
-
-/** An injected pod says so, and what was added, in an annotation. */
-export function isInjected(pod: PodTemplate): boolean {
-  return pod.metadata?.annotations?.[STATUS_ANNOTATION] !== undefined;
-}
 
 function labelsFor(pod: PodTemplate, workload: Workload): Record<string, string> {
   const labels = pod.metadata?.labels ?? {};
@@ -51,36 +47,38 @@ function annotationsFor(pod: PodTemplate, values: InjectionValues): Record<strin
 /** Adds members to an object that may be absent, without touching the others. */
 function mergeOperations(
   path: string,
-  existing: Readonly<Record<string, string>> | undefined,
+  existing: Readonly<Record<string, string>> | null | undefined,
   added: Readonly<Record<string, string>>,
 ): JsonPatchOperation[] {
-  if (existing === undefined) return [{ op: "add", path, value: added }];
-  return Object.entries(added)
-    .filter(([key, value]) => existing[key] !== value)
-    .map(([key, value]) => ({
-      op: existing[key] === undefined ? ("add" as const) : ("replace" as const),
-      path: `${path}/${escapePointer(key)}`,
-      value,
-    }));
+  if (existing === undefined || existing === null) return [{ op: "add", path, value: added }];
+  return Object.entries(added).map(([key, value]) => ({
+    op: existing[key] === undefined ? ("add" as const) : ("replace" as const),
+    path: `${path}/${escapePointer(key)}`,
+    value,
+  }));
 }
 
 /** Puts values into a list that may be absent, in front of what is there or behind it. */
 function listOperations(
   path: string,
-  existing: readonly unknown[] | undefined,
+  existing: readonly unknown[] | null | undefined,
   added: readonly unknown[],
   front: boolean,
 ): JsonPatchOperation[] {
-  if (existing === undefined) return added.length === 0 ? [] : [{ op: "add", path, value: added }];
+  if (existing === undefined || existing === null) return [{ op: "add", path, value: added }];
   return added.map((value, index) => ({ op: "add" as const, path: `${path}/${front ? index : "-"}`, value }));
 }
 
-/**
- * What turns the pod into a meshed one. A pod that is injected already gets no operation.
- * @returns operations relative to the pod (`/metadata`, `/spec`), or every annotation that makes no sense.
- */
-export function injectionPatch(pod: PodTemplate, workload: Workload, values: InjectionValues): Result<readonly JsonPatchOperation[]> {
-  if (isInjected(pod)) return success([]);
+/** Members that are not there already. */
+function missing(
+  existing: Readonly<Record<string, string>> | null | undefined,
+  wanted: Readonly<Record<string, string>>,
+): Record<string, string> {
+  return Object.fromEntries(Object.entries(wanted).filter(([key, value]) => existing?.[key] !== value));
+}
+
+/** What turns a pod that is not meshed into a meshed one, or everything that makes no sense in it. */
+export function planAdditions(pod: PodTemplate, workload: Workload, values: InjectionValues): Result<Additions> {
   const capture = captureFlags(pod.metadata?.annotations ?? {});
   const proxy = proxyFlags(pod.metadata?.annotations ?? {});
   if (!capture.ok || !proxy.ok) return failure([...(capture.ok ? [] : capture.problems), ...(proxy.ok ? [] : proxy.problems)]);
@@ -91,20 +89,39 @@ export function injectionPatch(pod: PodTemplate, workload: Workload, values: Inj
 
   const init = initContainer(values, capture.value);
   const sidecar = sidecarContainer(values, pod, workload, proxy.value);
-  const metadata: JsonPatchOperation[] = pod.metadata === undefined ? [{ op: "add", path: "/metadata", value: {} }] : [];
   // With a native sidecar the app's own init containers run captured, behind a ready sidecar; with a plain one
   // nothing may be captured before it runs, so meshctl-init is the last init container.
-  const containers = values.nativeSidecar
-    ? listOperations("/spec/initContainers", pod.spec.initContainers, [init, sidecar], true)
+  const containers: Additions["lists"] = values.nativeSidecar
+    ? [{ field: "initContainers", items: [init, sidecar], front: true }]
     : [
-        ...listOperations("/spec/initContainers", pod.spec.initContainers, [init], false),
-        ...listOperations("/spec/containers", pod.spec.containers, [sidecar], false),
+        { field: "initContainers", items: [init], front: false },
+        { field: "containers", items: [sidecar], front: false },
       ];
-  return success([
-    ...metadata,
-    ...mergeOperations("/metadata/labels", pod.metadata?.labels, labelsFor(pod, workload)),
-    ...mergeOperations("/metadata/annotations", pod.metadata?.annotations, annotationsFor(pod, values)),
-    ...containers,
-    ...listOperations("/spec/volumes", pod.spec.volumes, sidecarVolumes(), false),
-  ]);
+  return success({
+    labels: missing(pod.metadata?.labels, labelsFor(pod, workload)),
+    annotations: missing(pod.metadata?.annotations, annotationsFor(pod, values)),
+    lists: [...containers, { field: "volumes", items: sidecarVolumes(), front: false }],
+  });
+}
+
+/**
+ * What turns the pod into a meshed one. A pod that is injected already gets no operation.
+ * @returns operations relative to the pod (`/metadata`, `/spec`), or every annotation that makes no sense.
+ */
+export function injectionPatch(pod: PodTemplate, workload: Workload, values: InjectionValues): Result<readonly JsonPatchOperation[]> {
+  if (pod.metadata?.annotations?.[INJECTED_ANNOTATION] !== undefined) return success([]);
+  const planned = planAdditions(pod, workload, values);
+  if (!planned.ok) return planned;
+  return success(toPatch(pod, planned.value, recordOf(pod, planned.value)));
+}
+
+/** The additions and their record as operations on a pod that is data. */
+export function toPatch(pod: PodTemplate, additions: Additions, record: InjectionRecord): JsonPatchOperation[] {
+  const annotations = { ...additions.annotations, [INJECTED_ANNOTATION]: JSON.stringify(record) };
+  return [
+    ...(pod.metadata === undefined || pod.metadata === null ? [{ op: "add" as const, path: "/metadata", value: {} }] : []),
+    ...mergeOperations("/metadata/labels", pod.metadata?.labels, additions.labels),
+    ...mergeOperations("/metadata/annotations", pod.metadata?.annotations, annotations),
+    ...additions.lists.flatMap(({ field, items, front }) => listOperations(`/spec/${field}`, pod.spec[field], items, front)),
+  ];
 }
