@@ -25,7 +25,7 @@ export interface SidecarPair {
   readonly client: TestPlane;
   readonly server: TestPlane;
   /** A client that has sent this. */
-  send(request?: string): Promise<RawPeer>;
+  readonly send: (request?: string) => Promise<RawPeer>;
 }
 
 export interface SidecarPairOptions {
