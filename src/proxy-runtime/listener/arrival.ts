@@ -8,6 +8,8 @@ import type { Accepted, ActiveConnection, ChainEvents } from "./filter-chain.ts"
 export interface ArrivalOwner {
   onOpen(arrival: Arrival, chain: RuntimeChain): void;
   onClosed(arrival: Arrival, chain: RuntimeChain): void;
+  /** Its socket has closed, whoever had it. */
+  onGone(arrival: Arrival): void;
   onTlsHandshake(): void;
   onTlsFailure(accepted: Accepted, failure: TlsFailure, detail: string): void;
 }
@@ -23,6 +25,8 @@ export class Arrival implements ChainEvents, ChainMember {
   constructor(socket: Socket, owner: ArrivalOwner) {
     this.socket = socket;
     this.#owner = owner;
+    // Not once(), whose wrapper each idle connection would keep; nothing but `this` is kept, either.
+    socket.on("close", () => owner.onGone(this));
   }
 
   /** Hands the connection to its filter chain. */
@@ -34,6 +38,7 @@ export class Arrival implements ChainEvents, ChainMember {
 
   onOpen(active: ActiveConnection): void {
     this.active = active;
+    this.#accepted = undefined; // only failures before this tell of it
     this.#owner.onOpen(this, this.#chain!);
   }
 

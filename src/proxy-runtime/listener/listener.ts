@@ -65,6 +65,11 @@ export class Listener {
       this.#chains.onOpen(chain, arrival);
     },
     onClosed: (arrival, chain) => this.#chains.onClosed(chain, arrival),
+    onGone: (arrival) => {
+      this.stats.cxActive.dec();
+      this.stats.cxDestroy.inc();
+      this.#undecided.delete(arrival);
+    },
     onTlsHandshake: () => this.stats.sslHandshake.inc(),
     onTlsFailure: ({ remote, local }, failure, detail) => {
       this.stats.countTlsFailure(failure);
@@ -183,11 +188,6 @@ export class Listener {
     this.stats.cxTotal.inc();
     this.stats.cxActive.inc();
     const arrival = new Arrival(accepted.socket, this.#owner);
-    accepted.socket.once("close", () => {
-      this.stats.cxActive.dec();
-      this.stats.cxDestroy.inc();
-      this.#undecided.delete(arrival);
-    });
     accepted.socket.on("error", ignore); // 'close' follows and tells
     this.#undecided.add(arrival);
     const { config } = this;
