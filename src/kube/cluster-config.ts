@@ -6,6 +6,7 @@ import { describeFileError } from "../common/file-error.ts";
 import { UserError } from "../common/user-error.ts";
 import { parseYamlDocuments } from "../common/yaml.ts";
 import { ClusterConnection, tokenFileCredentials } from "./cluster-connection.ts";
+import { SERVICE_ACCOUNT_FOLDER } from "./service-account.ts";
 
 export interface ClusterChoice {
   /** A file; undefined: $KUBECONFIG, else ~/.kube/config. */
@@ -15,9 +16,6 @@ export interface ClusterChoice {
 }
 
 type Environment = Readonly<Record<string, string | undefined>>;
-
-/** Where the kubelet puts a pod's credentials. */
-const SERVICE_ACCOUNT_FOLDER = "/var/run/secrets/kubernetes.io/serviceaccount";
 
 /** @throws UserError: no such file, not a kubeconfig, no such context, or one that is incomplete. */
 export function loadKubeconfig({ kubeconfig, context }: ClusterChoice, env: Environment): ClusterConnection {
@@ -47,11 +45,6 @@ export function loadKubeconfig({ kubeconfig, context }: ClusterChoice, env: Envi
   if (proxy !== undefined && !/^https?:/.test(proxy))
     throw new UserError(`${where}: proxy-url ${proxy} can't be used`, "give a proxy that is reached by http or https");
   return connection;
-}
-
-/** Whether this process is a pod that may talk to its cluster. */
-export function isInCluster(folder = SERVICE_ACCOUNT_FOLDER): boolean {
-  return existsSync(join(folder, "token"));
 }
 
 /** The pod's own cluster, as its service account. @throws UserError when the pod's environment lacks something. */

@@ -1,5 +1,4 @@
 // Runs the control plane until SIGTERM or SIGINT.
-import { existsSync } from "node:fs";
 import type { CommandContext } from "../../cli/command.ts";
 import { parseHostPort } from "../../common/address.ts";
 import type { HostPort } from "../../common/address.ts";
@@ -11,33 +10,37 @@ import { LOCAL_TOKEN_ISSUER } from "../../ca/client/service-account-token.ts";
 import { startController } from "../../control-plane/controller.ts";
 import type { ControllerOptions } from "../../control-plane/controller.ts";
 import type { PathNormalization } from "../../control-plane/registry/mesh-snapshot.ts";
-import { DirectorySource } from "../../control-plane/sources/directory-source.ts";
+import { SourceStopped } from "../../control-plane/sources/source.ts";
 import { Port } from "../../xds/names.ts";
+import { openSources } from "./controller-sources.ts";
 
 export async function run(context: CommandContext): Promise<number> {
-  const options = toControllerOptions(context);
-  const { log } = options;
+  const settings = toControllerOptions(context);
+  const { log } = settings;
+  const options = { ...settings, sources: await openSources(context, log) };
   // Before starting, so that a signal during the start isn't lost.
   const stopping = new Promise<NodeJS.Signals>((resolve) => {
     for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => resolve(signal));
   });
-  const controller = await startController(options);
+  const starting = startController(options);
+  // A cluster may keep it waiting; the sources are the part that does.
+  void stopping.then(() => options.sources.forEach((each) => each.stop()));
+  const controller = await starting.catch((error: unknown) => {
+    if (error instanceof SourceStopped) return undefined;
+    throw error;
+  });
   const signal = await stopping;
   log.info({ signal }, "stopping");
+  if (controller === undefined) return 0;
   await controller.stop();
   return 0;
 }
 
-function toControllerOptions({ args, options, stderr }: CommandContext): ControllerOptions {
+function toControllerOptions({ args, options, stderr }: CommandContext): Omit<ControllerOptions, "sources"> {
   if (args.length > 0) throw new UserError(`unexpected argument ${JSON.stringify(args[0])}`, "directories are given with --source");
   const text = (name: string): string | undefined => options[name] as string | undefined;
   const texts = (name: string): readonly string[] => (options[name] as readonly string[] | undefined) ?? [];
 
-  const paths = texts("source");
-  if (paths.length === 0) throw new UserError("no --source given", "name a directory or file with Kubernetes YAML: --source ./mesh");
-  for (const path of paths) {
-    if (!existsSync(path)) throw new UserError(`--source ${path}: no such file or directory`, "create it first, or correct the path");
-  }
   const xdsAddress = toAddress("--xds-address", text("xdsAddress"));
   const secure = toSecure(text, texts("tlsSan"), options["workloadCertTtl"] as number | undefined);
   if (xdsAddress === undefined && secure === undefined) {
@@ -58,7 +61,6 @@ function toControllerOptions({ args, options, stderr }: CommandContext): Control
       pathNormalization: text("pathNormalization") as PathNormalization,
       protocolDetectionTimeoutMs: options["protocolDetectionTimeout"] as number,
     },
-    sources: paths.map((each) => new DirectorySource([each], systemClock)),
     xdsAddress,
     secure,
     monitoringAddress: toAddress("--monitoring-address", text("monitoringAddress")),

@@ -10,15 +10,21 @@ export const controller: Command = {
   name: "controller",
   summary: "Run the control plane",
   description:
-    "Reads Services, EndpointSlices, Pods and the mesh's own kinds (VirtualService, DestinationRule, PeerAuthentication) from YAML " +
-    "files, follows them as they are edited, and keeps every connected sidecar's configuration up to date. A mistake is reported " +
-    "with file, line and field; what was valid before stays in force.",
+    "Reads Services, EndpointSlices, Pods, Nodes and the mesh's own kinds (VirtualService, DestinationRule, PeerAuthentication) from " +
+    "a Kubernetes cluster or from YAML files, follows them as they change, and keeps every connected sidecar's configuration up to " +
+    "date. In a pod it reads the cluster that it runs in, unless told otherwise. A mistake is reported with object and field, in " +
+    "files with their line; what was valid before stays in force.",
   flags: [
     {
       flags: "--source <path...>",
       description:
         "directory (searched for *.yaml, *.yml, *.json) or file to read and follow; of several, the later one has the last word on an object",
     },
+    {
+      flags: "--kubeconfig <file>",
+      description: "kubeconfig of the cluster to read and follow (default with --context: $KUBECONFIG, else ~/.kube/config)",
+    },
+    { flags: "--context <name>", description: "context of the kubeconfig (default: its current one)" },
     { flags: "--trust-domain <domain>", description: "trust domain of the workloads' identities", default: DEFAULT_TRUST_DOMAIN },
     { flags: "--cluster-domain <domain>", description: "DNS domain of the cluster's Services", default: DEFAULT_CLUSTER_DOMAIN },
     { flags: "--root-namespace <name>", description: "namespace whose policies hold for the whole mesh", default: MESH_NAMESPACE },
@@ -68,6 +74,7 @@ export const controller: Command = {
   examples: [
     "meshctl controller --source ./mesh       plaintext xDS on this machine",
     "meshctl controller --source ./mesh --ca-dir ./ca --token-issuer-keys jwks.json",
+    "meshctl controller --context staging     the cluster that kubectl --context staging shows",
   ],
   load: () => import("./controller-run.ts").then((module) => module.run),
 };
