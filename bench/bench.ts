@@ -11,6 +11,7 @@ import { Lab } from "./lab.ts";
 import type { JsonMeasurement, Verdict } from "./report.ts";
 import { renderVerdicts } from "./report.ts";
 import { bulk } from "./scenarios/bulk.ts";
+import { commands } from "./scenarios/commands.ts";
 import { grpc } from "./scenarios/grpc.ts";
 import { handshake } from "./scenarios/handshake.ts";
 import { hop } from "./scenarios/hop.ts";
@@ -24,7 +25,8 @@ import { tcp } from "./scenarios/tcp.ts";
 const STOP_SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 const SCENARIOS: readonly Scenario[] = [hop, mesh, bulk, grpc, tcp, latency, handshake];
 const MEMORY = "memory";
-const NAMES = [...SCENARIOS.map((each) => each.name), MEMORY];
+const COMMANDS = "commands";
+const NAMES = [...SCENARIOS.map((each) => each.name), MEMORY, COMMANDS];
 
 const USAGE = `Usage: npm run bench -- [options]
   --scenario LIST     only these: ${NAMES.join(", ")} (default: all)
@@ -93,6 +95,16 @@ async function main(): Promise<number> {
     await attempt(MEMORY, async (lab, signal) => {
       console.log("memory: anonymous memory of a sidecar, what each one more on a node really costs\n");
       await memory({ lab, signal, bootstrapFile: values.bootstrap, loadSeconds: pace.seconds * pace.rounds }, (verdict) => {
+        limits.push(verdict);
+        console.log(renderVerdicts([verdict])[0]);
+      });
+      console.log("");
+    });
+  }
+  if (chosen.has(COMMANDS)) {
+    await attempt(COMMANDS, async () => {
+      console.log("commands: whole processes, from start to end, the median of nine\n");
+      await commands((verdict) => {
         limits.push(verdict);
         console.log(renderVerdicts([verdict])[0]);
       });

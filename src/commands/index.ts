@@ -4,6 +4,7 @@ import type { CommandGroup } from "../cli/command.ts";
 import { version } from "./about/version.ts";
 import { local, localProcesses } from "./local/local.ts";
 import { controller } from "./plane/controller.ts";
+import { install } from "./install/install.ts";
 import { init } from "./plane/init.ts";
 import { proxy } from "./plane/proxy.ts";
 import { proxyConfig } from "./inspect/proxy-config.ts";
@@ -12,6 +13,7 @@ import { authn, tlsCheck } from "./inspect/tls-check.ts";
 
 export const COMMANDS: readonly CommandGroup[] = [
   { heading: "Run a mesh on this machine:", commands: [local] },
+  { heading: "Install the mesh in a cluster:", commands: [install] },
   { heading: "See what a workload does:", commands: [proxyConfig, stats, tlsCheck, authn] },
   { heading: "Parts of the mesh (started by the mesh itself):", commands: [controller, init, proxy, ...localProcesses] },
   { heading: "About:", commands: [version] },

@@ -28,6 +28,13 @@ export const BUILT_IN: readonly ApiResource[] = [
   core("Secret", "secrets"),
   { group: "apps", versions: ["v1"], kind: "Deployment", plural: "deployments", namespaced: true },
   { group: "discovery.k8s.io", versions: ["v1"], kind: "EndpointSlice", plural: "endpointslices", namespaced: true },
+  {
+    group: "apiextensions.k8s.io",
+    versions: ["v1"],
+    kind: "CustomResourceDefinition",
+    plural: "customresourcedefinitions",
+    namespaced: false,
+  },
   { group: "coordination.k8s.io", versions: ["v1"], kind: "Lease", plural: "leases", namespaced: true },
 ];
 

@@ -1,0 +1,42 @@
+// The one question that install asks a cluster: which of our CRDs are there already, brought by somebody else.
+import type { Clock } from "../../common/clock.ts";
+import { ApiError, fromThrown } from "../../kube/api-error.ts";
+import type { ClusterConnection } from "../../kube/cluster-connection.ts";
+import { getJson } from "../../kube/get-json.ts";
+import { INSTALLATION_LABEL } from "../../manifests/install/installation-label.ts";
+
+/** A person waits, and without an answer all are printed. */
+const WITHIN_MS = 2000;
+const CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
+
+/**
+ * Of the names, those of CRDs in the cluster that don't carry our label.
+ * @throws ApiError when the cluster gives no answer in time, or refuses it.
+ */
+export async function crdsOfOthers(connection: ClusterConnection, names: readonly string[], clock: Clock): Promise<string[]> {
+  let cancel = (): void => undefined;
+  // Credentials may come from a program of the user's, which knows of no limit.
+  const tooLate = new Promise<never>((_, reject) => {
+    cancel = clock.after(WITHIN_MS, () => reject(new ApiError(0, "", `no answer within ${WITHIN_MS / 1000} s`)));
+  });
+  try {
+    const areForeign = names.map((name) => isForeign(connection, name, clock));
+    const answers = await Promise.race([Promise.all(areForeign), tooLate]);
+    return names.filter((_, index) => answers[index]);
+  } finally {
+    cancel();
+  }
+}
+
+async function isForeign(connection: ClusterConnection, name: string, clock: Clock): Promise<boolean> {
+  try {
+    const crd = (await getJson(connection, `${CRDS}/${name}`, {}, { clock, timeoutMs: WITHIN_MS })) as {
+      metadata?: { labels?: Readonly<Record<string, string>> };
+    };
+    return crd.metadata?.labels?.[INSTALLATION_LABEL] === undefined;
+  } catch (error) {
+    const failure = fromThrown(error);
+    if (failure.code === 404) return false;
+    throw failure;
+  }
+}
