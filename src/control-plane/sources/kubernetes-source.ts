@@ -12,6 +12,7 @@ import type { Origin, RawObject } from "../ingest/raw-object.ts";
 import { WATCHED_KINDS } from "./kubernetes-kinds.ts";
 import { SourceStopped } from "./source.ts";
 import type { Source, SourceChange } from "./source.ts";
+import { trimPod } from "./trim-pod.ts";
 
 /** A rollout changes Pods and EndpointSlices by the dozen. */
 const BATCH_MS = 10;
@@ -139,5 +140,12 @@ export class KubernetesSource implements Source {
 
 function toRawObject(object: KubeObject): RawObject {
   const { apiVersion, kind, metadata } = object;
-  return { apiVersion, kind, namespace: metadata.namespace ?? "", name: metadata.name, value: object, origin: ORIGIN };
+  return {
+    apiVersion,
+    kind,
+    namespace: metadata.namespace ?? "",
+    name: metadata.name,
+    value: kind === "Pod" ? trimPod(object) : object,
+    origin: ORIGIN,
+  };
 }
