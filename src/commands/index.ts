@@ -2,6 +2,7 @@
 // does is loaded when it runs.
 import type { CommandGroup } from "../cli/command.ts";
 import { version } from "./about/version.ts";
+import { inject, uninject } from "./inject/inject.ts";
 import { local, localProcesses } from "./local/local.ts";
 import { controller } from "./plane/controller.ts";
 import { install } from "./install/install.ts";
@@ -14,6 +15,7 @@ import { authn, tlsCheck } from "./inspect/tls-check.ts";
 export const COMMANDS: readonly CommandGroup[] = [
   { heading: "Run a mesh on this machine:", commands: [local] },
   { heading: "Install the mesh in a cluster:", commands: [install] },
+  { heading: "Put workloads into the mesh:", commands: [inject, uninject] },
   { heading: "See what a workload does:", commands: [proxyConfig, stats, tlsCheck, authn] },
   { heading: "Parts of the mesh (started by the mesh itself):", commands: [controller, init, proxy, ...localProcesses] },
   { heading: "About:", commands: [version] },

@@ -5,6 +5,8 @@ import type { Workload } from "../injected-containers.ts";
 export interface PodPlace {
   /** From the root of the document to the pod template. */
   readonly path: FieldPath;
+  /** To the object that has it. */
+  readonly objectPath: FieldPath;
   readonly kind: string;
   readonly workload: Workload;
   /** For people: `Deployment shop/web`, without a namespace where none is written. */
@@ -54,6 +56,7 @@ export function podPlaceOf(object: Json, path: FieldPath, defaultNamespace: stri
   const namespace = text("namespace");
   return {
     path: [...path, ...template.path],
+    objectPath: path,
     kind,
     workload: { namespace: namespace ?? defaultNamespace, ...ownerOf(metadata, { kind, name }) },
     label: `${kind} ${namespace === undefined ? "" : `${namespace}/`}${name === "" ? "(no name)" : name}`,

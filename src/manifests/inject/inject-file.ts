@@ -11,7 +11,7 @@ import { applyJsonPatch } from "../json-patch.ts";
 import type { ObjectMeta, PodTemplate } from "../kube-objects.ts";
 import { checkPod, otherMeshOf } from "./check-pod.ts";
 import { findObjects, podPlaceOf, valueAt, type PodPlace } from "./find-pods.ts";
-import type { ChangedFile, ObjectReport, ParsedFile } from "./manifest-files.ts";
+import { ObjectPlaces, type ChangedFile, type ObjectReport, type ParsedFile } from "./manifest-files.ts";
 import { EDITED, injectIntoText, UneditableText } from "./pod-text.ts";
 import { applyEdits, type TextEdit } from "./text-edit.ts";
 import { uninjectText } from "./uninject-text.ts";
@@ -27,13 +27,15 @@ export interface InjectSettings {
 export function injectFile(file: ParsedFile, settings: InjectSettings): ChangedFile {
   const reports: ObjectReport[] = [];
   let others = 0;
-  const texts = file.texts.map(({ text, document, line }) => {
+  const texts = file.texts.map((parsed) => {
+    const { text, document } = parsed;
     const objects = findObjects(document.value);
     const pods = objects.flatMap(({ object, path }) => podPlaceOf(object, path, settings.namespace) ?? []);
     others += objects.length - pods.length;
     if (pods.length === 0) return text;
     const result = new DocumentInjection(text, document, pods, settings).run();
-    reports.push(...result.reports.map((each) => ({ ...each, place: `${file.name}:${line}` })));
+    const places = new ObjectPlaces(file.name, parsed);
+    reports.push(...result.reports.map((each, index) => ({ ...each, place: places.placeOf(pods[index]!.objectPath) })));
     return result.text;
   });
   return { text: texts.join(""), reports, others };

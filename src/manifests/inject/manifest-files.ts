@@ -1,6 +1,6 @@
 // Files of manifests as `inject` and `uninject` take them, and what they say of each object.
-import { tryReadSourceTree, type SourceDocument } from "../../common/yaml-tree.ts";
-import type { YamlProblem } from "../../common/yaml.ts";
+import { nodeAt, tryReadSourceTree, type SourceDocument } from "../../common/yaml-tree.ts";
+import type { FieldPath, YamlProblem } from "../../common/yaml.ts";
 import type { ObjectMeta } from "../kube-objects.ts";
 import { findObjects, isJson } from "./find-pods.ts";
 import { splitDocuments } from "./split-documents.ts";
@@ -46,6 +46,33 @@ export function parseFile(name: string, text: string): ParsedFile | YamlProblem 
     texts.push({ text: part, document, line });
   }
   return { name, texts };
+}
+
+/** `app.yaml:12` for each object of a text, which are asked for in their order. */
+export class ObjectPlaces {
+  readonly #file: string;
+  readonly #text: ParsedText;
+  #offset = 0;
+  #line: number;
+
+  constructor(file: string, text: ParsedText) {
+    this.#file = file;
+    this.#text = text;
+    this.#line = text.line;
+  }
+
+  placeOf(path: FieldPath): string {
+    const start = nodeAt(this.#text.document.root, path)?.start ?? 0;
+    for (let at = this.#next(); at >= 0 && at < start; at = this.#next()) {
+      this.#offset = at + 1;
+      this.#line++;
+    }
+    return `${this.#file}:${this.#line}`;
+  }
+
+  #next(): number {
+    return this.#text.text.indexOf("\n", this.#offset);
+  }
 }
 
 /** The Namespace objects among the files: their labels decide, too. */

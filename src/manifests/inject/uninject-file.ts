@@ -1,20 +1,22 @@
 // `meshctl uninject` on one file.
 import { valueAt, findObjects, podPlaceOf, type PodPlace } from "./find-pods.ts";
-import type { ChangedFile, ObjectReport, ParsedFile } from "./manifest-files.ts";
+import { ObjectPlaces, type ChangedFile, type ObjectReport, type ParsedFile } from "./manifest-files.ts";
 import { INJECTED_ANNOTATION } from "../injection-record.ts";
 import { uninjectText, type Uninjected } from "./uninject-text.ts";
 
 export function uninjectFile(file: ParsedFile): ChangedFile {
   const reports: ObjectReport[] = [];
   let others = 0;
-  const texts = file.texts.map(({ text, document, line }) => {
+  const texts = file.texts.map((parsed) => {
+    const { text, document } = parsed;
     const objects = findObjects(document.value);
     const places = objects.flatMap(({ object, path }) => podPlaceOf(object, path, "default") ?? []);
     others += objects.length - places.length;
     const isInjected = (place: PodPlace): boolean =>
       valueAt(document.value, [...place.path, "metadata", "annotations", INJECTED_ANNOTATION]) !== undefined;
     const result = places.some(isInjected) ? uninjectText(text, document, places, true) : undefined;
-    for (const place of places) reports.push(reportOf(place, `${file.name}:${line}`, result?.pods.get(place)));
+    const lines = new ObjectPlaces(file.name, parsed);
+    for (const place of places) reports.push(reportOf(place, lines.placeOf(place.objectPath), result?.pods.get(place)));
     return result?.text ?? text;
   });
   return { text: texts.join(""), reports, others };

@@ -1,0 +1,191 @@
+// What inject and uninject make of files: golden cases, decisions, and manifests that were edited in between.
+import assert from "node:assert/strict";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { describe, test } from "node:test";
+import { dumpYaml } from "../../../../src/common/yaml.ts";
+import { INJECTED_ANNOTATION } from "../../../../src/manifests/injection-record.ts";
+import { injectText, parse, uninjectText } from "../../../support/inject/inject-text.ts";
+
+const GOLDEN = resolve(import.meta.dirname, "../../../golden/inject/text");
+
+const pod = (spec: string, metadata = "name: a"): string => `apiVersion: v1\nkind: Pod\nmetadata: {${metadata}}\nspec: {${spec}}\n`;
+const CONTAINERS = "containers: [{name: web}]";
+
+function report(text: string): { outcome: string; reason: string; warnings: readonly string[]; isProblem: boolean } {
+  const [{ outcome, reason = "", warnings, isProblem }] = injectText(text).reports as [ReturnType<typeof injectText>["reports"][number]];
+  return { outcome, reason, warnings, isProblem };
+}
+
+describe("injecting a file", () => {
+  for (const [name, plain] of [
+    ["shop.yaml", false],
+    ["shop.yaml", true],
+    ["list.json", false],
+  ] as const) {
+    test(`makes of ${name} what it should, ${plain ? "with plain sidecars" : "with native sidecars"}, and takes it back`, () => {
+      const input = readFileSync(join(GOLDEN, name), "utf8");
+      const path = join(GOLDEN, name.replace(".", plain ? ".plain." : ".native."));
+      const { text } = injectText(input, { nativeSidecar: !plain });
+      if (process.env["UPDATE_GOLDEN"] !== undefined) writeFileSync(path, text);
+      assert.equal(text, readFileSync(path, "utf8"));
+      assert.equal(uninjectText(text).text, input);
+    });
+  }
+
+  test("reports each object that has a pod, with its line, and counts the others", () => {
+    const { reports, others } = injectText(readFileSync(join(GOLDEN, "shop.yaml"), "utf8"));
+    assert.deepEqual(
+      reports.map(({ place, label, outcome, reason }) => [place, label, outcome, reason]),
+      [
+        ["app.yaml:8", "Deployment shop/web", "injected", undefined],
+        ["app.yaml:33", "CronJob report", "injected", undefined],
+        ["app.yaml:51", "DaemonSet logs", "skipped", "annotation linkerd.io/inject=disabled on the pod"],
+      ],
+    );
+    assert.equal(others, 1);
+  });
+
+  test("gives a CronJob the native sidecar also where plain ones are asked for", () => {
+    const text = readFileSync(join(GOLDEN, "shop.plain.yaml"), "utf8");
+    const [deployment, job] = [text.indexOf("kind: Deployment"), text.indexOf("kind: CronJob")];
+    assert.equal(text.slice(deployment, job).includes("restartPolicy: Always"), false);
+    assert.equal(text.slice(job).includes("restartPolicy: Always"), true);
+  });
+
+  for (const [what, text, outcome, reason, isProblem] of [
+    ["a pod on the host's network", pod(`hostNetwork: true, ${CONTAINERS}`), "skipped", /^hostNetwork: true/, true],
+    ["a pod of Istio's", pod("containers: [{name: web}, {name: istio-proxy}]"), "skipped", /Istio's sidecar.*kube-inject/, true],
+    [
+      "a pod of Linkerd's, by its image",
+      pod('initContainers: [{name: p, image: "cr.l5d.io/linkerd/proxy:edge-25"}], containers: [{name: web}]'),
+      "skipped",
+      /Linkerd's sidecar.*linkerd uninject/,
+      true,
+    ],
+    ["a label that says no", pod(CONTAINERS, 'name: a, labels: {meshctl.io/inject: "disabled"}'), "skipped", /label meshctl.io/, false],
+    ["a system namespace", pod(CONTAINERS, "name: a, namespace: kube-system"), "skipped", /system namespace kube-system/, false],
+    ["no containers", pod("containers: []"), "refused", /^spec.containers: is empty/, false],
+    ["no spec", "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: a}\n", "refused", /a pod template has a spec/, false],
+    [
+      "a bad port",
+      pod(CONTAINERS, 'name: a, annotations: {traffic.sidecar.istio.io/excludeInboundPorts: "x"}'),
+      "refused",
+      /excludeInboundPorts"\]: "x" is not a port/,
+      false,
+    ],
+    ["a container with the sidecar's name", pod("containers: [{name: meshctl-proxy}]"), "refused", /meshctl-proxy is reserved/, false],
+    ["a layout that can't be edited", pod("containers: [{name: web}], volumes"), "refused", /layout of its text can't be edited/, true],
+  ] as const) {
+    test(`leaves ${what} as it is, and says why`, () => {
+      const found = report(text);
+      assert.equal(found.outcome, outcome);
+      assert.match(found.reason, reason);
+      assert.equal(found.isProblem, isProblem);
+      assert.equal(injectText(text).text, text);
+    });
+  }
+
+  for (const [what, text, warning] of [
+    ["a word that decides nothing", pod(CONTAINERS, 'name: a, labels: {sidecar.istio.io/inject: "True"}'), /says neither yes nor no/],
+    ["an annotation that is no text", pod(CONTAINERS, "name: a, annotations: {x: 1}"), /annotations\["x"\]: 1 is no text/],
+    ["the sidecar's user", pod(`securityContext: {runAsUser: 1337}, ${CONTAINERS}`), /runs as user 1337/],
+    ["a port of the sidecar's", pod("containers: [{name: web, ports: [{containerPort: 15001}]}]"), /port 15001, which the sidecar uses/],
+    [
+      "a namespace that refuses capture",
+      `${pod(CONTAINERS)}---\napiVersion: v1\nkind: Namespace\nmetadata: {name: default, labels: {pod-security.kubernetes.io/enforce: baseline}}\n`,
+      /Pod Security "baseline"/,
+    ],
+  ] as const) {
+    test(`injects and warns of ${what}`, () => {
+      const found = report(text);
+      assert.equal(found.outcome, "injected");
+      assert.equal(found.warnings.length, 1);
+      assert.match(found.warnings[0]!, warning);
+    });
+  }
+
+  test("leaves kinds of the same name in other groups, and everything without a pod, byte for byte", () => {
+    const text = `apiVersion: batch.volcano.sh/v1\nkind: Job\nspec: {template: {spec: {${CONTAINERS}}}}\n---\n- 1\n---\njust text\n--- # nothing\n`;
+    const { text: after, reports } = injectText(text);
+    assert.equal(after, text);
+    assert.deepEqual(reports, []);
+  });
+
+  test("follows the label of a Namespace object of the same input", () => {
+    const namespace = "---\napiVersion: v1\nkind: Namespace\nmetadata: {name: default, labels: {istio-injection: disabled}}\n";
+    assert.match(report(pod(CONTAINERS) + namespace).reason, /istio-injection=disabled on the namespace/);
+  });
+
+  test("replaces what another version injected", () => {
+    const old = injectText(pod(CONTAINERS), { image: "meshctl:old" }).text;
+    assert.equal(injectText(old).text, injectText(pod(CONTAINERS)).text);
+  });
+
+  test("takes the sidecar out of a pod that says no by now", () => {
+    const text = "apiVersion: v1\nkind: Pod\nmetadata:\n  name: a\n  labels:\n    app: web\nspec:\n  containers:\n    - name: web\n";
+    const no = (each: string): string => each.replace("    app: web\n", "    app: web\n    meshctl.io/inject: disabled\n");
+    assert.equal(injectText(no(injectText(text).text)).text, no(text));
+  });
+});
+
+describe("uninjecting what was edited", () => {
+  const original =
+    "apiVersion: v1\nkind: Pod\nmetadata:\n  name: a\n  labels:\n    security.istio.io/tlsMode: disabled # off\nspec:\n  containers:\n    - name: web\n";
+  const injected = injectText(original).text;
+
+  test("keeps the person's edits", () => {
+    const edit = (text: string): string =>
+      text.replace("    - name: web\n", "    - name: web\n      image: web:2 # new\n").replace("name: a", "name: b");
+    const volume = "\n    - name: meshctl-token";
+    const more = edit(injected).replace(volume, `\n    - name: mine\n      emptyDir: {}${volume}`);
+    assert.equal(uninjectText(more).text, `${edit(original)}  volumes:\n    - name: mine\n      emptyDir: {}\n`);
+  });
+
+  test("leaves a part of ours that was changed by hand, and names it", () => {
+    const { text, reports } = uninjectText(injected.replace("image: meshctl\n", "image: meshctl:fork\n"));
+    assert.deepEqual(reports[0]?.warnings, ["/spec/initContainers/meshctl-init was changed by hand and stays"]);
+    assert.equal(reports[0]?.isProblem, true);
+    const spec = (parse(text).texts[0]!.document.value as { spec: { initContainers: { name: string }[]; volumes?: unknown } }).spec;
+    assert.deepEqual(
+      spec.initContainers.map((each) => each.name),
+      ["meshctl-init"],
+    );
+    assert.equal(spec.volumes, undefined);
+  });
+
+  test("is left alone by a second inject, which says so", () => {
+    const edited = injected.replace("image: meshctl\n", "image: meshctl:fork\n");
+    const { text, reports } = injectText(edited);
+    assert.equal(text, edited);
+    assert.match(reports[0]!.reason!, /meshctl-init was changed by hand/);
+  });
+
+  test("gives the same content from what kubectl prints: sorted, with defaults, as JSON too", () => {
+    const value = parse(injected).texts[0]!.document.value as { spec: Record<string, { name: string }[]> };
+    for (const each of [...value.spec["initContainers"]!, ...value.spec["containers"]!])
+      Object.assign(each, { imagePullPolicy: "Always", terminationMessagePath: "/dev/termination-log", resources: {} });
+    const sorted = JSON.parse(JSON.stringify(value), (_, each: unknown) =>
+      typeof each === "object" && each !== null && !Array.isArray(each)
+        ? Object.fromEntries(Object.entries(each).toSorted(([a], [b]) => (a < b ? -1 : 1)))
+        : each,
+    ) as unknown;
+    const app = { name: "web", imagePullPolicy: "Always", terminationMessagePath: "/dev/termination-log", resources: {} };
+    const expected = {
+      apiVersion: "v1",
+      kind: "Pod",
+      metadata: { name: "a", labels: { "security.istio.io/tlsMode": "disabled" } },
+      spec: { containers: [app] },
+    };
+    for (const printed of [dumpYaml(sorted), JSON.stringify(sorted, undefined, 4)])
+      assert.deepEqual(parse(uninjectText(printed).text).texts[0]!.document.value, expected);
+    assert.deepEqual(JSON.parse(uninjectText(JSON.stringify(sorted)).text), expected);
+  });
+
+  test("is refused where the record can't be read", () => {
+    const text = pod(CONTAINERS, `name: a, annotations: {${INJECTED_ANNOTATION}: "{}"}`);
+    const { text: after, reports } = uninjectText(text);
+    assert.equal(after, text);
+    assert.match(reports[0]!.reason!, /can't be read/);
+  });
+});
