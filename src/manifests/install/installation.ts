@@ -20,7 +20,7 @@ export function controlPlaneObjects({ values, given }: ResolvedValues): KubeObje
   const { namespace, controller } = values;
   const template = (name: string): KubeObject => readTemplate(name);
   const inNamespace = (object: KubeObject): KubeObject => ({ ...object, metadata: { ...object.metadata, namespace } });
-  const values_: ConfigMap = { ...readTemplate<ConfigMap>("values"), data: { "values.yaml": dumpYaml(given) } };
+  const givenValues: ConfigMap = { ...readTemplate<ConfigMap>("values"), data: { "values.yaml": dumpYaml(given) } };
   const binding = readTemplate<KubeObject & { readonly subjects: readonly object[] }>("cluster-role-binding");
   const spec = (name: string, fields: object): KubeObject => {
     const object = readTemplate<KubeObject & { readonly spec: object }>(name);
@@ -32,7 +32,7 @@ export function controlPlaneObjects({ values, given }: ResolvedValues): KubeObje
     inNamespace(template("service-account")),
     { ...template("cluster-role"), rules: clusterRules() } as KubeObject,
     { ...binding, subjects: binding.subjects.map((each) => ({ ...each, namespace })) } as KubeObject,
-    inNamespace(values_),
+    inNamespace(givenValues),
     inNamespace(template("service")),
     inNamespace(controllerDeployment(readTemplate<Deployment>("deployment"), values)),
     ...(controller.minAvailable === 0 ? [] : [inNamespace(spec("disruption-budget", { minAvailable: controller.minAvailable }))]),

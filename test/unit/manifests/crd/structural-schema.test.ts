@@ -75,6 +75,7 @@ describe("a zod definition becomes a structural schema", () => {
         ...KEEPS,
       },
     ],
+    ["that has no rule where one alternative has none", z.union([z.string().max(1), z.string()]), { type: "string" }],
     ["that may be null among others", z.union([z.string(), z.null()]), { type: "string", nullable: true }],
   ];
   for (const [title, definition, expected] of cases) {
