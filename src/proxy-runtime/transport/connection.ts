@@ -52,7 +52,7 @@ export class Connection {
     this.socket = socket;
     this.#io = io;
     this.#receiver = undefined;
-    this.writer = new SocketWriter(socket, io.queue, io.blocks, this.#onDrain);
+    this.writer = new SocketWriter(socket, io.queue, io.blocks, io.relayBlocks, this.#onDrain);
     socket.on("error", this.#onError);
     socket.on("close", this.#onClose);
     socket.on("drain", this.#onDrain);

@@ -1,22 +1,38 @@
 // Output of one socket, gathered during a turn of the event loop and sent in one write. Small messages are one latin1
 // string, head and body together; larger ones are copied into reused blocks. Order is kept across both.
+//
+// Node's TLS sockets copy whatever is written while a write is under way into fresh memory (TLSWrap::DoWrite, Node 26.10):
+// they get one block at a time, and the next ones, larger, gather meanwhile.
 import type { Socket } from "node:net";
 import type { Counter } from "../telemetry/stats-store.ts";
-import { BLOCK_BYTES, type Block, type BlockPool } from "./block-pool.ts";
+import type { Block, BlockPool } from "./block-pool.ts";
 import { DirectWriter } from "./direct-write.ts";
 import type { FlushQueue, Flushable } from "./flush-queue.ts";
+import { RELAY_READ_BYTES } from "./shared-read-buffer.ts";
 
 // Up to here joining bytes to the head's string is cheaper than a block.
 const SMALL_BYTES = 4096;
 const MAX_TEXT = 32768;
-/** With more than this unsent the sender is asked to stop. */
-export const WRITE_HIGH_WATER = 262144;
+/**
+ * With more than this unsent the sender is asked to stop. As long as the largest block: what has not been written yet must
+ * not do it alone, since a write that the kernel takes at once brings no 'drain' (Node 26.10).
+ */
+export const WRITE_HIGH_WATER = RELAY_READ_BYTES;
+/** What the streams of one connection have in hand when they are asked to stop still fits in below this. */
+const WRITE_LIMIT = 4 * WRITE_HIGH_WATER;
+
+interface FullBlock {
+  readonly block: Block;
+  readonly used: number;
+}
 
 export class SocketWriter implements Flushable {
   readonly #socket: Socket;
   readonly #queue: FlushQueue;
   readonly #blocks: BlockPool;
+  readonly #largeBlocks: BlockPool;
   readonly #onDrain: () => void;
+  readonly #isTls: boolean;
   /** Counts bytes as they go out. */
   sent: Counter | undefined = undefined;
   #direct: DirectWriter | undefined = undefined;
@@ -24,20 +40,29 @@ export class SocketWriter implements Flushable {
   #text = "";
   #block: Block | undefined = undefined;
   #used = 0;
+  /** With TLS: the block that is being written, and the full ones behind it. */
+  #flying: Block | undefined = undefined;
+  #full: FullBlock[] | undefined = undefined;
+  #fullBytes = 0;
   #queued = false;
   #ending = false;
 
-  /** @param onDrain as the socket's 'drain': what was unsent has been taken. */
-  constructor(socket: Socket, queue: FlushQueue, blocks: BlockPool, onDrain: () => void) {
+  /**
+   * @param largeBlocks of at most WRITE_HIGH_WATER bytes, for what gathers while a TLS socket is busy.
+   * @param onDrain as the socket's 'drain': what was unsent has been taken.
+   */
+  constructor(socket: Socket, queue: FlushQueue, blocks: BlockPool, largeBlocks: BlockPool, onDrain: () => void) {
     this.#socket = socket;
     this.#queue = queue;
     this.#blocks = blocks;
+    this.#largeBlocks = largeBlocks;
     this.#onDrain = onDrain;
+    this.#isTls = "encrypted" in socket;
   }
 
   /** Appends latin1 text, such as a head. */
   writeText(text: string): void {
-    if (this.#block !== undefined && this.#used + text.length <= BLOCK_BYTES) {
+    if (this.#block !== undefined && this.#used + text.length <= this.#block.bytes.length) {
       this.#used += this.#block.bytes.latin1Write(text, this.#used);
     } else {
       this.#sendBlock();
@@ -65,7 +90,7 @@ export class SocketWriter implements Flushable {
    */
   reserve(length: number): Buffer {
     let block = this.#block ?? this.#startBlock();
-    if (this.#used + length > BLOCK_BYTES) {
+    if (this.#used + length > block.bytes.length) {
       this.#sendBlock();
       block = this.#startBlock();
     }
@@ -83,24 +108,24 @@ export class SocketWriter implements Flushable {
   }
 
   #startBlock(): Block {
-    const block = (this.#block = this.#blocks.take());
+    const block = (this.#block = (this.#flying === undefined ? this.#blocks : this.#largeBlocks).take());
     this.#used = this.#text.length > 0 ? block.bytes.latin1Write(this.#text, 0) : 0;
     this.#text = "";
     return block;
   }
 
   #copy(view: Uint8Array): void {
-    if (this.#block === undefined) this.#startBlock();
+    let block = this.#block ?? this.#startBlock();
     let offset = 0;
     while (offset < view.length) {
-      const room = BLOCK_BYTES - this.#used;
+      const room = block.bytes.length - this.#used;
       if (room === 0) {
         this.#sendBlock();
-        this.#block = this.#blocks.take();
+        block = this.#startBlock();
         continue;
       }
-      const piece = view.length - offset <= room ? view.subarray(offset) : view.subarray(offset, offset + room);
-      this.#block!.bytes.set(piece, this.#used);
+      const piece = view.length <= room && offset === 0 ? view : view.subarray(offset, offset + room);
+      block.bytes.set(piece, this.#used);
       this.#used += piece.length;
       offset += piece.length;
     }
@@ -117,13 +142,20 @@ export class SocketWriter implements Flushable {
     return this.pendingBytes > WRITE_HIGH_WATER;
   }
 
+  /** True while nothing more should be written at all. */
+  get isFull(): boolean {
+    return this.pendingBytes > WRITE_LIMIT;
+  }
+
   /** Bytes not yet taken by the kernel. */
   get pendingBytes(): number {
-    return this.#socket.writableLength + this.#text.length + this.#used + (this.#direct?.pendingBytes ?? 0);
+    return this.#socket.writableLength + this.#text.length + this.#used + this.#fullBytes + (this.#direct?.pendingBytes ?? 0);
   }
 
   flush(): void {
     this.#queued = false;
+    // What is under way calls for the rest when it has landed.
+    if (this.#flying !== undefined) return;
     this.#sendText();
     this.#sendBlock();
     if (this.#ending) {
@@ -136,6 +168,8 @@ export class SocketWriter implements Flushable {
     if (this.#text.length === 0) return;
     const text = this.#text;
     this.#text = "";
+    // A head may be larger than a block.
+    if (this.#flying !== undefined) return this.#copy(Buffer.from(text, "latin1"));
     if (this.#socket.destroyed) return;
     if (!this.#isDirectSought) {
       this.#isDirectSought = true;
@@ -152,10 +186,35 @@ export class SocketWriter implements Flushable {
     this.#block = undefined;
     this.#used = 0;
     if (this.#socket.destroyed) block.release();
-    else {
-      this.sent?.add(used);
-      this.#socket.write(used === BLOCK_BYTES ? block.bytes : block.bytes.subarray(0, used), block.release);
-    }
+    else if (this.#flying !== undefined) {
+      (this.#full ??= []).push({ block, used });
+      this.#fullBytes += used;
+    } else this.#write(block, used);
+  }
+
+  #write(block: Block, used: number): void {
+    this.sent?.add(used);
+    const bytes = used === block.bytes.length ? block.bytes : block.bytes.subarray(0, used);
+    if (!this.#isTls) return void this.#socket.write(bytes, block.release);
+    this.#flying = block;
+    this.#socket.write(bytes, this.#onLanded);
+  }
+
+  readonly #onLanded = (error: Error | null | undefined): void => {
+    this.#flying!.release();
+    this.#flying = undefined;
+    if (error || this.#socket.destroyed) return this.#dropFull(); // 'close' follows
+    const next = this.#full?.shift();
+    if (next !== undefined) {
+      this.#fullBytes -= next.used;
+      this.#write(next.block, next.used);
+    } else if (this.#used > 0 || this.#text.length > 0 || this.#ending) this.#enqueue();
+  };
+
+  #dropFull(): void {
+    for (const { block } of this.#full ?? []) block.release();
+    this.#full = undefined;
+    this.#fullBytes = 0;
   }
 
   #enqueue(): void {

@@ -69,7 +69,7 @@ export class SessionOutput implements SessionSender {
     while (at < length) {
       const size = Math.min(length - at, MAX_DATA_BYTES, this.#window, stream.sendWindow);
       // What can't be read stays with its stream, which counts against the peer's limit as long as it is open.
-      if (size <= 0 || this.#writer.isBlocked) return at;
+      if (size <= 0 || this.#writer.isFull) return at;
       this.#window -= size;
       stream.sendWindow -= size;
       const last = end && at + size === length;
