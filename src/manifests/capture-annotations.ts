@@ -1,6 +1,7 @@
-// Which traffic of a pod is captured: Istio's traffic annotations, turned into the options of `meshctl init`.
+// Which traffic of a pod is captured: Istio's traffic annotations, under our own names too, turned into the options of `meshctl init`.
 import { isIP } from "node:net";
 import { failure, success, type Problem, type Result } from "../common/result.ts";
+import { findAnnotation } from "./sidecar-annotations.ts";
 
 const PREFIX = "traffic.sidecar.istio.io/";
 
@@ -48,12 +49,12 @@ export function captureFlags(annotations: Readonly<Record<string, string>>): Res
   const flags: string[] = [];
   const problems: Problem[] = [];
   for (const option of OPTIONS) {
-    const given = annotations[PREFIX + option.annotation]?.replaceAll(" ", "");
-    let value = given ?? option.fallback;
+    const given = findAnnotation(annotations, PREFIX, option.annotation);
+    let value = given?.text.replaceAll(" ", "") ?? option.fallback;
     if (value === undefined) continue;
     for (const item of value.split(",")) {
       const wrong = item === "" || (item === "*" && option.starAllowed) ? undefined : option.check(item);
-      if (wrong !== undefined) problems.push({ path: `metadata.annotations["${PREFIX}${option.annotation}"]`, message: wrong });
+      if (wrong !== undefined) problems.push({ path: `metadata.annotations["${given?.key ?? option.annotation}"]`, message: wrong });
     }
     if (option.flag === "-d") value = value === "" ? ALWAYS_EXCLUDED_INBOUND : `${ALWAYS_EXCLUDED_INBOUND},${value}`;
     flags.push(option.flag, value);

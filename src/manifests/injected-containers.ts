@@ -1,6 +1,7 @@
 // What injection adds to a pod: the container that captures its traffic, the sidecar, and their volumes.
 import { Env, PodPath, Port, PROXY_GID, PROXY_UID, TOKEN_AUDIENCE } from "../xds/names.ts";
 import type { Container, EnvVar, PodTemplate, Volume } from "./kube-objects.ts";
+import type { SidecarResources } from "./sidecar-annotations.ts";
 
 export interface InjectionValues {
   /** Image whose entry point is `meshctl`. */
@@ -18,6 +19,8 @@ export interface InjectionValues {
   readonly dnsUpstream?: "none";
   /** The sidecar as an init container with restartPolicy Always (Kubernetes 1.29 and newer), or as a plain container. */
   readonly nativeSidecar: boolean;
+  /** Of both containers, where the pod's annotations give none; absent where nobody enforces them. */
+  readonly resources?: SidecarResources;
 }
 
 export interface Workload {

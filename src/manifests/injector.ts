@@ -16,6 +16,7 @@ import { INJECTED_ANNOTATION, recordOf, type Additions, type InjectionRecord } f
 import { escapePointer, type JsonPatchOperation } from "./json-patch.ts";
 import type { PodTemplate } from "./kube-objects.ts";
 import { proxyFlags } from "./proxy-annotations.ts";
+import { sidecarSettings } from "./sidecar-annotations.ts";
 
 const STATUS_ANNOTATION = "sidecar.istio.io/status";
 const LABEL_VALUE_LIMIT = 63;
@@ -78,17 +79,24 @@ function missing(
 }
 
 /** What turns a pod that is not meshed into a meshed one, or everything that makes no sense in it. */
-export function planAdditions(pod: PodTemplate, workload: Workload, values: InjectionValues): Result<Additions> {
+export function planAdditions(pod: PodTemplate, workload: Workload, given: InjectionValues): Result<Additions> {
   const capture = captureFlags(pod.metadata?.annotations ?? {});
   const proxy = proxyFlags(pod.metadata?.annotations ?? {});
-  if (!capture.ok || !proxy.ok) return failure([...(capture.ok ? [] : capture.problems), ...(proxy.ok ? [] : proxy.problems)]);
+  const settings = sidecarSettings(pod.metadata?.annotations ?? {});
+  if (!capture.ok || !proxy.ok || !settings.ok)
+    return failure([capture, proxy, settings].flatMap((each) => (each.ok ? [] : each.problems)));
   const clash = [...(pod.spec.initContainers ?? []), ...pod.spec.containers].find(
     (each) => each.name === INIT_CONTAINER || each.name === PROXY_CONTAINER,
   );
   if (clash !== undefined) return failure([{ path: "spec.containers", message: `the name ${clash.name} is reserved for the mesh` }]);
 
-  const init = initContainer(values, capture.value);
-  const sidecar = sidecarContainer(values, pod, workload, proxy.value);
+  const { image = given.image, resources = given.resources } = settings.value;
+  const limits = resources === undefined ? {} : { resources };
+  // A Job whose sidecar is a plain container never ends.
+  const nativeSidecar = workload.kind === "Job" || workload.kind === "CronJob" || (settings.value.nativeSidecar ?? given.nativeSidecar);
+  const values: InjectionValues = { ...given, image, nativeSidecar };
+  const init = { ...initContainer(values, capture.value), ...limits };
+  const sidecar = { ...sidecarContainer(values, pod, workload, proxy.value), ...limits };
   // With a native sidecar the app's own init containers run captured, behind a ready sidecar; with a plain one
   // nothing may be captured before it runs, so meshctl-init is the last init container.
   const containers: Additions["lists"] = values.nativeSidecar

@@ -6,6 +6,7 @@ import { VERSION } from "../../common/version.ts";
 import { injectFile } from "../../manifests/inject/inject-file.ts";
 import { namespacesOf } from "../../manifests/inject/manifest-files.ts";
 import type { InjectionValues } from "../../manifests/injected-containers.ts";
+import { DEFAULT_RESOURCES } from "../../manifests/sidecar-annotations.ts";
 import { readManifests } from "./read-manifests.ts";
 import { writeManifests } from "./write-manifests.ts";
 
@@ -54,5 +55,6 @@ function toValues(options: CommandContext["options"]): InjectionValues {
     meshId: trustDomain,
     dnsCapture: options["dnsCapture"] !== false,
     nativeSidecar: options["plainSidecar"] !== true,
+    resources: DEFAULT_RESOURCES,
   };
 }

@@ -121,16 +121,10 @@ class DocumentInjection {
     if (!decision.inject) return this.#report(place, "skipped", decision.reason, []);
     const other = otherMeshOf(pod);
     if (other !== undefined) return this.#report(place, "skipped", other, [], true);
-    const additions = planAdditions(pod, place.workload, this.#valuesFor(place));
+    const additions = planAdditions(pod, place.workload, this.#settings.values);
     if (!additions.ok) return this.#report(place, "refused", formatProblems(additions.problems), []);
     this.#report(place, "injected", undefined, warnings);
     return { place, pod, additions: additions.value };
-  }
-
-  /** A Job whose sidecar is a plain container never ends. */
-  #valuesFor({ kind }: PodPlace): InjectionValues {
-    const { values } = this.#settings;
-    return kind === "Job" || kind === "CronJob" ? { ...values, nativeSidecar: true } : values;
   }
 
   #report(

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import type { InjectionValues } from "../../../src/manifests/injected-containers.ts";
 import { injectFile } from "../../../src/manifests/inject/inject-file.ts";
 import { namespacesOf, parseFile, type ChangedFile, type ParsedFile } from "../../../src/manifests/inject/manifest-files.ts";
+import { DEFAULT_RESOURCES } from "../../../src/manifests/sidecar-annotations.ts";
 import { uninjectFile } from "../../../src/manifests/inject/uninject-file.ts";
 
 export const VALUES: InjectionValues = {
@@ -15,6 +16,7 @@ export const VALUES: InjectionValues = {
   meshId: "cluster.local",
   dnsCapture: true,
   nativeSidecar: true,
+  resources: DEFAULT_RESOURCES,
 };
 
 export function parse(text: string): ParsedFile {

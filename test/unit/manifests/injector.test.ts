@@ -123,6 +123,45 @@ describe("the injector", () => {
     });
   }
 
+  test("takes image, resources and the kind of sidecar from annotations, by Istio's names and our own", () => {
+    const annotations = {
+      "sidecar.istio.io/proxyImage": "registry/meshctl:2",
+      "meshctl.io/proxyCPU": "50m",
+      "sidecar.istio.io/proxyCPU": "70m",
+      "sidecar.istio.io/proxyMemoryLimit": "256Mi",
+      "sidecar.istio.io/nativeSidecar": "false",
+      "meshctl.io/excludeOutboundPorts": "3306",
+    };
+    const { spec } = inject(plainPod({ annotations }));
+    const sidecar = spec.containers[1]!;
+    assert.equal(sidecar.name, "meshctl-proxy");
+    assert.equal(sidecar.image, "registry/meshctl:2");
+    assert.deepEqual(sidecar.resources, { requests: { cpu: "50m" }, limits: { memory: "256Mi" } });
+    assert.match(spec.initContainers![0]!.args!.join(" "), / -o 3306/);
+  });
+
+  test("gives a Job the native sidecar whatever is asked for", () => {
+    const pod = plainPod({ annotations: { "sidecar.istio.io/nativeSidecar": "false" } });
+    const patch = injectionPatch(pod, { ...workload, kind: "Job" }, { ...values, nativeSidecar: false });
+    assert.ok(patch.ok);
+    assert.equal(applyJsonPatch(pod, patch.value).spec.initContainers?.[1]?.restartPolicy, "Always");
+  });
+
+  for (const [annotation, value, message] of [
+    ["sidecar.istio.io/proxyCPU", "many", /"many" is not a quantity/],
+    ["meshctl.io/proxyMemory", "-1Gi", /"-1Gi" is not a quantity/],
+    ["sidecar.istio.io/nativeSidecar", "yes", /"yes" is neither "true" nor "false"/],
+    ["sidecar.istio.io/proxyImage", "a b", /"a b" is not the name of an image/],
+    ["meshctl.io/excludeInterfaces", "a/b", /"a\/b" is not an interface name/],
+  ] as const) {
+    test(`refuses ${annotation}: ${value}`, () => {
+      const result = injectionPatch(plainPod({ annotations: { [annotation]: value } }), workload, values);
+      assert.ok(!result.ok);
+      assert.equal(result.problems[0]!.path, `metadata.annotations["${annotation}"]`);
+      assert.match(result.problems[0]!.message, message);
+    });
+  }
+
   test("refuses a pod that uses the sidecar's name for something else", () => {
     const result = injectionPatch(plainPod({}, { containers: [{ name: "meshctl-proxy" }] }), workload, values);
     assert.ok(!result.ok);

@@ -164,13 +164,13 @@ describe("uninjecting what was edited", () => {
   test("gives the same content from what kubectl prints: sorted, with defaults, as JSON too", () => {
     const value = parse(injected).texts[0]!.document.value as { spec: Record<string, { name: string }[]> };
     for (const each of [...value.spec["initContainers"]!, ...value.spec["containers"]!])
-      Object.assign(each, { imagePullPolicy: "Always", terminationMessagePath: "/dev/termination-log", resources: {} });
+      Object.assign(each, { imagePullPolicy: "Always", terminationMessagePath: "/dev/termination-log" });
     const sorted = JSON.parse(JSON.stringify(value), (_, each: unknown) =>
       typeof each === "object" && each !== null && !Array.isArray(each)
         ? Object.fromEntries(Object.entries(each).toSorted(([a], [b]) => (a < b ? -1 : 1)))
         : each,
     ) as unknown;
-    const app = { name: "web", imagePullPolicy: "Always", terminationMessagePath: "/dev/termination-log", resources: {} };
+    const app = { name: "web", imagePullPolicy: "Always", terminationMessagePath: "/dev/termination-log" };
     const expected = {
       apiVersion: "v1",
       kind: "Pod",
