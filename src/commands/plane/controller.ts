@@ -74,7 +74,7 @@ export const controller: Command = {
   examples: [
     "meshctl controller --source ./mesh       plaintext xDS on this machine",
     "meshctl controller --source ./mesh --ca-dir ./ca --token-issuer-keys jwks.json",
-    "meshctl controller --context staging     the cluster that kubectl --context staging shows",
+    "meshctl controller --context staging     the cluster of that kubectl context",
   ],
   load: () => import("./controller-run.ts").then((module) => module.run),
 };
