@@ -3,7 +3,7 @@ import { UserError } from "../src/common/user-error.ts";
 import { countConnections } from "./chain.ts";
 import type { Chain } from "./chain.ts";
 import type { Lab } from "./lab.ts";
-import { measure } from "./measure.ts";
+import { measure, warmUp } from "./measure.ts";
 import type { Pace } from "./measure.ts";
 import { judge, renderTable, renderVerdicts, toJson } from "./report.ts";
 import type { JsonMeasurement, Measurement } from "./report.ts";
@@ -31,7 +31,9 @@ export async function compare(
   const started = await scenario.start(lab, { cpuprof, peersOnly: !isOurs });
   const chains = withSubject(started.chains, subjectName);
   for (const load of started.loads) {
-    for (const count of connections ?? scenario.connections) {
+    const counts = connections ?? scenario.connections;
+    await warmUp(chains, load, Math.max(...counts), signal);
+    for (const count of counts) {
       const figures = await measure(chains, load, count, pace, lab, signal);
       const subject = figures.get(subjectName)!;
       figures.delete(subjectName);

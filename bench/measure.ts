@@ -21,10 +21,12 @@ export interface Figures {
   readonly coreShare: number;
 }
 
-// V8 has compiled what is hot after some ten thousand requests; of those that take longer there are fewer.
-const WARM_UP_AMOUNT = 10_000;
+// V8 has compiled what is hot after some ten thousand requests, on the core that serves them. At a steady rate they take long.
+const WARM_UP_AMOUNT = 50_000;
 const WARM_UP_SECONDS = 2;
 const MAX_WARM_UP_SECONDS = 10;
+/** So that connections and pools are those of the measurement. */
+const SETTLE_SECONDS = 1;
 
 export interface Pace {
   readonly seconds: number;
@@ -41,8 +43,7 @@ export async function measure(
   signal: AbortSignal,
 ): Promise<Map<string, Figures>> {
   const runs = new Map<string, Figures[]>(chains.map((chain) => [chain.name, []]));
-  // Connections, pools and compiled code first reach the state in which they stay.
-  for (const chain of chains) await warmUp(chain, load, connections, signal);
+  for (const chain of chains) await load.run(chain.port, connections, SETTLE_SECONDS, signal);
   for (let round = 0; round < pace.rounds; round++) {
     // Every other round backwards: a machine that grows slower or faster meanwhile favours no one.
     for (const chain of round % 2 === 0 ? chains : chains.toReversed()) {
@@ -53,10 +54,13 @@ export async function measure(
   return new Map([...runs].map(([name, figures]) => [name, medianOf(figures)]));
 }
 
-async function warmUp(chain: Chain, load: Load, connections: number, signal: AbortSignal): Promise<void> {
-  let amount = 0;
-  for (let seconds = 0; seconds < MAX_WARM_UP_SECONDS && amount < WARM_UP_AMOUNT; seconds += WARM_UP_SECONDS) {
-    amount += (await load.run(chain.port, connections, WARM_UP_SECONDS, signal)).amount;
+/** Connections, pools and compiled code first reach the state in which they stay. */
+export async function warmUp(chains: readonly Chain[], load: Load, connections: number, signal: AbortSignal): Promise<void> {
+  for (const chain of chains) {
+    let amount = 0;
+    for (let seconds = 0; seconds < MAX_WARM_UP_SECONDS && amount < WARM_UP_AMOUNT; seconds += WARM_UP_SECONDS) {
+      amount += (await load.run(chain.port, connections, WARM_UP_SECONDS, signal)).amount;
+    }
   }
 }
 
