@@ -1,50 +1,21 @@
-// One request to an API server that is answered with one JSON document.
-import { HttpMethod, RequestContext } from "@kubernetes/client-node";
-import { fetch } from "undici";
+// Reads from an API server, and whether there is one.
 import type { Clock } from "../common/clock.ts";
 import { UserError } from "../common/user-error.ts";
-import { ApiError, fromAnswer, fromThrown } from "./api-error.ts";
+import { fromThrown } from "./api-error.ts";
 import type { ClusterConnection } from "./cluster-connection.ts";
+import { requestJson } from "./request-json.ts";
+import type { RequestOptions } from "./request-json.ts";
 
-export interface GetOptions {
-  readonly clock: Clock;
-  /** From asking to the answer's last byte. */
-  readonly timeoutMs: number;
-  readonly signal?: AbortSignal;
-}
+export type GetOptions = RequestOptions;
 
 /** @throws ApiError */
-export async function getJson(
+export function getJson(
   connection: ClusterConnection,
   path: string,
   query: Readonly<Record<string, string | number | undefined>>,
-  { clock, timeoutMs, signal }: GetOptions,
+  options: GetOptions,
 ): Promise<unknown> {
-  const url = new URL(connection.server + path);
-  for (const [name, value] of Object.entries(query)) if (value !== undefined) url.searchParams.set(name, String(value));
-  const late = new AbortController();
-  const cancel = clock.after(timeoutMs, () => late.abort(new ApiError(0, "", `no answer within ${timeoutMs / 1000} s`)));
-  try {
-    const context = new RequestContext(url.toString(), HttpMethod.GET);
-    await connection.applySecurityAuthentication(context);
-    const dispatcher = context.getDispatcher();
-    const response = await fetch(url, {
-      headers: { ...context.getHeaders(), accept: "application/json" },
-      signal: signal === undefined ? late.signal : AbortSignal.any([late.signal, signal]),
-      ...(dispatcher === undefined ? {} : { dispatcher }),
-    });
-    const text = await response.text();
-    if (!response.ok) throw fromAnswer(response.status, response.statusText, text, response.headers.get("retry-after"));
-    try {
-      return JSON.parse(text) as unknown;
-    } catch {
-      throw new ApiError(0, "", `what answers at ${connection.server} is no Kubernetes API server`);
-    }
-  } catch (error) {
-    throw fromThrown(error);
-  } finally {
-    cancel();
-  }
+  return requestJson(connection, { method: "GET", path, query }, options);
 }
 
 /** @throws UserError when the server can't be talked to as this user. */

@@ -10,6 +10,13 @@ export interface ApiResource {
 }
 
 const core = (kind: string, plural: string, namespaced = true): ApiResource => ({ group: "", versions: ["v1"], kind, plural, namespaced });
+const other = (group: string, kind: string, plural: string, namespaced = true): ApiResource => ({
+  group,
+  versions: ["v1"],
+  kind,
+  plural,
+  namespaced,
+});
 const istio = (group: string, kind: string, plural: string, versions: readonly string[]): ApiResource => ({
   group: `${group}.istio.io`,
   versions,
@@ -26,16 +33,28 @@ export const BUILT_IN: readonly ApiResource[] = [
   core("Pod", "pods"),
   core("ConfigMap", "configmaps"),
   core("Secret", "secrets"),
-  { group: "apps", versions: ["v1"], kind: "Deployment", plural: "deployments", namespaced: true },
-  { group: "discovery.k8s.io", versions: ["v1"], kind: "EndpointSlice", plural: "endpointslices", namespaced: true },
-  {
-    group: "apiextensions.k8s.io",
-    versions: ["v1"],
-    kind: "CustomResourceDefinition",
-    plural: "customresourcedefinitions",
-    namespaced: false,
-  },
-  { group: "coordination.k8s.io", versions: ["v1"], kind: "Lease", plural: "leases", namespaced: true },
+  core("Event", "events"),
+  core("ReplicationController", "replicationcontrollers"),
+  other("apps", "Deployment", "deployments"),
+  other("apps", "DaemonSet", "daemonsets"),
+  other("apps", "StatefulSet", "statefulsets"),
+  other("apps", "ReplicaSet", "replicasets"),
+  other("batch", "Job", "jobs"),
+  other("batch", "CronJob", "cronjobs"),
+  other("policy", "PodDisruptionBudget", "poddisruptionbudgets"),
+  { group: "autoscaling", versions: ["v2"], kind: "HorizontalPodAutoscaler", plural: "horizontalpodautoscalers", namespaced: true },
+  other("discovery.k8s.io", "EndpointSlice", "endpointslices"),
+  other("coordination.k8s.io", "Lease", "leases"),
+  other("apiextensions.k8s.io", "CustomResourceDefinition", "customresourcedefinitions", false),
+  other("admissionregistration.k8s.io", "MutatingWebhookConfiguration", "mutatingwebhookconfigurations", false),
+  other("admissionregistration.k8s.io", "ValidatingWebhookConfiguration", "validatingwebhookconfigurations", false),
+  other("rbac.authorization.k8s.io", "ClusterRole", "clusterroles", false),
+  other("rbac.authorization.k8s.io", "ClusterRoleBinding", "clusterrolebindings", false),
+  other("rbac.authorization.k8s.io", "Role", "roles"),
+  other("rbac.authorization.k8s.io", "RoleBinding", "rolebindings"),
+  // Only answered, never kept.
+  other("authentication.k8s.io", "TokenReview", "tokenreviews", false),
+  other("authorization.k8s.io", "SelfSubjectAccessReview", "selfsubjectaccessreviews", false),
 ];
 
 export const MESH_CRDS: readonly ApiResource[] = [
@@ -43,6 +62,27 @@ export const MESH_CRDS: readonly ApiResource[] = [
   istio("networking", "DestinationRule", "destinationrules", ["v1", "v1beta1", "v1alpha3"]),
   istio("security", "PeerAuthentication", "peerauthentications", ["v1", "v1beta1"]),
 ];
+
+/** What `/api/v1` and `/apis/GROUP/VERSION` answer; undefined for a group and version without kinds. */
+export function resourceList(path: string, resources: readonly ApiResource[]): Record<string, unknown> | undefined {
+  const [, isCore, core, named] = /^\/(?:(api)\/([^/]+)|apis\/([^/]+\/[^/]+))$/.exec(path) ?? [];
+  const groupVersion = isCore === undefined ? named : core;
+  const found = resources.filter(({ group, versions }) =>
+    versions.some((each) => (group === "" ? each : `${group}/${each}`) === groupVersion),
+  );
+  if (found.length === 0) return undefined;
+  const entries = found.flatMap(({ plural, kind, namespaced }) => [
+    {
+      name: plural,
+      singularName: kind.toLowerCase(),
+      namespaced,
+      kind,
+      verbs: ["create", "delete", "get", "list", "patch", "update", "watch"],
+    },
+    { name: `${plural}/status`, singularName: "", namespaced, kind, verbs: ["get", "patch", "update"] },
+  ]);
+  return { kind: "APIResourceList", apiVersion: "v1", groupVersion, resources: entries };
+}
 
 /** A path of the API, taken apart. */
 export interface ApiPath {

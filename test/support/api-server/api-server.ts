@@ -6,12 +6,13 @@ import { createServer } from "node:https";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import { selfSigned } from "../openssl.ts";
-import { BUILT_IN, MESH_CRDS, parseApiPath } from "./api-resources.ts";
+import { BUILT_IN, MESH_CRDS, parseApiPath, resourceList } from "./api-resources.ts";
 import type { ApiPath, ApiResource } from "./api-resources.ts";
 import { ApiFailure, EXPIRED } from "./api-status.ts";
 import { ObjectStore } from "./object-store.ts";
-import type { StoredObject } from "./object-store.ts";
+import type { Preconditions, StoredObject } from "./object-store.ts";
 import { applyPatch } from "./patches.ts";
+import { toSelector } from "./selectors.ts";
 import { Watcher } from "./watcher.ts";
 
 export interface SeenRequest {
@@ -33,6 +34,8 @@ export class ApiServer {
   /** Tokens that are let in; undefined: everybody. */
   tokens: ReadonlySet<string> | undefined;
   onConnection: () => void = () => undefined;
+  /** By kind, such as TokenReview: the status of what is answered and never kept. */
+  readonly reviews = new Map<string, (spec: Record<string, unknown>) => Record<string, unknown>>();
   /** Called before a request is looked at. */
   onRequest: (request: SeenRequest) => void = () => undefined;
   readonly #tls = selfSigned("DNS:localhost,IP:127.0.0.1");
@@ -196,6 +199,8 @@ export class ApiServer {
       if (this.tokens !== undefined && !this.tokens.has(authorization?.replace(/^Bearer /, "") ?? ""))
         throw new ApiFailure(401, "Unauthorized", "Unauthorized");
       if (url.pathname === "/version") return reply(response, 200, { major: "1", minor: "33", gitVersion: "v1.33.0" });
+      const kinds = resourceList(url.pathname, this.#resources());
+      if (kinds !== undefined) return reply(response, 200, kinds);
       const path = parseApiPath(url.pathname, this.#resources());
       if (path === undefined) return void response.writeHead(404, { "content-type": "text/plain" }).end("404 page not found\n");
       if (request.method === "GET" && path.name === undefined) {
@@ -203,7 +208,10 @@ export class ApiServer {
         else this.#list(path, url.searchParams, response);
       } else {
         const body = await readBody(request);
-        const object = this.#change(request.method ?? "", path, request.headers["content-type"] ?? "", body);
+        const contentType = request.headers["content-type"] ?? "";
+        const object = this.store.tentatively(url.searchParams.has("dryRun"), () =>
+          this.#change(request.method ?? "", path, contentType, body),
+        );
         reply(response, request.method === "POST" ? 201 : 200, object);
       }
     } catch (error) {
@@ -220,6 +228,7 @@ export class ApiServer {
       throw new ApiFailure(404, "NotFound", "the server could not find the requested resource");
     switch (method) {
       case "POST":
+        if (this.reviews.has(resource.kind)) return this.#review(resource.kind, draft);
         return this.store.create(resource, namespace, draft);
       case "GET":
         return this.store.get(resource, namespace, name ?? "");
@@ -232,15 +241,23 @@ export class ApiServer {
         return this.store.update(resource, namespace, name ?? "", applyPatch(contentType, old, draft), part);
       }
       case "DELETE":
-        return this.store.delete(resource, namespace, name ?? "");
+        return this.store.delete(resource, namespace, name ?? "", draft["preconditions"] as Preconditions | undefined);
       default:
         throw new ApiFailure(405, "MethodNotAllowed", `${method} is not supported`);
     }
   }
 
+  #review(kind: string, draft: Record<string, unknown>): StoredObject {
+    const status = this.reviews.get(kind)?.((draft["spec"] ?? {}) as Record<string, unknown>);
+    return { ...draft, status } as unknown as StoredObject;
+  }
+
   #list({ resource, version, namespace }: ApiPath, query: URLSearchParams, response: ServerResponse): void {
     const token = query.get("continue");
-    const begun = token === null ? { rest: this.store.list(resource, namespace), version: this.store.version } : this.#pages.get(token);
+    const begun =
+      token === null
+        ? { rest: this.store.list(resource, namespace).filter(toSelector(query)), version: this.store.version }
+        : this.#pages.get(token);
     if (begun === undefined) throw new ApiFailure(410, "Expired", "The provided continue parameter is too old");
     const limit = Number(query.get("limit") ?? 0);
     const items = limit > 0 ? begun.rest.slice(0, limit) : begun.rest;
@@ -265,7 +282,7 @@ export class ApiServer {
 
   #watch({ resource, version, namespace }: ApiPath, query: URLSearchParams, response: ServerResponse): void {
     const from = Number(query.get("resourceVersion") ?? 0);
-    const watcher = new Watcher(response, resource, version, namespace, query.get("allowWatchBookmarks") === "true");
+    const watcher = new Watcher(response, resource, version, namespace, query.get("allowWatchBookmarks") === "true", toSelector(query));
     const missed = this.store.since(from, resource);
     // As the watch cache does: the stream begins, and says in it that it can't.
     if (missed === undefined) return watcher.fail(EXPIRED);

@@ -22,10 +22,15 @@ export interface StoreEvent {
   readonly object: StoredObject;
 }
 
+export interface Preconditions {
+  readonly uid?: string;
+  readonly resourceVersion?: string;
+}
+
 type Draft = Record<string, unknown>;
 
 export class ObjectStore {
-  readonly #objects = new Map<string, StoredObject>();
+  #objects = new Map<string, StoredObject>();
   #history: StoreEvent[] = [];
   #version = 1000;
   #oldest = 1000;
@@ -85,10 +90,30 @@ export class ObjectStore {
     return isSame ? old : this.#store("MODIFIED", resource, namespace, name, draft);
   }
 
-  delete(resource: ApiResource, namespace: string | undefined, name: string): StoredObject {
+  delete(resource: ApiResource, namespace: string | undefined, name: string, { uid, resourceVersion }: Preconditions = {}): StoredObject {
     const old = this.get(resource, namespace, name);
+    if (
+      (uid ?? old.metadata.uid) !== old.metadata.uid ||
+      (resourceVersion ?? old.metadata.resourceVersion) !== old.metadata.resourceVersion
+    )
+      throw new ApiFailure(409, "Conflict", "Precondition failed");
     this.#objects.delete(keyOf(resource, namespace, name));
     return this.#record("DELETED", resource, { ...old, metadata: { ...old.metadata, resourceVersion: String(++this.#version) } });
+  }
+
+  /** Runs a change; with `isDry` nothing of it stays, or is told. */
+  tentatively(isDry: boolean, change: () => StoredObject): StoredObject {
+    if (!isDry) return change();
+    const [objects, history, version, { onEvent }] = [new Map(this.#objects), [...this.#history], this.#version, this];
+    this.onEvent = () => undefined;
+    try {
+      return change();
+    } finally {
+      this.#objects = objects;
+      this.#history = history;
+      this.#version = version;
+      this.onEvent = onEvent;
+    }
   }
 
   /** Everything after `version`; undefined when that is forgotten already. */
