@@ -7,6 +7,7 @@ import { controllerDeployment } from "./controller-deployment.ts";
 import { clusterRules } from "./controller-permissions.ts";
 import type { InstallValues } from "./install-values.ts";
 import { INSTALLATION_LABEL } from "./installation-label.ts";
+import { keptData } from "./kept-values.ts";
 import type { ResolvedValues } from "./profiles.ts";
 import { readTemplate } from "./template-files.ts";
 
@@ -20,7 +21,7 @@ export function controlPlaneObjects({ values, given }: ResolvedValues): KubeObje
   const { namespace, controller } = values;
   const template = (name: string): KubeObject => readTemplate(name);
   const inNamespace = (object: KubeObject): KubeObject => ({ ...object, metadata: { ...object.metadata, namespace } });
-  const givenValues: ConfigMap = { ...readTemplate<ConfigMap>("values"), data: { "values.yaml": dumpYaml(given) } };
+  const givenValues: ConfigMap = { ...readTemplate<ConfigMap>("values"), data: keptData(given) };
   const binding = readTemplate<KubeObject & { readonly subjects: readonly object[] }>("cluster-role-binding");
   const spec = (name: string, fields: object): KubeObject => {
     const object = readTemplate<KubeObject & { readonly spec: object }>(name);
