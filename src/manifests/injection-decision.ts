@@ -4,6 +4,7 @@ import type { ObjectMeta, PodTemplate } from "./kube-objects.ts";
 
 export interface InjectionDecision {
   readonly inject: boolean;
+  readonly decidedBy: "host-network" | "system-namespace" | "namespace" | "pod" | "policy";
   /** For people: "annotation linkerd.io/inject=disabled on the pod". */
   readonly reason: string;
 }
@@ -24,11 +25,15 @@ function verdict(key: string, text: string | undefined): boolean | undefined {
 const POD_KEYS = ["meshctl.io/inject", "sidecar.istio.io/inject", "linkerd.io/inject"] as const;
 const NAMESPACE_KEYS = ["meshctl.io/inject", "istio-injection", "linkerd.io/inject"] as const;
 
-function firstVerdict(metadata: ObjectMeta | undefined, keys: readonly string[], where: string): InjectionDecision | undefined {
+function firstVerdict(
+  metadata: ObjectMeta | undefined,
+  keys: readonly string[],
+  where: "namespace" | "pod",
+): InjectionDecision | undefined {
   for (const key of keys) {
     for (const [kind, values] of [["label", metadata?.labels] as const, ["annotation", metadata?.annotations] as const]) {
       const inject = verdict(key, values?.[key]);
-      if (inject !== undefined) return { inject, reason: `${kind} ${key}=${values?.[key]} on the ${where}` };
+      if (inject !== undefined) return { inject, decidedBy: where, reason: `${kind} ${key}=${values?.[key]} on the ${where}` };
     }
   }
   return undefined;
@@ -57,10 +62,10 @@ export function decideInjection(
   namespaceMeta: ObjectMeta | undefined,
   policy: "enabled" | "disabled",
 ): InjectionDecision {
-  if (pod.spec.hostNetwork === true) return { inject: false, reason: "hostNetwork: true" };
-  if (SYSTEM_NAMESPACES.has(namespace)) return { inject: false, reason: `system namespace ${namespace}` };
+  if (pod.spec.hostNetwork === true) return { inject: false, decidedBy: "host-network", reason: "hostNetwork: true" };
+  if (SYSTEM_NAMESPACES.has(namespace)) return { inject: false, decidedBy: "system-namespace", reason: `system namespace ${namespace}` };
   const ofNamespace = firstVerdict(namespaceMeta, NAMESPACE_KEYS, "namespace");
   if (ofNamespace?.inject === false) return ofNamespace;
   const ofPod = firstVerdict(pod.metadata, POD_KEYS, "pod");
-  return ofPod ?? ofNamespace ?? { inject: policy === "enabled", reason: `policy ${policy}` };
+  return ofPod ?? ofNamespace ?? { inject: policy === "enabled", decidedBy: "policy", reason: `policy ${policy}` };
 }

@@ -9,6 +9,7 @@ import type { InjectionValues } from "../injected-containers.ts";
 import { planAdditions, toPatch } from "../injector.ts";
 import { applyJsonPatch } from "../json-patch.ts";
 import type { ObjectMeta, PodTemplate } from "../kube-objects.ts";
+import { podSecurityWarning } from "../pod-security.ts";
 import { checkPod, otherMeshOf } from "./check-pod.ts";
 import { findObjects, podPlaceOf, valueAt, type PodPlace } from "./find-pods.ts";
 import { ObjectPlaces, type ChangedFile, type ObjectReport, type ParsedFile } from "./manifest-files.ts";
@@ -184,14 +185,6 @@ class DocumentInjection {
 function annotationsOf(pod: unknown): Readonly<Record<string, unknown>> {
   const annotations = valueAt(pod, ["metadata", "annotations"]);
   return typeof annotations === "object" && annotations !== null ? (annotations as Readonly<Record<string, unknown>>) : {};
-}
-
-/** Namespaces whose Pod Security level refuses the container that captures traffic. */
-function podSecurityWarning(namespace: string, metadata: ObjectMeta | undefined): string[] {
-  const key = "pod-security.kubernetes.io/enforce";
-  const level = metadata?.labels?.[key];
-  if (level === undefined || level === "privileged") return [];
-  return [`namespace ${namespace} enforces Pod Security "${level}", which refuses NET_ADMIN: label it ${key}=privileged`];
 }
 
 /** What the document must say afterwards, but for the records. */
