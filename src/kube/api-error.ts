@@ -1,5 +1,13 @@
 // Why an API server did not do what was asked: its Status, or that it couldn't be talked to at all.
 
+/** One of several reasons, such as a field that somebody else manages. */
+export interface StatusCause {
+  readonly reason?: string;
+  readonly message?: string;
+  /** Such as `.spec.replicas`. */
+  readonly field?: string;
+}
+
 export class ApiError extends Error {
   /** HTTP status; 0: there was no answer. */
   readonly code: number;
@@ -7,29 +15,34 @@ export class ApiError extends Error {
   readonly reason: string;
   /** How long the server asks to be left alone. */
   readonly retryAfterMs: number | undefined;
+  readonly causes: readonly StatusCause[];
 
-  constructor(code: number, reason: string, message: string, retryAfterMs?: number) {
+  constructor(code: number, reason: string, message: string, retryAfterMs?: number, causes: readonly StatusCause[] = []) {
     super(message);
     this.name = "ApiError";
     this.code = code;
     this.reason = reason;
     this.retryAfterMs = retryAfterMs;
+    this.causes = causes;
   }
 }
 
 /** Of an answer that is no success. */
 export function fromAnswer(code: number, statusText: string, body: string, retryAfter: string | null): ApiError {
   const seconds = Number(retryAfter);
-  return new ApiError(code, ...fromStatus(body, `${code} ${statusText}`.trim()), seconds > 0 ? seconds * 1000 : undefined);
+  const { reason, message, causes } = readStatus(body);
+  return new ApiError(code, reason, message || `${code} ${statusText}`.trim(), seconds > 0 ? seconds * 1000 : undefined, causes);
 }
 
-function fromStatus(body: string, otherwise: string): [reason: string, message: string] {
+/** Empty for what is no Status: of an unknown path, and of proxies in between. */
+function readStatus(body: string): { reason: string; message: string; causes: readonly StatusCause[] } {
+  const text = (value: unknown): string => (typeof value === "string" ? value : "");
   try {
-    const { reason, message } = JSON.parse(body) as { reason?: unknown; message?: unknown };
-    return [typeof reason === "string" ? reason : "", typeof message === "string" && message !== "" ? message : otherwise];
+    const { reason, message, details } = JSON.parse(body) as { reason?: unknown; message?: unknown; details?: { causes?: unknown } };
+    const causes = Array.isArray(details?.causes) ? (details.causes as StatusCause[]) : [];
+    return { reason: text(reason), message: text(message), causes };
   } catch {
-    // Of an unknown path, and of proxies in between.
-    return ["", otherwise];
+    return { reason: "", message: "", causes: [] };
   }
 }
 

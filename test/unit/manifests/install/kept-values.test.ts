@@ -10,7 +10,7 @@ import type { ConfigMap } from "../../../../src/manifests/kube-objects.ts";
 function printedFor(layer: ValuesLayer): ConfigMap {
   const printed = controlPlaneObjects(resolveValues([layer])).find((each) => each.metadata.name === VALUES_CONFIG_MAP);
   assert.ok(printed !== undefined);
-  return printed as ConfigMap;
+  return printed;
 }
 
 describe("the kept values", () => {
