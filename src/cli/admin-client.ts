@@ -1,10 +1,11 @@
 // HTTP to a port on a pod's loopback, such as a sidecar's admin (15000) or the control plane's monitoring (15014).
-import type net from "node:net";
+import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
 import { Client } from "undici";
 import { UserError } from "../common/user-error.ts";
 
 /** Opens one connection to the port; rejects with a UserError that says why it can't. */
-export type Connect = () => Promise<net.Socket>;
+export type Connect = () => Promise<Duplex>;
 
 export interface AdminTarget {
   /** What is asked, for messages: `sidecar of checkout-1.shop`. */
@@ -28,7 +29,8 @@ export class AdminClient {
     this.#client = new Client("http://127.0.0.1", {
       connect: (_options, callback) => {
         target.connect().then(
-          (socket) => callback(null, socket),
+          // undici uses of a socket what every Duplex has.
+          (socket) => callback(null, socket as Socket),
           (error: unknown) => {
             this.#connectFailure = error;
             callback(error instanceof Error ? error : new Error(String(error)), null);

@@ -13,12 +13,14 @@ export interface ClusterChoice {
   readonly kubeconfig: string | undefined;
   /** undefined: the file's current context. */
   readonly context: string | undefined;
+  /** User to act as, where the one of the context may impersonate. */
+  readonly as?: string | undefined;
 }
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /** @throws UserError: no such file, not a kubeconfig, no such context, or one that is incomplete. */
-export function loadKubeconfig({ kubeconfig, context }: ClusterChoice, env: Environment): ClusterConnection {
+export function loadKubeconfig({ kubeconfig, context, as }: ClusterChoice, env: Environment): ClusterConnection {
   const wanted = kubeconfig !== undefined ? [kubeconfig] : defaultPaths(env);
   const paths = wanted.filter((path) => kubeconfig !== undefined || existsSync(path));
   if (paths.length === 0) {
@@ -41,6 +43,7 @@ export function loadKubeconfig({ kubeconfig, context }: ClusterChoice, env: Envi
     if (found) continue;
     throw new UserError(`context ${JSON.stringify(chosen)} names ${what} ${JSON.stringify(name ?? "")}, which ${where} lacks`, hint);
   }
+  if (as !== undefined) connection.users = connection.users.map((each) => (each.name === user ? { ...each, impersonateUser: as } : each));
   const proxy = connection.getCurrentCluster()?.proxyUrl;
   if (proxy !== undefined && !/^https?:/.test(proxy))
     throw new UserError(`${where}: proxy-url ${proxy} can't be used`, "give a proxy that is reached by http or https");
@@ -63,6 +66,9 @@ export function loadInCluster(env: Environment, folder = SERVICE_ACCOUNT_FOLDER)
     { name: "in-cluster", server, caFile: join(folder, "ca.crt"), skipTLSVerify: false },
     { name: "service-account", authProvider: tokenFileCredentials(join(folder, "token")) },
   );
+  const namespaceFile = join(folder, "namespace");
+  const namespace = existsSync(namespaceFile) ? readFileSync(namespaceFile, "utf8").trim() : "default";
+  connection.contexts = connection.contexts.map((each) => ({ ...each, namespace }));
   return connection;
 }
 

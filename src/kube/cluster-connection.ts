@@ -37,6 +37,11 @@ export class ClusterConnection extends KubeConfig {
     return this.getCurrentCluster()?.server ?? "";
   }
 
+  /** Of the context: where things are that are named without one. */
+  get namespace(): string {
+    return this.getContextObject(this.getCurrentContext())?.namespace ?? "default";
+  }
+
   override async applySecurityAuthentication(context: RequestContext): Promise<void> {
     if (this.#closed) throw new ApiError(0, "", "the connection is closed");
     const options: RequestOptions = {};

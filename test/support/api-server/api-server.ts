@@ -1,14 +1,18 @@
 // A small API server over TLS on loopback, for what is about our controller and our CLI: lists in pages, watches with
 // bookmarks, create, update, patch and delete with resource versions; and every way to be a bad one, at a test's word.
 // Schemas, permissions, field ownership and webhooks are a real server's work and aren't here.
+import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer } from "node:https";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
+import type { Duplex } from "node:stream";
 import { selfSigned } from "../openssl.ts";
 import { BUILT_IN, MESH_CRDS, parseApiPath, resourceList } from "./api-resources.ts";
 import type { ApiPath, ApiResource } from "./api-resources.ts";
-import { ApiFailure, EXPIRED } from "./api-status.ts";
+import { ApiFailure, EXPIRED, forbidden } from "./api-status.ts";
+import { forwardPort, refuseUpgrade } from "./kubelet.ts";
+import type { ForwardTarget } from "./kubelet.ts";
 import { ObjectStore } from "./object-store.ts";
 import type { Preconditions, StoredObject } from "./object-store.ts";
 import { applyPatch } from "./patches.ts";
@@ -20,6 +24,8 @@ export interface SeenRequest {
   readonly path: string;
   readonly query: URLSearchParams;
   readonly authorization: string | undefined;
+  /** `Impersonate-User`. */
+  readonly as: string | undefined;
 }
 
 interface Page {
@@ -38,6 +44,10 @@ export class ApiServer {
   readonly reviews = new Map<string, (spec: Record<string, unknown>) => Record<string, unknown>>();
   /** Called before a request is looked at. */
   onRequest: (request: SeenRequest) => void = () => undefined;
+  /** Where a pod's port is, for port-forwarding; undefined: nothing listens there. */
+  forward: (namespace: string, pod: string, port: number) => ForwardTarget | undefined = () => undefined;
+  /** What isn't allowed. */
+  forbids: (request: SeenRequest) => boolean = () => false;
   readonly #tls = selfSigned("DNS:localhost,IP:127.0.0.1");
   readonly #server = createServer({ cert: this.#tls.certificate, key: this.#tls.key }, (request, response) => {
     void this.#serve(request, response);
@@ -54,6 +64,7 @@ export class ApiServer {
     this.store.onEvent = (event) => {
       for (const each of this.#watchers) each.tell(event);
     };
+    this.#server.on("upgrade", (request, socket) => void this.#upgrade(request, socket));
     this.#server.on("connection", (socket) => {
       this.#sockets.add(socket);
       this.onConnection();
@@ -165,6 +176,10 @@ export class ApiServer {
     this.#pages.clear();
   }
 
+  get connections(): number {
+    return this.#sockets.size;
+  }
+
   /** How many watches of a kind (all kinds without one) are open. */
   watches(plural?: string): number {
     return [...this.#watchers].filter((each) => plural === undefined || each.resource.plural === plural).length;
@@ -187,17 +202,10 @@ export class ApiServer {
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const url = new URL(request.url ?? "/", this.url);
-    const { authorization } = request.headers;
-    const seen = { method: request.method ?? "", path: url.pathname, query: url.searchParams, authorization };
-    this.requests.push(seen);
-    this.onRequest(seen);
     response.on("error", () => undefined);
     try {
-      if (this.#held !== undefined) await new Promise<void>((resolve) => this.#held?.push(resolve));
-      const failure = this.#failures.shift();
-      if (failure !== undefined) throw failure;
-      if (this.tokens !== undefined && !this.tokens.has(authorization?.replace(/^Bearer /, "") ?? ""))
-        throw new ApiFailure(401, "Unauthorized", "Unauthorized");
+      await this.#admit(request, url);
+      if (response.closed) return;
       if (url.pathname === "/version") return reply(response, 200, { major: "1", minor: "33", gitVersion: "v1.33.0" });
       const kinds = resourceList(url.pathname, this.#resources());
       if (kinds !== undefined) return reply(response, 200, kinds);
@@ -215,9 +223,43 @@ export class ApiServer {
         reply(response, request.method === "POST" ? 201 : 200, object);
       }
     } catch (error) {
+      // Whoever asked is gone, in the middle of it or while held: nobody is to be answered.
+      if (response.closed) return;
       if (!(error instanceof ApiFailure)) throw error;
       if (error.retryAfterS !== undefined) response.setHeader("retry-after", error.retryAfterS);
       reply(response, error.code, error.toStatus());
+    }
+  }
+
+  /** Everything that comes before an answer. @throws ApiFailure */
+  async #admit({ method = "", headers }: IncomingMessage, url: URL): Promise<void> {
+    const { authorization } = headers;
+    const as = headers["impersonate-user"] as string | undefined;
+    const seen = { method, path: url.pathname, query: url.searchParams, authorization, as };
+    this.requests.push(seen);
+    this.onRequest(seen);
+    if (this.#held !== undefined) await new Promise<void>((resolve) => this.#held?.push(resolve));
+    const failure = this.#failures.shift();
+    if (failure !== undefined) throw failure;
+    if (this.tokens !== undefined && !this.tokens.has(authorization?.replace(/^Bearer /, "") ?? ""))
+      throw new ApiFailure(401, "Unauthorized", "Unauthorized");
+    if (this.forbids(seen)) throw forbidden(parseApiPath(url.pathname, this.#resources()), as ?? "tester");
+  }
+
+  /** Port-forwarding is all that is upgraded here. */
+  async #upgrade(request: IncomingMessage, socket: Duplex): Promise<void> {
+    const url = new URL(request.url ?? "/", this.url);
+    socket.on("error", () => undefined);
+    try {
+      await this.#admit(request, url);
+      const { resource, namespace = "", name = "", subresource } = parseApiPath(url.pathname, this.#resources()) ?? assert.fail();
+      if (subresource !== "portforward") throw new ApiFailure(400, "BadRequest", "nothing to upgrade");
+      this.store.get(resource, namespace, name);
+      const port = Number(url.searchParams.get("ports"));
+      forwardPort(request, socket, port, this.forward(namespace, name, port));
+    } catch (error) {
+      if (!(error instanceof ApiFailure)) throw error;
+      refuseUpgrade(socket, error);
     }
   }
 

@@ -1,5 +1,7 @@
 // What an API server answers when it doesn't do what was asked: a Status object.
 
+import type { ApiPath } from "./api-resources.ts";
+
 export class ApiFailure extends Error {
   readonly code: number;
   readonly reason: string;
@@ -26,3 +28,10 @@ export class ApiFailure extends Error {
 }
 
 export const EXPIRED = new ApiFailure(410, "Expired", "too old resource version");
+
+export function forbidden(path: ApiPath | undefined, user: string): ApiFailure {
+  const { resource = { plural: "paths", group: "" }, subresource, namespace } = path ?? {};
+  const what = `resource "${resource.plural}${subresource === undefined ? "" : `/${subresource}`}" in API group "${resource.group}"`;
+  const where = namespace === undefined ? "at the cluster scope" : `in the namespace "${namespace}"`;
+  return new ApiFailure(403, "Forbidden", `${resource.plural} is forbidden: User "${user}" cannot use ${what} ${where}`);
+}

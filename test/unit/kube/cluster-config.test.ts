@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { once } from "node:events";
+import type { RequestOptions } from "node:https";
 import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -50,6 +51,21 @@ describe("a kubeconfig", () => {
     const path = write("two", config("a", "a", "b"));
     assert.equal(load(path).server, "https://a.test:6443");
     assert.equal(load(path, "b").server, "https://b.test:6443");
+  });
+
+  test("says the namespace of its context, else default, and the user to act as", async () => {
+    const path = write("namespaced", {
+      ...(config("a", "a", "b") as object),
+      contexts: [
+        { name: "a", context: { cluster: "a", user: "a", namespace: "shop" } },
+        { name: "b", context: { cluster: "b", user: "b" } },
+      ],
+    });
+    assert.deepEqual([load(path).namespace, load(path, "b").namespace], ["shop", "default"]);
+    const connection = loadKubeconfig({ kubeconfig: path, context: undefined, as: "jane" }, {});
+    const options: RequestOptions = {};
+    await connection.applyToHTTPSOptions(options);
+    assert.deepEqual(options.headers, { Authorization: "Bearer t", "Impersonate-User": "jane" });
   });
 
   test("is found in $KUBECONFIG, of whose files the first has the word, else in the home folder", () => {
