@@ -1,7 +1,7 @@
 // `npm test`, `npm run test:fast` and `npm run test:abuse`: bundle, system packages, then type check, lint and every test
 // file, and a last line that counts. test:fast leaves out what takes long: test/fuzz and test/integration. Full runs add them,
-// and test/e2e (namespaces, iptables, TLS: Linux and mostly root) and a part of test/abuse, one file at a time; test:abuse is
-// that folder alone, as hard as it can.
+// and test/e2e (namespaces, iptables, TLS: Linux and mostly root), test/kubernetes (a real API server: skipped without
+// KUBEBUILDER_ASSETS) and a part of test/abuse, one file at a time; test:abuse is that folder alone, as hard as it can.
 import { globSync } from "node:fs";
 import { availableParallelism, constants } from "node:os";
 import { join } from "node:path";
@@ -17,6 +17,8 @@ import { Tally } from "./test-runner/tally.ts";
 const FAST_FILES = ["test/architecture.test.ts", "test/{unit,golden,conformance}/**/*.test.ts"];
 const SLOW_FILES = ["test/{fuzz,integration}/**/*.test.ts"];
 const E2E_FILES = ["test/e2e/**/*.test.ts"];
+/** A real API server each, where there is one: KUBEBUILDER_ASSETS. */
+const KUBERNETES_FILES = ["test/kubernetes/**/*.test.ts"];
 const ABUSE_FILES = ["test/abuse/**/*.test.ts"];
 const FAST_FILE_TIMEOUT_MS = 120_000;
 const E2E_FILE_TIMEOUT_MS = 300_000;
@@ -65,7 +67,7 @@ async function main(): Promise<number> {
       .filter((file) => positionals.length === 0 || positionals.some((part) => file.includes(part)))
       .sort();
   const fast = isAbuse ? [] : find(isFull ? [...FAST_FILES, ...SLOW_FILES] : FAST_FILES);
-  const e2e = isFull ? find(E2E_FILES) : [];
+  const e2e = isFull ? [...find(E2E_FILES), ...find(KUBERNETES_FILES)] : [];
   const abuse = isFull || isAbuse ? find(ABUSE_FILES) : [];
   if (fast.length + e2e.length + abuse.length === 0)
     throw new UserError(`no test file matches ${positionals.join(" ")}`, "give a part of its path, such as http1");

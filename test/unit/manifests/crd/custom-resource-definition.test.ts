@@ -7,6 +7,7 @@ import { parseYamlDocuments } from "../../../../src/common/yaml.ts";
 import { customResourceDefinition, customResourceDefinitions } from "../../../../src/manifests/crd/custom-resource-definition.ts";
 import { isMeshKind, MESH_KINDS } from "../../../../src/mesh-api/mesh-kinds.ts";
 import type { MeshKind } from "../../../../src/mesh-api/mesh-kinds.ts";
+import { REFUSED_SPECS } from "../../../support/kubernetes/refused-specs.ts";
 import { schemaProblems } from "../../../support/kubernetes/schema-validator.ts";
 import { structuralProblems } from "../../../support/kubernetes/structural-rules.ts";
 
@@ -100,47 +101,7 @@ describe("objects that the mesh accepts", () => {
 });
 
 describe("the API server refuses, where it can, what the mesh would refuse", () => {
-  const to = [{ destination: { host: "a" } }];
-  const cases: readonly (readonly [MeshKind, unknown, string])[] = [
-    ["VirtualService", undefined, "spec: is required"],
-    ["VirtualService", {}, "spec.hosts: is required"],
-    ["VirtualService", { hosts: [] }, "spec.hosts: has 0 items"],
-    ["VirtualService", { hosts: "a" }, "spec.hosts: is no array"],
-    ["VirtualService", { hosts: ["a"], http: [{}] }, "spec.http[0]: fits 0 of oneOf"],
-    ["VirtualService", { hosts: ["a"], http: [{ route: to, redirect: {} }] }, "spec.http[0]: fits 2 of oneOf"],
-    ["VirtualService", { hosts: ["a"], http: [{ route: to, timeout: "5" }] }, "spec.http[0].timeout: does not match"],
-    ["VirtualService", { hosts: ["a"], http: [{ route: to, timeout: 5 }] }, "spec.http[0].timeout: is no string"],
-    [
-      "VirtualService",
-      { hosts: ["a"], http: [{ match: [{ uri: { exact: "/", prefix: "/" } }], route: to }] },
-      "spec.http[0].match[0].uri: fits 2",
-    ],
-    [
-      "VirtualService",
-      { hosts: ["a"], http: [{ route: [{ destination: { host: "a", port: { number: 0 } } }] }] },
-      "spec.http[0].route[0].destination.port.number: 0 is out",
-    ],
-    ["VirtualService", { hosts: ["a"], http: [{ redirect: { redirectCode: 300 } }] }, "spec.http[0].redirect.redirectCode: is none of 301"],
-    [
-      "VirtualService",
-      { hosts: ["a"], tls: [{ match: [{ sniHosts: ["a.*"] }], route: to }] },
-      "spec.tls[0].match[0].sniHosts[0]: does not match",
-    ],
-    [
-      "DestinationRule",
-      { host: "a", trafficPolicy: { tls: { mode: "SIMPLE" } } },
-      "spec.trafficPolicy.tls.mode: is none of DISABLE, ISTIO_MUTUAL",
-    ],
-    ["DestinationRule", { host: "a", trafficPolicy: { tls: {} } }, "spec.trafficPolicy.tls.mode: is required"],
-    [
-      "DestinationRule",
-      { host: "a", trafficPolicy: { connectionPool: { tcp: { maxConnections: -1 } } } },
-      "spec.trafficPolicy.connectionPool.tcp.maxConnections: -1",
-    ],
-    ["PeerAuthentication", { mtls: { mode: "strict" } }, "spec.mtls.mode: is none of UNSET, DISABLE, PERMISSIVE, STRICT"],
-    ["PeerAuthentication", { portLevelMtls: { 80: { mode: "X" } } }, "spec.portLevelMtls.80.mode: is none of"],
-  ];
-  for (const [kind, spec, problem] of cases) {
+  for (const [kind, spec, problem] of REFUSED_SPECS) {
     test(`${kind} ${JSON.stringify(spec) ?? "without spec"}`, () => {
       const problems = problemsOf(kind, spec);
       assert.equal(problems.length, 1, problems.join("\n"));
@@ -155,6 +116,7 @@ describe("the API server refuses, where it can, what the mesh would refuse", () 
   });
 
   test("and takes null for absent", () => {
+    const to = [{ destination: { host: "a" } }];
     assert.deepEqual(problemsOf("VirtualService", { hosts: ["a"], http: null, tcp: [{ match: null, route: to }] }), []);
   });
 });

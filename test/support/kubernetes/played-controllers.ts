@@ -1,0 +1,72 @@
+// What kube-controller-manager would do, done by the test: ServiceAccounts of namespaces, and what is left of those that go.
+import type { ClusterConnection } from "../../../src/kube/cluster-connection.ts";
+import { systemClock } from "../../../src/common/clock.ts";
+import { ApiError } from "../../../src/kube/api-error.ts";
+import { Discovery, groupPath } from "../../../src/kube/discovery.ts";
+import { KubeObjects } from "../../../src/kube/objects.ts";
+import { requestJson } from "../../../src/kube/request-json.ts";
+
+const OPTIONS = { clock: systemClock, timeoutMs: 30_000 };
+
+/** Creates what isn't there yet; what is stays as it is. */
+export async function createIfAbsent(objects: KubeObjects, object: Parameters<KubeObjects["create"]>[0]): Promise<void> {
+  try {
+    await objects.create(object);
+  } catch (error) {
+    if (!(error instanceof ApiError && error.reason === "AlreadyExists")) throw error;
+  }
+}
+
+/** A namespace in which pods can be made. */
+export async function playNamespace(objects: KubeObjects, name: string, labels: Readonly<Record<string, string>> = {}): Promise<void> {
+  await createIfAbsent(objects, { apiVersion: "v1", kind: "Namespace", metadata: { name, labels } });
+  await playServiceAccount(objects, name, "default");
+}
+
+export async function playServiceAccount(objects: KubeObjects, namespace: string, name: string): Promise<void> {
+  await createIfAbsent(objects, { apiVersion: "v1", kind: "ServiceAccount", metadata: { name, namespace } });
+}
+
+/** Deletes every object of a kind, pods at once: nobody would stop them. @param namespace undefined: of a kind that is in none. */
+export async function deleteAll(
+  connection: ClusterConnection,
+  kind: { readonly apiVersion: string; readonly kind: string },
+  namespace: string | undefined,
+): Promise<void> {
+  const found = await Discovery.of(connection).find(kind, OPTIONS);
+  if (found === undefined) return;
+  const within = namespace === undefined ? "" : `/namespaces/${namespace}`;
+  const path = `${groupPath(kind.apiVersion)}${within}/${found.plural}`;
+  await requestJson(connection, { method: "DELETE", path, query: { gracePeriodSeconds: 0 } }, OPTIONS);
+}
+
+/** Empties a namespace that somebody deletes, or has deleted, and lets it go. */
+export async function playNamespaceEnd(connection: ClusterConnection, name: string): Promise<void> {
+  const objects = new KubeObjects({ connection, clock: systemClock });
+  const namespace = { apiVersion: "v1", kind: "Namespace", name };
+  await objects.delete(namespace);
+  for (const { apiVersion, kind } of await deletableKinds(connection)) await deleteAll(connection, { apiVersion, kind }, name);
+  const found = await objects.get(namespace);
+  if (found === undefined) return;
+  await objects.replace({ apiVersion: "v1", kind: "Namespace", metadata: { name }, spec: { finalizers: [] } }, { subresource: "finalize" });
+}
+
+interface ListedKind {
+  readonly apiVersion: string;
+  readonly kind: string;
+}
+
+/** Every kind of the server whose objects are in namespaces and can be deleted all at once. */
+async function deletableKinds(connection: ClusterConnection): Promise<ListedKind[]> {
+  const ask = (path: string): Promise<unknown> => requestJson(connection, { method: "GET", path }, OPTIONS);
+  const { groups } = (await ask("/apis")) as { groups: readonly { preferredVersion: { groupVersion: string } }[] };
+  const kinds: ListedKind[] = [];
+  for (const apiVersion of ["v1", ...groups.map((each) => each.preferredVersion.groupVersion)]) {
+    const { resources } = (await ask(groupPath(apiVersion))) as {
+      resources: readonly { name: string; kind: string; namespaced: boolean; verbs: readonly string[] }[];
+    };
+    for (const { name, kind, namespaced, verbs } of resources)
+      if (namespaced && verbs.includes("deletecollection") && !name.includes("/")) kinds.push({ apiVersion, kind });
+  }
+  return kinds;
+}
