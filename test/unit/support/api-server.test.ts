@@ -68,6 +68,24 @@ describe("the API server double", () => {
     assert.deepEqual([body.spec, body.status], [{ nodeName: "m" }, { phase: "Running" }]);
   });
 
+  test("answers nobody who has left while held, and keeps no watch for them", async () => {
+    const leaving = new Agent({ connect: { ca: server.certificate } });
+    const { connections } = server;
+    server.hold();
+    const seen = server.requests.length;
+    const asked = Promise.allSettled([
+      fetch(`${server.url}${MAPS}`, { method: "POST", dispatcher: leaving, body: JSON.stringify(configMap("held")) }),
+      fetch(`${server.url}${MAPS}?watch=true&resourceVersion=0`, { dispatcher: leaving }),
+    ]);
+    await eventually(() => assert.equal(server.requests.length, seen + 2), { withinMs: 4000 });
+    await leaving.destroy();
+    for (const { status } of await asked) assert.equal(status, "rejected");
+    await eventually(() => assert.equal(server.connections, connections), { withinMs: 4000 });
+    server.release();
+    assert.equal((await ask("GET", `${MAPS}/held`)).code, 404);
+    assert.equal(server.watches(), 0);
+  });
+
   test("lists in pages that show one moment, until it has forgotten them", async () => {
     const path = "/api/v1/namespaces/many/configmaps";
     for (const name of ["a", "b", "c"]) await ask("POST", path, configMap(name));
