@@ -11,6 +11,7 @@ import { waitForIdle } from "./drain.ts";
 import { collectWhenIdle } from "./idle-collection.ts";
 import type { SidecarParts } from "./sidecar.ts";
 import { connectXds } from "./state/ads-connection.ts";
+import { startStatusPort } from "./status/status-port.ts";
 import type { StatsReader } from "./telemetry/stats-reader.ts";
 import { StatsStore } from "./telemetry/stats-store.ts";
 import type { WorkloadFacts } from "./telemetry/workload-facts.ts";
@@ -147,6 +148,8 @@ export async function startProxy(options: ProxyOptions): Promise<RunningProxy> {
       stops.push(() => ready.stop());
       const prometheus = await startPrometheusPort(["0.0.0.0", "::"], sidecar.prometheusPort, reader);
       stops.push(() => prometheus.stop());
+      const status = await startStatusPort(["0.0.0.0", "::"], sidecar.statusPort, { view, reader, store: stats, ...sidecar.app });
+      stops.push(() => status.stop());
     }
     phase.hasStarted = true;
     await sayLive();

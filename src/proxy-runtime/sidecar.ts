@@ -10,6 +10,8 @@ import { connectGrpc } from "../xds/grpc-channel.ts";
 import { DEFAULT_TRUST_DOMAIN, Env, NodeMetadata, Port } from "../xds/names.ts";
 import type { AdsConfig, BootstrapConfig } from "./config/bootstrap-config.ts";
 import type { SecretConfig } from "./config/tls-config.ts";
+import { readAppProbers, readScrapeTargets } from "./status/app-probers.ts";
+import type { StatusPortOptions } from "./status/status-port.ts";
 import { startDns, type DnsServer } from "./dns/dns-server.ts";
 import { watchFiles } from "./identity/file-watch.ts";
 import { WorkloadIdentity } from "./identity/workload-identity.ts";
@@ -19,6 +21,8 @@ import type { WorkloadFacts } from "./telemetry/workload-facts.ts";
 export interface SidecarParts {
   readonly readyPort: number;
   readonly prometheusPort: number;
+  readonly statusPort: number;
+  readonly app: Pick<StatusPortOptions, "probers" | "scrapeTargets" | "podIp">;
   /** Begins to get certificates; returns what ends it. */
   startIdentity(onSecrets: (secrets: readonly SecretConfig[]) => void): () => void;
   /** @throws UserError where the DNS port can't be had. */
@@ -37,7 +41,7 @@ export interface SidecarOptions {
 // Istio's SECRET_TTL.
 const CERTIFICATE_TTL_S = 24 * 3600;
 
-/** @throws UserError where the control plane's root certificate can't be read. */
+/** @throws UserError where the control plane's root certificate, or what the injector wrote, can't be read. */
 export function makeSidecarParts(options: SidecarOptions): SidecarParts {
   const { bootstrap, env, clock, log } = options;
   const ads = bootstrap.ads!;
@@ -56,6 +60,8 @@ export function makeSidecarParts(options: SidecarOptions): SidecarParts {
   return {
     readyPort: Port.ready,
     prometheusPort: Port.prometheus,
+    statusPort: Port.mergedMetrics,
+    app: { probers: readAppProbers(env), scrapeTargets: readScrapeTargets(env), podIp: env[Env.instanceIp]! },
     startIdentity(onSecrets) {
       const identity = new WorkloadIdentity({
         spiffeId: formatSpiffeId({

@@ -6,11 +6,11 @@ import { VERSION } from "../common/version.ts";
 import { GrpcCall } from "./grpc-call.ts";
 import type { GrpcCallEvents } from "./grpc-call.ts";
 import { GrpcConnection } from "./grpc-connection.ts";
-import type { GrpcKeepalive, GrpcTls } from "./grpc-connection.ts";
+import type { GrpcAddress, GrpcKeepalive, GrpcTls } from "./grpc-connection.ts";
 import { GrpcCode, GrpcError } from "./grpc-status.ts";
 
 export interface GrpcChannelOptions {
-  readonly address: { readonly host: string; readonly port: number };
+  readonly address: GrpcAddress;
   /** Absent: plaintext. A function is asked at each connect, so that renewed roots and certificates are used. */
   readonly tls?: GrpcTls | (() => GrpcTls);
   /** Default: a PING each 30 s while a call runs, answered within 10 s (Istio's agent). */

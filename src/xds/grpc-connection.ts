@@ -23,8 +23,15 @@ export interface GrpcKeepalive {
   readonly timeoutMs: number;
 }
 
+export interface GrpcAddress {
+  readonly host: string;
+  readonly port: number;
+  /** Address of this machine that a connection without TLS comes from. */
+  readonly localAddress?: string;
+}
+
 export interface GrpcConnectionOptions {
-  readonly address: { readonly host: string; readonly port: number };
+  readonly address: GrpcAddress;
   readonly tls: GrpcTls | undefined;
   readonly keepalive: GrpcKeepalive;
   readonly connectTimeoutMs: number;
@@ -35,10 +42,11 @@ const WINDOW_BYTES = 1 << 20;
 const MAX_SESSION_MEMORY_MB = 64;
 
 function openSocket({ address, tls }: GrpcConnectionOptions): Socket {
-  if (tls === undefined) return connectTcp({ host: address.host, port: address.port });
+  const { host, port, localAddress } = address;
+  if (tls === undefined) return connectTcp({ host, port, localAddress });
   return connectTls({
-    host: address.host,
-    port: address.port,
+    host,
+    port,
     ca: tls.roots,
     cert: tls.cert,
     key: tls.key,

@@ -119,6 +119,22 @@ export const Env = {
   trustDomain: "TRUST_DOMAIN",
   discoveryAddress: "MESHCTL_DISCOVERY_ADDRESS",
   caAddress: "CA_ADDR",
+  /** JSON: path on port 15020 → the probe or lifecycle handler that the injector replaced by it (Istio's ISTIO_KUBE_APP_PROBERS). */
+  appProbers: "MESHCTL_KUBE_APP_PROBERS",
+  /** JSON: what of the application is to be scraped (Istio's ISTIO_PROMETHEUS_ANNOTATIONS). */
+  scrapeTargets: "MESHCTL_SCRAPE_TARGETS",
+} as const;
+
+/** Paths of the sidecar's port 15020. */
+export const StatusPath = {
+  ready: "/healthz/ready",
+  metrics: "/stats/prometheus",
+  drain: "/drain",
+  quit: "/quitquitquit",
+  /** In front of `<container>/{readyz,livez,startupz}`. */
+  appHealth: "/app-health",
+  /** In front of `<container>/{prestopz,poststartz}`. */
+  appLifecycle: "/app-lifecycle",
 } as const;
 
 /** Files in the sidecar's container. */

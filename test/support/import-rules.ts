@@ -53,6 +53,7 @@ export const PROXY_ORDER: readonly string[] = [
   "listener",
   "state",
   "admin",
+  "status",
   "workers",
 ];
 
