@@ -91,5 +91,7 @@ function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   if (error.name === "TimeoutError" || error.name === "HeadersTimeoutError" || error.name === "BodyTimeoutError")
     return "no answer in time";
+  // The container runtime's words for it, at the end of a long sentence.
+  if (/connection refused/i.test(error.message)) return "nothing listens there";
   return error.message;
 }

@@ -2,6 +2,7 @@
 import { parseDurationMs } from "../common/duration.ts";
 import { UserError } from "../common/user-error.ts";
 import type { LogFormat, LogLevel } from "../common/log.ts";
+import { MESH_NAMESPACE } from "../xds/names.ts";
 import type { Flag } from "./command.ts";
 
 const USAGE = 64;
@@ -45,14 +46,43 @@ export function outputFlag(human: "short" | "table", fallback: string = human): 
   return { flags: "-o, --output <format>", description: "output format", choices: [human, "json", "yaml"], default: fallback };
 }
 
+/** Which cluster, and as whom, as kubectl has them. */
+export function clusterFlags(): Flag[] {
+  return [
+    { flags: "--context <context>", description: "context of the kubeconfig (default: its current one)" },
+    { flags: "--kubeconfig <file>", description: "kubeconfig of the cluster (default: $KUBECONFIG, else ~/.kube/config)" },
+    { flags: "--as <user>", description: "user to act as in the cluster" },
+  ];
+}
+
 /**
- * Flags of every command that takes a workload.
+ * Flags of every command that looks into a mesh: which one.
  * @param mesh `--mesh` alone names the local mesh where `--name` already means something else to istioctl's users.
  */
+export function meshFlags(mesh: "--name" | "--mesh" = "--name"): Flag[] {
+  return [...clusterFlags(), meshNamespaceFlag(), ...localFlags(mesh)];
+}
+
+/** As meshFlags, of commands that ask the sidecar of a workload. */
 export function workloadFlags(mesh: "--name" | "--mesh" = "--name"): Flag[] {
+  const description = "namespace of the workload (default: the context's; in a local mesh all are searched)";
+  return [{ flags: "-n, --namespace <namespace>", description }, ...clusterFlags(), ...localFlags(mesh)];
+}
+
+/** Of commands for a workload of a local mesh alone. */
+export function localWorkloadFlags(): Flag[] {
+  return [{ flags: "-n, --namespace <namespace>", description: "namespace of the workload (default: all are searched)" }, ...localFlags()];
+}
+
+/** Of commands that ask the control plane in a cluster. */
+export function meshNamespaceFlag(): Flag {
+  const flags = "-i, --mesh-namespace <namespace>";
+  return { flags, description: "namespace of the control plane in the cluster", default: MESH_NAMESPACE };
+}
+
+function localFlags(mesh: "--name" | "--mesh" = "--name"): Flag[] {
   return [
-    { flags: "-n, --namespace <namespace>", description: "namespace of the workload (default: all are searched)" },
-    { flags: "--local", description: "use the local mesh (the default when one runs)" },
+    { flags: "--local", description: "use the local mesh (the default when one runs and no kubeconfig has a current context)" },
     { flags: mesh === "--mesh" ? "--mesh <mesh>" : "--mesh, --name <mesh>", description: "name of the local mesh, where several run" },
   ];
 }

@@ -151,9 +151,14 @@ function notFound<P extends PodFacts>(argument: WorkloadArgument, inventory: Inv
     argument.name,
     known.map((each) => each.split(".")[0]!),
   );
-  const hint = known.length === 0 ? "no pods run" : `running: ${known.join(", ")}`;
+  const shown = known.slice(0, SHOWN_NAMES).join(", ");
+  const rest = known.length - SHOWN_NAMES;
+  const hint = known.length === 0 ? "no pods run" : `running: ${shown}${rest > 0 ? ` and ${rest} more` : ""}`;
   return new UserError(`no ${what} named ${argument.name}${where}`, near === undefined ? hint : `did you mean ${near}? ${hint}`);
 }
+
+/** A namespace of a cluster may have hundreds. */
+const SHOWN_NAMES = 20;
 
 /** Names that a person would type, owners rather than pods: `checkout.shop`. */
 function knownNames<P extends PodFacts>(inventory: Inventory<P>): string[] {

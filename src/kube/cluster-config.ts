@@ -6,6 +6,7 @@ import { describeFileError } from "../common/file-error.ts";
 import { UserError } from "../common/user-error.ts";
 import { parseYamlDocuments } from "../common/yaml.ts";
 import { ClusterConnection, tokenFileCredentials } from "./cluster-connection.ts";
+import { kubeconfigPaths } from "./kubeconfig-files.ts";
 import { SERVICE_ACCOUNT_FOLDER } from "./service-account.ts";
 
 export interface ClusterChoice {
@@ -21,7 +22,7 @@ type Environment = Readonly<Record<string, string | undefined>>;
 
 /** @throws UserError: no such file, not a kubeconfig, no such context, or one that is incomplete. */
 export function loadKubeconfig({ kubeconfig, context, as }: ClusterChoice, env: Environment): ClusterConnection {
-  const wanted = kubeconfig !== undefined ? [kubeconfig] : defaultPaths(env);
+  const wanted = kubeconfig !== undefined ? [kubeconfig] : kubeconfigPaths(env);
   const paths = wanted.filter((path) => kubeconfig !== undefined || existsSync(path));
   if (paths.length === 0) {
     throw new UserError(`no kubeconfig: ${wanted.join(", ")} is not there`, "name one with --kubeconfig FILE or in $KUBECONFIG");
@@ -70,11 +71,6 @@ export function loadInCluster(env: Environment, folder = SERVICE_ACCOUNT_FOLDER)
   const namespace = existsSync(namespaceFile) ? readFileSync(namespaceFile, "utf8").trim() : "default";
   connection.contexts = connection.contexts.map((each) => ({ ...each, namespace }));
   return connection;
-}
-
-function defaultPaths(env: Environment): string[] {
-  const listed = (env["KUBECONFIG"] ?? "").split(":").filter((each) => each !== "");
-  return listed.length > 0 ? listed : [join(env["HOME"] ?? "/", ".kube/config")];
 }
 
 /** Of names that several files have, the first file's counts, as kubectl merges. */

@@ -40,6 +40,8 @@ const DATA = 0;
 const ERROR = 1;
 /** The first message of each channel is the port, little-endian. */
 const PORT_BYTES = 2;
+/** Reason of an ApiError that tells what the container runtime said, and not the API server. */
+export const POD_FAILED = "PodFailed";
 /** RFC 6455 §7.4.1: closed in order, also where no code was given. */
 const ORDERLY: ReadonlySet<number> = new Set([1000, 1001, 1005]);
 
@@ -147,7 +149,7 @@ class ForwardedPort extends Duplex {
       bytes = bytes.subarray(PORT_BYTES);
     }
     if (bytes.length === 0) return;
-    if (channel === ERROR) this.#fail(new ApiError(0, "", bytes.toString().trim()));
+    if (channel === ERROR) this.#fail(new ApiError(0, POD_FAILED, bytes.toString().trim()));
     else if (channel === DATA && !this.push(bytes)) this.#socket?.pause();
   }
 

@@ -1,7 +1,7 @@
 // What the subcommands of meshctl proxy-config do: fetch or read a dump, select, print.
+import { askSidecar } from "../../cli/ask-mesh.ts";
 import type { CommandContext } from "../../cli/command.ts";
 import { readInput } from "../../cli/input-file.ts";
-import { selectWorkload, sidecarAdmin } from "../../cli/local-mesh.ts";
 import { terminalWidth, writeStructured } from "../../cli/output.ts";
 import { UserError } from "../../common/user-error.ts";
 import { bootstrapSummary } from "./proxy-config/bootstrap-summary.ts";
@@ -27,12 +27,7 @@ async function readDump(context: CommandContext, path: string, meshFlag: "name" 
   }
   if (workload === undefined)
     throw new UserError("no workload is given", "name one, such as deploy/checkout.shop, or give a dump with -f", 64);
-  const admin = sidecarAdmin(selectWorkload(context, workload, meshFlag), context.options["proxyAdminPort"] as number);
-  try {
-    return parseConfigDump(await admin.get(path), `the sidecar of ${workload}`);
-  } finally {
-    await admin.close();
-  }
+  return askSidecar(context, workload, async (admin) => parseConfigDump(await admin.get(path), `the sidecar of ${workload}`), meshFlag);
 }
 
 function print(context: CommandContext, value: Json, table: (width: number | undefined) => string): void {

@@ -1,8 +1,8 @@
 // Scrapes a sidecar twice and prints what happened in between; or prints its raw statistics.
 import { setTimeout as delay } from "node:timers/promises";
 import type { AdminClient } from "../../cli/admin-client.ts";
+import { askSidecar } from "../../cli/ask-mesh.ts";
 import type { CommandContext } from "../../cli/command.ts";
-import { selectWorkload, sidecarAdmin } from "../../cli/local-mesh.ts";
 import { isStructured, writeStructured } from "../../cli/output.ts";
 import { startProgress } from "../../cli/progress.ts";
 import { styleFor } from "../../cli/style.ts";
@@ -21,13 +21,9 @@ export async function run(context: CommandContext): Promise<void> {
   if (raw === true && sinceStart === true)
     throw new UserError("--raw and --since-start exclude each other", "--raw always counts since the start", 64);
   const workload = context.args[0]!;
-  const admin = sidecarAdmin(selectWorkload(context, workload), context.options["proxyAdminPort"] as number);
-  try {
-    if (raw === true) await printRaw(context, admin, filter as string | undefined);
-    else await printSignals(context, admin);
-  } finally {
-    await admin.close();
-  }
+  await askSidecar(context, workload, (admin) =>
+    raw === true ? printRaw(context, admin, filter as string | undefined) : printSignals(context, admin),
+  );
 }
 
 async function printRaw(context: CommandContext, admin: AdminClient, filter: string | undefined): Promise<void> {

@@ -1,6 +1,8 @@
 // Asks the control plane what it told client and servers, and the client's sidecar which certificates it holds.
+import type { AdminClient } from "../../cli/admin-client.ts";
+import { askPod, askSidecar } from "../../cli/ask-mesh.ts";
 import type { CommandContext } from "../../cli/command.ts";
-import { controllerAdmin, selectWorkload, sidecarAdmin, type Target } from "../../cli/local-mesh.ts";
+import type { MeshAccess, MeshPod } from "../../cli/mesh-access.ts";
 import { writeStructured } from "../../cli/output.ts";
 import { styleFor } from "../../cli/style.ts";
 import { formatTable } from "../../cli/table.ts";
@@ -27,34 +29,33 @@ interface ServiceRow {
 
 export async function run(context: CommandContext): Promise<number> {
   const [workload, service] = context.args;
-  const target = selectWorkload(context, workload!);
-  const certificates = await readCertificates(target, context.options["proxyAdminPort"] as number);
-  const services = selectServices(await readReports(target), service).map(toRow);
-  const { pod } = target;
-  const identity = certificates.find((each) => each.kind === "workload")?.identity ?? "";
-  const value = { workload: `${pod.name}.${pod.namespace}`, identity, services, certificates: certificates.map(roundDays) };
-  if (!writeStructured(context, value)) print(context, services, certificates);
-  const isBroken = services.some((each) => each.status === "CONFLICT") || certificates.some((each) => !(each.daysLeft > 0));
-  return isBroken ? 1 : 0;
+  return askSidecar(context, workload!, async (admin, pod, mesh) => {
+    const certificates = await readCertificates(admin);
+    const services = selectServices(await readReports(mesh, pod), service).map(toRow);
+    const identity = certificates.find((each) => each.kind === "workload")?.identity ?? "";
+    const value = { workload: `${pod.name}.${pod.namespace}`, identity, services, certificates: certificates.map(roundDays) };
+    if (!writeStructured(context, value)) print(context, services, certificates);
+    const isBroken = services.some((each) => each.status === "CONFLICT") || certificates.some((each) => !(each.daysLeft > 0));
+    return isBroken ? 1 : 0;
+  });
 }
 
-async function readCertificates(target: Target, adminPort: number): Promise<HeldCertificate[]> {
-  const admin = sidecarAdmin(target, adminPort);
-  try {
-    return heldCertificates(toCamelCase((await admin.getJson("/certs")) as Json), Date.now());
-  } finally {
-    await admin.close();
-  }
+async function readCertificates(admin: AdminClient): Promise<HeldCertificate[]> {
+  return heldCertificates(toCamelCase((await admin.getJson("/certs")) as Json), Date.now());
 }
 
-async function readReports({ mesh, pod }: Target): Promise<AuthenticationReport[]> {
-  const controller = controllerAdmin(mesh, Port.monitoring);
-  try {
-    const proxyId = encodeURIComponent(`${pod.name}.${pod.namespace}`);
-    return (await controller.getJson(`/debug/authenticationz?proxyID=${proxyId}`)) as AuthenticationReport[];
-  } finally {
-    await controller.close();
+/** Every replica of the control plane knows all pods: the first that answers does. */
+async function readReports(mesh: MeshAccess, pod: MeshPod): Promise<AuthenticationReport[]> {
+  const path = `/debug/authenticationz?proxyID=${encodeURIComponent(`${pod.name}.${pod.namespace}`)}`;
+  let failure: unknown;
+  for (const controller of await mesh.controllers()) {
+    try {
+      return (await askPod(controller, Port.monitoring, (admin) => admin.getJson(path))) as AuthenticationReport[];
+    } catch (error) {
+      failure = error;
+    }
   }
+  throw failure;
 }
 
 function selectServices(reports: readonly AuthenticationReport[], service: string | undefined): AuthenticationReport[] {

@@ -1,6 +1,6 @@
 // meshctl tls-check: do this workload and the services that it may call agree about TLS, and under which identities?
 import type { Command } from "../../cli/command.ts";
-import { adminPortFlag, outputFlag, workloadFlags } from "../../cli/flags.ts";
+import { adminPortFlag, meshNamespaceFlag, outputFlag, workloadFlags } from "../../cli/flags.ts";
 
 export const tlsCheck: Command = {
   name: "tls-check",
@@ -13,7 +13,7 @@ export const tlsCheck: Command = {
     { name: "<workload>", description: "the client: [<kind>/]<name>[.<namespace>], such as deploy/frontend.shop" },
     { name: "[service]", description: "only this service: payments, payments.shop or its full name, with or without :port" },
   ],
-  flags: [outputFlag("table"), adminPortFlag(), ...workloadFlags()],
+  flags: [outputFlag("table"), adminPortFlag(), ...workloadFlags(), meshNamespaceFlag()],
   examples: ["meshctl tls-check frontend", "meshctl tls-check deploy/frontend.shop checkout:80", "meshctl tls-check frontend -o json"],
   load: () => import("./tls-check-run.ts").then((module) => module.run),
 };

@@ -1,6 +1,6 @@
 // meshctl local …: a real mesh on this machine. And, hidden, the processes that it starts of itself.
 import type { Command, Flag } from "../../cli/command.ts";
-import { durationFlag, outputFlag, workloadCertTtlFlag, workloadFlags } from "../../cli/flags.ts";
+import { durationFlag, localWorkloadFlags, outputFlag, workloadCertTtlFlag } from "../../cli/flags.ts";
 import { demo } from "./demo.ts";
 
 function append(text: string, previous: unknown): string[] {
@@ -61,7 +61,7 @@ const exec: Command = {
     { name: "<workload>", description: "[<kind>/]<name>[.<namespace>]" },
     { name: "<command...>", description: "the command, after --" },
   ],
-  flags: [{ flags: "-c, --container <name>", description: "container (default: the pod's first app)" }, ...workloadFlags()],
+  flags: [{ flags: "-c, --container <name>", description: "container (default: the pod's first app)" }, ...localWorkloadFlags()],
   examples: ["meshctl local exec deploy/frontend -- curl -s http://checkout/", "meshctl local exec checkout -c meshctl-proxy -- sh"],
   load: () => import("./exec-run.ts").then((module) => module.run),
 };
@@ -75,7 +75,7 @@ const logs: Command = {
     { flags: "-f, --follow", description: "go on as it writes more" },
     { flags: "--tail <lines>", description: "only the last lines", parse: parseLines },
     { flags: "-p, --previous", description: "of the run before the last restart" },
-    ...workloadFlags(),
+    ...localWorkloadFlags(),
   ],
   examples: ["meshctl local logs frontend -f", "meshctl local logs checkout -c meshctl-proxy --tail 20"],
   load: () => import("./logs-run.ts").then((module) => module.run),

@@ -1,0 +1,34 @@
+// What the API server's refusals and silences mean to who reads them, each with its remedy.
+import { UserError } from "../common/user-error.ts";
+import { fromThrown } from "../kube/api-error.ts";
+import type { ClusterConnection } from "../kube/cluster-connection.ts";
+
+/** What was asked of the server, in the words of `kubectl auth can-i`. */
+export interface Permission {
+  readonly verb: string;
+  /** `pods`, `pods/portforward`. */
+  readonly resource: string;
+  readonly namespace: string;
+}
+
+/** @param advice what else may have been meant, when the server can't be talked to. */
+export function clusterError(error: unknown, connection: ClusterConnection, permission: Permission, advice?: string): UserError {
+  if (error instanceof UserError) return error;
+  const { code, message } = fromThrown(error);
+  const { server } = connection;
+  const or = advice === undefined ? "" : `; or ${advice}`;
+  if (code === 401) {
+    const hint = `log in again, its token may have expired; or choose another context with --context${or}`;
+    return new UserError(`the API server at ${server} doesn't accept these credentials`, hint);
+  }
+  if (code === 403) {
+    const { verb, resource, namespace } = permission;
+    const hint = `ask for this permission; kubectl auth can-i ${verb} ${resource} -n ${namespace} tells whether you have it`;
+    return new UserError(`not allowed to ${verb} ${resource} in namespace ${namespace}: ${message}`, hint);
+  }
+  if (code === 0) {
+    const hint = `see whether it runs and kubectl reaches it, or choose another context with --context${or}`;
+    return new UserError(`can't reach the API server at ${server}: ${message}`, hint);
+  }
+  return new UserError(`the API server at ${server} fails: ${message}`, "try again; kubectl get --raw /readyz tells how it is");
+}
