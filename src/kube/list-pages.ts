@@ -14,11 +14,16 @@ export interface Listing {
   readonly version: string;
 }
 
+export interface ListOptions extends GetOptions {
+  /** Such as `metadata.name=x`: where only one object may be read. */
+  readonly fieldSelector?: string | undefined;
+}
+
 /** client-go's default. */
 const PAGE_SIZE = 500;
 
 /** @returns undefined when the server has no such kind. @throws ApiError */
-export async function listPages(connection: ClusterConnection, kind: ResourceKind, options: GetOptions): Promise<Listing | undefined> {
+export async function listPages(connection: ClusterConnection, kind: ResourceKind, options: ListOptions): Promise<Listing | undefined> {
   for (const version of kind.versions) {
     try {
       return await listVersion(connection, kind, version, options);
@@ -29,7 +34,7 @@ export async function listPages(connection: ClusterConnection, kind: ResourceKin
   return undefined;
 }
 
-async function listVersion(connection: ClusterConnection, kind: ResourceKind, version: string, options: GetOptions): Promise<Listing> {
+async function listVersion(connection: ClusterConnection, kind: ResourceKind, version: string, options: ListOptions): Promise<Listing> {
   try {
     return await listFrom(connection, kind, version, PAGE_SIZE, options);
   } catch (error) {
@@ -44,12 +49,17 @@ async function listFrom(
   kind: ResourceKind,
   version: string,
   limit: number | undefined,
-  options: GetOptions,
+  options: ListOptions,
 ): Promise<Listing> {
   const objects: KubeObject[] = [];
   let next: string | undefined;
   for (;;) {
-    const page = (await getJson(connection, collectionPath(kind, version), { limit, continue: next }, options)) as {
+    const page = (await getJson(
+      connection,
+      collectionPath(kind, version),
+      { limit, continue: next, fieldSelector: options.fieldSelector },
+      options,
+    )) as {
       metadata?: { resourceVersion?: unknown; continue?: unknown };
       items?: unknown;
     };

@@ -15,6 +15,8 @@ export interface ReflectorOptions {
   readonly connection: ClusterConnection;
   readonly clock: Clock;
   readonly kind: ResourceKind;
+  /** Only objects that it matches, such as `metadata.name=x`. */
+  readonly fieldSelector?: string;
   /** All there is now. Called once for each list; empty while the server has no such kind. */
   readonly onReplace: (objects: readonly KubeObject[]) => void;
   readonly onChange: (type: "changed" | "deleted", object: KubeObject) => void;
@@ -78,9 +80,11 @@ export class Reflector {
 
   /** @returns undefined, after a pause, when there is nothing to follow. */
   async #list(): Promise<Listing | undefined> {
-    const { connection, clock, kind } = this.#options;
+    const { connection, clock, kind, fieldSelector } = this.#options;
     try {
-      const listing = await listPages(connection, kind, { clock, timeoutMs: LIST_TIMEOUT_MS, signal: this.#stopping.signal });
+      const listing = await listPages(connection, kind, {
+        ...{ clock, timeoutMs: LIST_TIMEOUT_MS, signal: this.#stopping.signal, fieldSelector },
+      });
       if (listing !== undefined || this.#isStopped) return listing;
       this.#options.onReplace([]);
       this.#recovered();
@@ -93,13 +97,13 @@ export class Reflector {
 
   /** Watches on and on, until a new list is needed. */
   async #follow({ version, ...listing }: Listing): Promise<void> {
-    const { connection, clock, kind, onChange } = this.#options;
+    const { connection, clock, kind, fieldSelector, onChange } = this.#options;
     let { resourceVersion } = listing;
     while (!this.#isStopped) {
       let hasHeard = false;
       const timeoutS = Math.round(WATCH_TIMEOUT_S * (1 + this.#random()));
       this.#watch = watchOnce({
-        ...{ connection, clock, kind, version, resourceVersion, timeoutS, idleLimitMs: IDLE_LIMIT_MS },
+        ...{ connection, clock, kind, version, fieldSelector, resourceVersion, timeoutS, idleLimitMs: IDLE_LIMIT_MS },
         onObject: onChange,
         onVersion: (newest) => {
           resourceVersion = newest;

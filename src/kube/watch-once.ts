@@ -11,6 +11,7 @@ export interface WatchOptions {
   readonly clock: Clock;
   readonly kind: ResourceKind;
   readonly version: string;
+  readonly fieldSelector?: string | undefined;
   readonly resourceVersion: string;
   /** So long the server is asked to keep it up. */
   readonly timeoutS: number;
@@ -82,7 +83,12 @@ export function watchOnce(options: WatchOptions): OpenWatch {
 
   const watch = new Watch(connection);
   Object.assign(watch, { requestTimeoutMs: CLIENT_IDLE_LIMIT_MS });
-  const query = { resourceVersion: options.resourceVersion, allowWatchBookmarks: true, timeoutSeconds: options.timeoutS };
+  const query = {
+    resourceVersion: options.resourceVersion,
+    allowWatchBookmarks: true,
+    timeoutSeconds: options.timeoutS,
+    fieldSelector: options.fieldSelector,
+  };
   watch.watch(collectionPath(kind, version), query, onEvent, onDone).then((controller) => {
     abort = () => controller.abort();
     if (hasEnded) abort();

@@ -84,6 +84,7 @@ export const valuesLayer = z
       pathNormalization: oneOf("NONE", "BASE", "MERGE_SLASHES", "DECODE_AND_MERGE_SLASHES"),
       protocolDetectionTimeout: named(DURATION, "a duration such as 5s"),
       controller: controller.partial(),
+      webhook: z.strictObject({ failurePolicy: oneOf("Fail", "Ignore") }, { error: "must be a map" }).partial(),
     },
     { error: "must be a map of values" },
   )

@@ -29,6 +29,8 @@ const DEFAULTS: InstallValues = {
     tolerations: [],
     priorityClassName: "",
   },
+  // A pod of the mesh never starts without its sidecar in silence.
+  webhook: { failurePolicy: "Fail" },
 };
 
 const PROFILE_LAYERS: Readonly<Record<Profile, ValuesLayer>> = {

@@ -63,6 +63,20 @@ export const MESH_CRDS: readonly ApiResource[] = [
   istio("security", "PeerAuthentication", "peerauthentications", ["v1", "v1beta1"]),
 ];
 
+/** What `/apis` answers: every group but the core. */
+export function groupList(resources: readonly ApiResource[]): Record<string, unknown> {
+  const groups = [...Map.groupBy(resources, (each) => each.group)]
+    .filter(([group]) => group !== "")
+    .map(([name, kinds]) => {
+      const versions = [...new Set(kinds.flatMap((each) => each.versions))].map((version) => ({
+        groupVersion: `${name}/${version}`,
+        version,
+      }));
+      return { name, versions, preferredVersion: versions[0] };
+    });
+  return { kind: "APIGroupList", apiVersion: "v1", groups };
+}
+
 /** What `/api/v1` and `/apis/GROUP/VERSION` answer; undefined for a group and version without kinds. */
 export function resourceList(path: string, resources: readonly ApiResource[]): Record<string, unknown> | undefined {
   const [, isCore, core, named] = /^\/(?:(api)\/([^/]+)|apis\/([^/]+\/[^/]+))$/.exec(path) ?? [];

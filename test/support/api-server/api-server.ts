@@ -8,7 +8,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { selfSigned } from "../openssl.ts";
-import { BUILT_IN, MESH_CRDS, parseApiPath, resourceList } from "./api-resources.ts";
+import { BUILT_IN, groupList, MESH_CRDS, parseApiPath, resourceList } from "./api-resources.ts";
 import type { ApiPath, ApiResource } from "./api-resources.ts";
 import { ApiFailure, EXPIRED, forbidden } from "./api-status.ts";
 import { forwardPort, refuseUpgrade } from "./kubelet.ts";
@@ -42,6 +42,8 @@ export class ApiServer {
   onConnection: () => void = () => undefined;
   /** By kind, such as TokenReview: the status of what is answered and never kept. */
   readonly reviews = new Map<string, (spec: Record<string, unknown>) => Record<string, unknown>>();
+  /** What it calls itself. */
+  kubernetesVersion = "v1.33.0";
   /** Called before a request is looked at. */
   onRequest: (request: SeenRequest) => void = () => undefined;
   /** Where a pod's port is, for port-forwarding; undefined: nothing listens there. */
@@ -206,7 +208,8 @@ export class ApiServer {
     try {
       await this.#admit(request, url);
       if (response.closed) return;
-      if (url.pathname === "/version") return reply(response, 200, { major: "1", minor: "33", gitVersion: "v1.33.0" });
+      if (url.pathname === "/version") return reply(response, 200, { major: "1", minor: "33", gitVersion: this.kubernetesVersion });
+      if (url.pathname === "/apis") return reply(response, 200, groupList(this.#resources()));
       const kinds = resourceList(url.pathname, this.#resources());
       if (kinds !== undefined) return reply(response, 200, kinds);
       const path = parseApiPath(url.pathname, this.#resources());

@@ -1,5 +1,5 @@
-// The patches that the API server double carries out. Server-side apply is only its merge: who owns which field is the
-// real server's work.
+// The patches that the API server double carries out. Server-side apply is only its merge, also of lists whose members have
+// names: who owns which field is the real server's work.
 import { ApiFailure } from "./api-status.ts";
 
 type Json = Record<string, unknown>;
@@ -7,8 +7,9 @@ type Json = Record<string, unknown>;
 export function applyPatch(contentType: string, target: Json, patch: unknown): Json {
   switch (contentType.split(";")[0]) {
     case "application/merge-patch+json":
-    case "application/apply-patch+yaml":
       return mergePatch(target, patch) as Json;
+    case "application/apply-patch+yaml":
+      return mergePatch(target, patch, mergeByName) as Json;
     case "application/json-patch+json":
       return jsonPatch(target, patch as readonly { op: string; path: string; value?: unknown }[]);
     default:
@@ -17,14 +18,27 @@ export function applyPatch(contentType: string, target: Json, patch: unknown): J
 }
 
 /** RFC 7386. */
-function mergePatch(target: unknown, patch: unknown): unknown {
+function mergePatch(target: unknown, patch: unknown, mergeList = (_target: unknown, list: readonly unknown[]): unknown => list): unknown {
+  if (Array.isArray(patch)) return mergeList(target, patch);
   if (!isRecord(patch)) return patch;
   const result: Json = isRecord(target) ? { ...target } : {};
   for (const [key, value] of Object.entries(patch)) {
     if (value === null) delete result[key];
-    else result[key] = mergePatch(result[key], value);
+    else result[key] = mergePatch(result[key], value, mergeList);
   }
   return result;
+}
+
+/** As lists of type map with the key `name`. */
+function mergeByName(target: unknown, list: readonly unknown[]): unknown {
+  const old: readonly unknown[] = Array.isArray(target) ? target : [];
+  const nameOf = (each: unknown): unknown => (isRecord(each) ? each["name"] : undefined);
+  if (![...old, ...list].every((each) => typeof nameOf(each) === "string")) return list;
+  const merged = old.map((each) => {
+    const patch = list.find((other) => nameOf(other) === nameOf(each));
+    return patch === undefined ? each : mergePatch(each, patch, mergeByName);
+  });
+  return [...merged, ...list.filter((each) => !old.some((other) => nameOf(other) === nameOf(each)))];
 }
 
 /** RFC 6902: add, remove, replace and test. */

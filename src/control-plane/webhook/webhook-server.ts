@@ -1,0 +1,102 @@
+// The webhooks' port (15017): HTTPS for API servers, who send a review in a POST and wait for the answer.
+import { createServer } from "node:https";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import type { HostPort } from "../../common/address.ts";
+import type { ServerCertificate } from "../../ca/authority/server-certificate.ts";
+import { bindError } from "../bind-error.ts";
+import { parseReview, toReview } from "./admission-review.ts";
+import type { AdmissionAnswer, AdmissionRequest } from "./admission-review.ts";
+
+export interface WebhookServerOptions {
+  readonly address: HostPort;
+  readonly certificate: ServerCertificate;
+  /** By path. */
+  readonly reviewers: Readonly<Record<string, (request: AdmissionRequest) => AdmissionAnswer | Promise<AdmissionAnswer>>>;
+  /** What came was no review, and got this answer. */
+  readonly onBadRequest: (status: number, message: string) => void;
+  /** A review failed by our own fault. */
+  readonly onFailure: (path: string, error: Error) => void;
+}
+
+/** API servers take no request above 3 MB; a review has the object, sometimes twice. */
+const MAX_BODY_BYTES = 8 * 2 ** 20;
+const HEAD_TIMEOUT_MS = 5_000;
+/** Longer than the API server's patience, 5 s. */
+const REQUEST_TIMEOUT_MS = 10_000;
+/** Longer than client-go keeps idle connections (90 s), so that it is never us who end one that is being used. */
+const KEEP_ALIVE_MS = 120_000;
+const JSON_TYPE = "application/json";
+
+class BadRequest extends Error {
+  readonly status: number;
+
+  constructor(status: number, message: string) {
+    super(message);
+    this.status = status;
+  }
+}
+
+/** @throws UserError when the address is taken. */
+export async function serveWebhooks(options: WebhookServerOptions): Promise<{ readonly port: number; stop(): Promise<void> }> {
+  const { address, certificate } = options;
+  const limits = { headersTimeout: HEAD_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS, keepAliveTimeout: KEEP_ALIVE_MS };
+  const server = createServer({ minVersion: "TLSv1.2", ...limits }, (request, response) => void answer(request, response, options));
+  const unsubscribe = certificate.subscribe(({ chainPem, keyPem }) =>
+    server.setSecureContext({ cert: chainPem, key: keyPem, minVersion: "TLSv1.2" }),
+  );
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", (error) => reject(bindError(error, address, "--webhook-address")));
+    server.listen(address.port, address.host, resolve);
+  });
+  const stop = (): Promise<void> =>
+    new Promise((resolve) => {
+      unsubscribe();
+      // Reviews under way are answered; they take milliseconds.
+      server.close(() => resolve());
+      server.closeIdleConnections();
+    });
+  return { port: (server.address() as AddressInfo).port, stop };
+}
+
+async function answer(request: IncomingMessage, response: ServerResponse, options: WebhookServerOptions): Promise<void> {
+  const { pathname } = new URL(request.url ?? "/", "https://webhooks");
+  try {
+    const reviewer = Object.hasOwn(options.reviewers, pathname) ? options.reviewers[pathname] : undefined;
+    if (reviewer === undefined) throw new BadRequest(404, `nothing at ${pathname}; there are ${Object.keys(options.reviewers).join(", ")}`);
+    if (request.method !== "POST") throw new BadRequest(405, `method ${request.method} not allowed, POST required`);
+    const type = (request.headers["content-type"] ?? "").split(";")[0]!.trim().toLowerCase();
+    if (type !== JSON_TYPE) throw new BadRequest(415, `content-type ${JSON.stringify(type)} can't be read, ${JSON_TYPE} required`);
+    const review = parseReview(await readBody(request));
+    if (!review.ok) throw new BadRequest(400, review.message);
+    reply(response, 200, JSON_TYPE, JSON.stringify(toReview(review.request.uid, await reviewer(review.request))));
+  } catch (error) {
+    if (request.destroyed && !request.complete) return;
+    if (error instanceof BadRequest) {
+      options.onBadRequest(error.status, error.message);
+      reply(response, error.status, "text/plain; charset=utf-8", `${error.message}\n`);
+    } else {
+      options.onFailure(pathname, error as Error);
+      reply(response, 500, "text/plain; charset=utf-8", `the review failed: ${(error as Error).message}\n`);
+    }
+  }
+}
+
+async function readBody(request: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  // Kept open on the way out, or there is nothing left to answer over.
+  for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+    bytes += chunk.length;
+    if (bytes > MAX_BODY_BYTES) throw new BadRequest(413, `the body is larger than ${MAX_BODY_BYTES} bytes`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString();
+}
+
+function reply(response: ServerResponse, status: number, type: string, body: string): void {
+  // What is left of a body that wasn't read can't be told from the next request.
+  const close = response.req.complete ? {} : { connection: "close" };
+  response.writeHead(status, { "content-type": type, "content-length": Buffer.byteLength(body), ...close });
+  response.end(body);
+}
