@@ -1,4 +1,5 @@
-// The control plane's monitoring port (15014): readiness, metrics, and what it knows, as JSON.
+// The control plane's monitoring port (15014): readiness and metrics for everybody; and what it knows, as JSON, for whoever
+// reaches the pod's loopback, as port-forwarding does: it names every service, address and identity of the mesh.
 import { createServer } from "node:http";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -48,6 +49,14 @@ function answer(views: MonitoringViews, request: IncomingMessage, response: Serv
   if (url.pathname === "/ready") return views.isReady() ? reply(response, 200, TEXT, "ready\n") : reply(response, 503, TEXT, "not ready\n");
   if (url.pathname === "/metrics") return reply(response, 200, "text/plain; version=0.0.4; charset=utf-8", views.metrics());
   if (url.pathname === "/version") return reply(response, 200, TEXT, `${views.version()}\n`);
+  if (url.pathname.startsWith("/debug") && !isLoopback(request.socket.remoteAddress)) {
+    return reply(
+      response,
+      403,
+      TEXT,
+      `${url.pathname} answers on the loopback of this pod only; kubectl port-forward and meshctl reach it\n`,
+    );
+  }
   const view = Object.hasOwn(views.debug, url.pathname) ? views.debug[url.pathname] : undefined;
   if (view === undefined) {
     const known = ["/ready", "/metrics", "/version", ...Object.keys(views.debug).sort()];
@@ -62,6 +71,12 @@ function answer(views: MonitoringViews, request: IncomingMessage, response: Serv
       `${url.pathname}: ${url.search === "" ? "needs ?proxyID=<pod>.<namespace>" : `${url.search} names nothing`}\n`,
     );
   reply(response, 200, "application/json", `${JSON.stringify(value, null, 2)}\n`);
+}
+
+function isLoopback(address: string | undefined): boolean {
+  // Of IPv4 connections to a dual stack socket.
+  const plain = address?.replace(/^::ffff:/, "") ?? "";
+  return plain === "::1" || plain.startsWith("127.");
 }
 
 function reply(response: ServerResponse, status: number, type: string, body: string): void {
