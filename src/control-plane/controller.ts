@@ -10,12 +10,16 @@ import { addAdsService } from "../xds/ads-server.ts";
 import { ControlMetrics } from "./admin/control-metrics.ts";
 import { serveMonitoring } from "./admin/monitoring-server.ts";
 import { monitoringViews } from "./admin/monitoring-views.ts";
+import { createElection } from "./cluster/cluster-membership.ts";
+import type { ClusterOptions } from "./cluster/cluster-membership.ts";
+import { TrustBundles } from "./cluster/trust-bundles.ts";
 import { startCertificateAuthority } from "./certificate-authority.ts";
 import { bindGrpc, createGrpcServer, stopGrpc } from "./grpc-listener.ts";
 import type { ListeningServer } from "./grpc-listener.ts";
 import { Ingest } from "./ingest/ingest.ts";
 import { formatConfigProblem } from "./ingest/raw-object.ts";
 import { adsHooks } from "./push/ads-hooks.ts";
+import { drainStreams } from "./push/drain-streams.ts";
 import { PushCoordinator } from "./push/push-coordinator.ts";
 import { Registry } from "./registry/registry.ts";
 import type { MeshSettings } from "./registry/mesh-snapshot.ts";
@@ -24,9 +28,10 @@ import type { Source } from "./sources/source.ts";
 
 export interface SecureOptions {
   readonly address: HostPort;
-  /** undefined: a root that lives as long as the process. */
+  /** undefined: the cluster's Secret, or without a cluster a root that lives as long as the process. */
   readonly authorityFolder: string | undefined;
-  readonly tokenKeysFile: string;
+  /** undefined: the cluster's API server is asked about tokens. */
+  readonly tokenKeysFile: string | undefined;
   readonly tokenIssuer: string;
   /** Further names and addresses for the serving certificate. */
   readonly serverNames: readonly string[];
@@ -42,6 +47,8 @@ export interface ControllerOptions {
   readonly xdsAddress: HostPort | undefined;
   /** TLS, for proxies that show a token; undefined: none. */
   readonly secure: SecureOptions | undefined;
+  /** Of which it is one of several controllers; undefined: it reads files. */
+  readonly cluster: ClusterOptions | undefined;
   readonly monitoringAddress: HostPort | undefined;
   readonly clock: Clock;
   readonly log: Logger;
@@ -57,9 +64,11 @@ export interface Controller {
 
 /** @throws UserError when an address is taken or the CA's files can't be used; then nothing is left running. */
 export async function startController(options: ControllerOptions): Promise<Controller> {
-  const { settings, sources, secure, clock, log } = options;
+  const { settings, sources, secure, cluster, clock, log } = options;
   const stops: (() => Promise<void> | void)[] = [];
+  let isDraining = false;
   const stop = async (): Promise<void> => {
+    isDraining = true;
     for (const each of stops.splice(0).reverse()) await each();
   };
   const listening = (server: ListeningServer): number => {
@@ -68,11 +77,12 @@ export async function startController(options: ControllerOptions): Promise<Contr
   };
   try {
     // First, because a bad key file ends the process before anybody has connected.
-    const authority = secure === undefined ? undefined : await startCertificateAuthority({ ...secure, ...settings, clock, log });
+    const metrics = new ControlMetrics(VERSION);
+    const authority =
+      secure === undefined ? undefined : await startCertificateAuthority({ ...secure, ...settings, cluster, metrics, clock, log });
     if (authority !== undefined) stops.push(() => authority.serverCertificate.stop());
 
     const registry = new Registry(settings);
-    const metrics = new ControlMetrics(VERSION);
     const ingest = new Ingest(registry, {
       onProblem: (problem) => log.warn(problem, `not applied: ${formatConfigProblem(problem)}`),
       onSolved: (problem) =>
@@ -115,9 +125,29 @@ export async function startController(options: ControllerOptions): Promise<Contr
             }),
           );
     // Last: its /ready says that everything above runs.
-    const views = monitoringViews({ ingest, pushes, metrics, rootExpiryMs: authority?.issuer.authority.notAfterMs });
+    const rootExpiryMs = authority?.issuer.authority.notAfterMs;
+    const views = monitoringViews({ ingest, pushes, metrics, rootExpiryMs, isReady: () => !isDraining });
     const monitoringPort =
       options.monitoringAddress === undefined ? undefined : listening(await serveMonitoring(views, options.monitoringAddress));
+
+    // While it leaves, nobody is sent here any more and everybody who is here is sent away, before anything ends.
+    if (cluster !== undefined) stops.push(() => drainStreams(pushes.connections, clock));
+    if (cluster !== undefined && authority !== undefined) {
+      const election = createElection(cluster, settings.rootNamespace, clock, log);
+      const { rootsPem } = authority.issuer.authority;
+      const bundles = new TrustBundles({
+        ...cluster,
+        leadership: election,
+        namespace: settings.rootNamespace,
+        rootsPem,
+        metrics,
+        clock,
+        log,
+      });
+      stops.push(() => bundles.stop());
+      election.start();
+      stops.push(() => election.stop());
+    }
 
     const addresses = {
       xds: describe(options.xdsAddress, xdsPort),

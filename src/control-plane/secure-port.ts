@@ -27,15 +27,17 @@ export interface SecurePortOptions {
 export async function serveSecurePort(options: SecurePortOptions): Promise<ListeningServer> {
   const { address, authority, trustDomain, hooks, controlPlane, metrics, log } = options;
   const server = createGrpcServer();
-  addAdsService(server, hooks, controlPlane, async (token) => {
-    const answer = await authority.authenticate(token);
-    return answer.ok ? { ok: true, identity: { ...answer.identity, pod: answer.identity.pod?.name } } : answer;
-  });
+  addAdsService(server, hooks, controlPlane, authority.authenticate);
   const onOutcome = (outcome: CertificateOutcome): void => report(outcome, metrics, log);
   const { issuer, authenticate, workloadTtlS } = authority;
   const certificates = createCertificateService({ issuer, authenticate, trustDomain, workloadTtlS, onOutcome });
   server.addService(certificates.definition, certificates.implementation);
-  const port = await bindGrpc(server, address, toGrpcServerCredentials(authority.serverCertificate), "--secure-address");
+  const port = await bindGrpc(
+    server,
+    address,
+    toGrpcServerCredentials(authority.serverCertificate, issuer.authority.rootsPem),
+    "--secure-address",
+  );
   return { port, stop: () => stopGrpc(server) };
 }
 

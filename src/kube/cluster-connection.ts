@@ -18,7 +18,7 @@ const KEEP_ALIVE_DELAY_MS = 30_000;
 
 export class ClusterConnection extends KubeConfig {
   #pool: { readonly key: string; readonly dispatcher: Dispatcher } | undefined;
-  #closed = false;
+  readonly #closing = new AbortController();
 
   constructor() {
     super();
@@ -42,8 +42,13 @@ export class ClusterConnection extends KubeConfig {
     return this.getContextObject(this.getCurrentContext())?.namespace ?? "default";
   }
 
+  /** Aborted by close(). */
+  get closed(): AbortSignal {
+    return this.#closing.signal;
+  }
+
   override async applySecurityAuthentication(context: RequestContext): Promise<void> {
-    if (this.#closed) throw new ApiError(0, "", "the connection is closed");
+    if (this.closed.aborted) throw new ApiError(0, "", "the connection is closed");
     const options: RequestOptions = {};
     await this.applyToHTTPSOptions(options);
     for (const [name, value] of Object.entries(options.headers ?? {})) context.setHeaderParam(name, String(value));
@@ -53,7 +58,7 @@ export class ClusterConnection extends KubeConfig {
 
   /** Breaks off every request. */
   close(): void {
-    this.#closed = true;
+    this.#closing.abort();
     void this.#pool?.dispatcher.destroy();
     this.#pool = undefined;
   }

@@ -9,7 +9,8 @@ export interface InjectionDecision {
   readonly reason: string;
 }
 
-const SYSTEM_NAMESPACES = new Set(["kube-system", "kube-public", "kube-node-lease", "local-path-storage"]);
+/** Nothing in them is ever meshed. */
+export const SYSTEM_NAMESPACES: ReadonlySet<string> = new Set(["kube-system", "kube-public", "kube-node-lease", "local-path-storage"]);
 
 const YES = new Set(["enabled", "true"]);
 const NO = new Set(["disabled", "false"]);

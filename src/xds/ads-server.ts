@@ -1,6 +1,7 @@
 // The server's end of ADS, state of the world: one stream per proxy, a subscription per type on it. It has no policy:
 // who may connect and what each proxy is to have are functions handed in, and it is told when to push. The delta
 // variant would be a second method over the same functions.
+import * as http2 from "node:http2";
 import * as grpc from "@grpc/grpc-js";
 import { fromBinary } from "@bufbuild/protobuf";
 import type { Node } from "./gen/envoy/config/core/v3/base_pb.ts";
@@ -16,17 +17,27 @@ import { ADS_METHOD, TypeUrl } from "./names.ts";
 export interface PeerIdentity {
   readonly namespace: string;
   readonly serviceAccount: string;
-  readonly pod?: string | undefined;
+  /** undefined: proven was only the service account. */
+  readonly pod?: { readonly name: string; readonly uid: string };
 }
 
+/** What a client shows: a token, and the certificate of its connection (DER, verified against the server's roots). */
+export interface PeerCredentials {
+  readonly token: string | undefined;
+  readonly certificate: Uint8Array | undefined;
+}
+
+/** Rejects when it can't be told now: the client may try again. */
 export type AuthenticatePeer = (
-  token: string,
+  credentials: PeerCredentials,
 ) => Promise<{ readonly ok: true; readonly identity: PeerIdentity } | { readonly ok: false; readonly reason: string }>;
 
-export type Admission<Proxy> = { readonly ok: true; readonly proxy: Proxy } | { readonly ok: false; readonly reason: string };
+/** `isTemporary`: the same client may be admitted in a moment. */
+export type Admission<Proxy> =
+  { readonly ok: true; readonly proxy: Proxy } | { readonly ok: false; readonly reason: string; readonly isTemporary?: boolean };
 
 export interface AdsHooks<Proxy> {
-  /** Judges a stream's first request. `identity` is undefined on a listener without authentication. A refusal ends the stream with PERMISSION_DENIED. */
+  /** Judges a stream's first request. `identity` is undefined on a listener without authentication. A refusal ends the stream with PERMISSION_DENIED, a temporary one with UNAVAILABLE. */
   admit(node: Node, identity: PeerIdentity | undefined): Admission<Proxy>;
   resourcesFor(proxy: Proxy): ResourceSet;
   onConnected(connection: AdsConnection<Proxy>): void;
@@ -34,6 +45,8 @@ export interface AdsHooks<Proxy> {
   onSent(connection: AdsConnection<Proxy>, typeUrl: string, resources: number): void;
   onRefused(connection: AdsConnection<Proxy>, typeUrl: string, message: string): void;
   onUnauthenticated(peer: string, reason: string): void;
+  /** Nobody can tell who it is, now. */
+  onUndecided(peer: string, reason: string): void;
 }
 
 /** Make before break: what is pointed at goes before what points at it. */
@@ -45,6 +58,9 @@ const PUSH_ORDER: readonly string[] = [
   TypeUrl.secret,
   TypeUrl.nameTable,
 ];
+
+/** RFC 9113 §6.8: streams that run may end, whatever their number. */
+const ANY_STREAM = 2 ** 31 - 1;
 
 type Call = grpc.ServerDuplexStream<DiscoveryRequest, Uint8Array>;
 
@@ -74,9 +90,8 @@ export function addAdsService<Proxy>(
   const serve = async (call: Call): Promise<void> => {
     let identity: PeerIdentity | undefined;
     if (authenticate !== undefined) {
-      const token = bearerToken(call.metadata);
-      const answer =
-        token === undefined ? { ok: false as const, reason: "no bearer token in the authorization header" } : await authenticate(token);
+      const certificate = call.getAuthContext().sslPeerCertificate?.raw;
+      const answer = await authenticate({ token: bearerToken(call.metadata), certificate });
       if (!answer.ok) {
         hooks.onUnauthenticated(call.getPeer(), answer.reason);
         return refuse(call, grpc.status.UNAUTHENTICATED, answer.reason);
@@ -88,8 +103,11 @@ export function addAdsService<Proxy>(
   };
   server.addService(ADS_SERVICE, {
     streamAggregatedResources: (call: Call) => {
-      // Whoever checks tokens couldn't be asked: the proxy may try again.
-      serve(call).catch((error: unknown) => refuse(call, grpc.status.UNAVAILABLE, error instanceof Error ? error.message : String(error)));
+      serve(call).catch((error: unknown) => {
+        const reason = error instanceof Error ? error.message : String(error);
+        hooks.onUndecided(call.getPeer(), reason);
+        refuse(call, grpc.status.UNAVAILABLE, reason);
+      });
     },
   });
 }
@@ -120,7 +138,10 @@ function serveStream<Proxy>(call: Call, hooks: AdsHooks<Proxy>, controlPlane: st
     if (connection === undefined) {
       if (request.node === undefined) return refuse(call, grpc.status.INVALID_ARGUMENT, "the first request must name its node");
       const admission = hooks.admit(request.node, identity);
-      if (!admission.ok) return refuse(call, grpc.status.PERMISSION_DENIED, admission.reason);
+      if (!admission.ok) {
+        const { UNAVAILABLE, PERMISSION_DENIED } = grpc.status;
+        return refuse(call, admission.isTemporary === true ? UNAVAILABLE : PERMISSION_DENIED, admission.reason);
+      }
       connection = new AdsConnection(call, hooks, controlPlane, request.node, admission.proxy);
       hooks.onConnected(connection);
     }
@@ -133,6 +154,12 @@ function serveStream<Proxy>(call: Call, hooks: AdsHooks<Proxy>, controlPlane: st
   call.on("cancelled", end);
   call.on("close", end);
   call.on("error", end);
+}
+
+/** grpc-js 1.14 has no way to send one connection away; its call holds the stream that it came by. */
+function sessionOf(call: Call): http2.ServerHttp2Session | undefined {
+  return (call as unknown as { readonly call?: { readonly stream?: http2.ServerHttp2Stream } }).call?.stream?.session as
+    http2.ServerHttp2Session | undefined;
 }
 
 let connectionCount = 0;
@@ -192,7 +219,10 @@ export class AdsConnection<Proxy> {
     }
   }
 
+  /** Ends the stream in order, and tells the client to connect anew for the next one. */
   close(): void {
+    const session = sessionOf(this.#call);
+    if (session !== undefined && !session.destroyed) session.goaway(http2.constants.NGHTTP2_NO_ERROR, ANY_STREAM);
     this.#call.end();
   }
 

@@ -40,6 +40,7 @@ describe("a sidecar on a real controller", () => {
   const control = (port: number): Promise<Controller> =>
     startController({
       settings: TEST_SETTINGS,
+      cluster: undefined,
       sources: [new DirectorySource([join(folder, "mesh")], systemClock)],
       xdsAddress: { host: "127.0.0.1", port },
       secure: undefined,

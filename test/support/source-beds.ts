@@ -26,8 +26,8 @@ export function manifests(yaml: string): Manifest[] {
 export interface SourceBed {
   readonly source: Source;
   /** Creates or replaces an object. */
-  put(object: Manifest): void;
-  remove(object: Manifest): void;
+  put(object: Manifest): void | Promise<void>;
+  remove(object: Manifest): void | Promise<void>;
   close(): Promise<void>;
 }
 
@@ -48,6 +48,8 @@ export async function directoryBed(): Promise<SourceBed> {
 }
 
 export interface ClusterBed extends SourceBed {
+  put(object: Manifest): void;
+  remove(object: Manifest): void;
   readonly server: ApiServer;
   /** Lines of the source's log. */
   readonly log: string[];
@@ -103,11 +105,12 @@ export class SourceReader {
   }
 }
 
-/** A snapshot as plain data, without what may differ: its own number, and ages, which only a cluster knows. */
+/** A snapshot as plain data, without what may differ: its own number, ages and uids, which only a cluster knows, and its API server. */
 export function comparable(snapshot: MeshSnapshot): unknown {
-  const text = JSON.stringify({ ...snapshot, version: 0 }, (key, value: unknown) => {
+  const services = new Map([...snapshot.services].filter(([host]) => host !== "kubernetes.default.svc.cluster.local"));
+  const text = JSON.stringify({ ...snapshot, services, version: 0 }, (key, value: unknown) => {
     if (value instanceof Map) return [...(value as Map<unknown, unknown>)];
-    return key === "createdMs" ? undefined : value;
+    return key === "createdMs" || key === "uid" ? undefined : value;
   });
   return JSON.parse(text) as unknown;
 }

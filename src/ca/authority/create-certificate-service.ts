@@ -1,4 +1,4 @@
-// The server's side of Istio's CreateCertificate call, for a @grpc/grpc-js Server: token → identity → certificate.
+// The server's side of Istio's CreateCertificate call, for a @grpc/grpc-js Server: token or certificate → identity → certificate.
 import { status } from "@grpc/grpc-js";
 import type { MethodDefinition, ServerUnaryCall, ServiceDefinition, UntypedServiceImplementation, sendUnaryData } from "@grpc/grpc-js";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
@@ -7,7 +7,7 @@ import type { IstioCertificateRequest, IstioCertificateResponse } from "../../xd
 import { CREATE_CERTIFICATE_METHOD } from "../../xds/names.ts";
 import { formatSpiffeId } from "../client/spiffe-id.ts";
 import { bearerToken } from "./authenticator.ts";
-import type { Authenticator } from "./authenticator.ts";
+import type { CallerAuthenticator } from "./caller-authenticator.ts";
 import { IssueError } from "./issuer.ts";
 import type { Issuer } from "./issuer.ts";
 
@@ -25,7 +25,7 @@ export interface CertificateOutcome {
 
 export interface CreateCertificateServiceOptions {
   readonly issuer: Issuer;
-  readonly authenticate: Authenticator;
+  readonly authenticate: CallerAuthenticator;
   readonly trustDomain: string;
   /** Longest life of a workload's certificate in seconds: longer wishes get this. undefined: the issuer's own limits. */
   readonly workloadTtlS?: number;
@@ -77,10 +77,10 @@ export function createCertificateService(options: CreateCertificateServiceOption
     return wishedS > 0 ? Math.min(wishedS, workloadTtlS) : workloadTtlS;
   }
 
-  async function identify(authorization: string | undefined): Promise<string> {
-    const token = bearerToken(authorization);
-    if (token === undefined) throw new Refusal(status.UNAUTHENTICATED, "no bearer token in the call's metadata");
-    const answer = await authenticate(token).catch((error: Error) => {
+  async function identify(call: Call): Promise<string> {
+    const token = bearerToken(call.metadata.get("authorization")[0]?.toString());
+    const certificate = call.getAuthContext().sslPeerCertificate?.raw;
+    const answer = await authenticate({ token, certificate }).catch((error: Error) => {
       throw new Refusal(status.UNAVAILABLE, `the token can't be checked now: ${error.message}`);
     });
     if (!answer.ok) throw new Refusal(status.UNAUTHENTICATED, answer.reason);
@@ -90,7 +90,7 @@ export function createCertificateService(options: CreateCertificateServiceOption
   async function answer(call: Call, done: sendUnaryData<IstioCertificateResponse>): Promise<void> {
     let identity: string | undefined;
     try {
-      identity = await identify(call.metadata.get("authorization")[0]?.toString());
+      identity = await identify(call);
       refuseUnsupported(call.request);
       const { chain, notAfterMs } = await issuer.signRequest(
         call.request.csr,

@@ -1,18 +1,13 @@
-// Where the CA's own certificate and key come from: files in Istio's "cacerts" layout, or a new root that is kept there.
+// Where the CA's own certificate and key come from on one machine: files in a folder, or a new root that is kept there.
 import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describeFileError } from "../../common/file-error.ts";
 import { UserError } from "../../common/user-error.ts";
+import { authorityOf, findLayout, newAuthorityParts } from "./authority-layout.ts";
+import type { AuthorityLayout } from "./authority-layout.ts";
 import { createRootCertificate } from "./root-certificate.ts";
 import { toSigningAuthority } from "./signing-authority.ts";
 import type { NamedPem, SigningAuthority } from "./signing-authority.ts";
-
-/** Names of the files. The second form is what cert-manager writes. */
-const LAYOUTS = [
-  { certificate: "ca-cert.pem", key: "ca-key.pem", roots: "root-cert.pem", chain: "cert-chain.pem" },
-  { certificate: "tls.crt", key: "tls.key", roots: "ca.crt", chain: undefined },
-] as const;
-type Layout = (typeof LAYOUTS)[number];
 
 /** A root that lives only as long as this process. */
 export async function createEphemeralAuthority(trustDomain: string, nowMs: number): Promise<SigningAuthority> {
@@ -26,29 +21,13 @@ export async function createEphemeralAuthority(trustDomain: string, nowMs: numbe
  * @throws UserError when files are missing, unreadable, expired or don't belong together.
  */
 export async function loadOrCreateAuthority(folder: string, trustDomain: string, nowMs: number): Promise<SigningAuthority> {
-  const layout = LAYOUTS.find((each) => Object.values(each).some((name) => name !== undefined && existsSync(join(folder, name))));
-  if (layout === undefined) {
-    const { certificatePem, keyPem } = await createRootCertificate(trustDomain, nowMs);
-    persist(folder, {
-      "ca-key.pem": keyPem,
-      "cert-chain.pem": certificatePem,
-      "root-cert.pem": certificatePem,
-      "ca-cert.pem": certificatePem,
-    });
-  }
-  return loadAuthority(folder, layout ?? LAYOUTS[0], nowMs);
+  const has = (name: string): boolean => existsSync(join(folder, name));
+  if (findLayout(has) === undefined) persist(folder, await newAuthorityParts(trustDomain, nowMs));
+  const layout = findLayout(has)!;
+  return authorityOf(layout, has, (name) => readPart(folder, name, layout), nowMs);
 }
 
-function loadAuthority(folder: string, layout: Layout, nowMs: number): SigningAuthority {
-  const certificate = readPart(folder, layout.certificate, layout);
-  // In the tls.crt form the intermediates follow the signer in its own file.
-  const isChainApart = layout.chain !== undefined && existsSync(join(folder, layout.chain));
-  const chain = isChainApart ? readPart(folder, layout.chain, layout) : certificate;
-  const parts = { certificate, key: readPart(folder, layout.key, layout), chain, roots: readPart(folder, layout.roots, layout) };
-  return toSigningAuthority(parts, nowMs);
-}
-
-function readPart(folder: string, name: string, layout: Layout): NamedPem {
+function readPart(folder: string, name: string, layout: AuthorityLayout): NamedPem {
   const path = join(folder, name);
   try {
     return { name: path, pem: readFileSync(path, "utf8") };

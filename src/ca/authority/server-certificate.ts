@@ -81,8 +81,11 @@ export async function createServerCertificate(options: ServerCertificateOptions)
   };
 }
 
-/** Credentials for a grpc-js Server that follow the renewals; clients are not asked for a certificate. */
-export function toGrpcServerCredentials(certificate: ServerCertificate): ServerCredentials {
+/**
+ * Credentials for a grpc-js Server that follow the renewals. Clients may show a certificate; what doesn't lead to one of
+ * the roots counts as none.
+ */
+export function toGrpcServerCredentials(certificate: ServerCertificate, rootsPem: string): ServerCredentials {
   const stops = new Map<unknown, () => void>();
   const identityProvider: experimental.CertificateProvider = {
     addIdentityCertificateListener(listener) {
@@ -99,6 +102,11 @@ export function toGrpcServerCredentials(certificate: ServerCertificate): ServerC
     addCaCertificateListener() {},
     removeCaCertificateListener() {},
   };
+  const rootsProvider: experimental.CertificateProvider = {
+    ...{ addIdentityCertificateListener() {}, removeIdentityCertificateListener() {} },
+    addCaCertificateListener: (listener) => process.nextTick(listener, { caCertificate: Buffer.from(rootsPem) }),
+    removeCaCertificateListener() {},
+  };
   // grpc-js 1.14: its type declaration names the parameters the other way round; the identity comes first.
-  return experimental.createCertificateProviderServerCredentials(identityProvider, null, false);
+  return experimental.createCertificateProviderServerCredentials(identityProvider, rootsProvider, false);
 }

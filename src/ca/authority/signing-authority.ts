@@ -46,7 +46,7 @@ export function toSigningAuthority(parts: AuthorityParts, nowMs: number): Signin
   if (!signer.checkPrivateKey(key)) {
     throw new UserError(
       `${parts.key.name} is not the private key of ${parts.certificate.name}`,
-      "put the key there that belongs to the certificate, or remove all the files to have a new root made",
+      "put the key there that belongs to the certificate, or remove all the parts to have a new root made",
     );
   }
   if (!signer.ca) {

@@ -1,4 +1,6 @@
 // Runs the control plane until SIGTERM or SIGINT.
+import { randomUUID } from "node:crypto";
+import { hostname } from "node:os";
 import type { CommandContext } from "../../cli/command.ts";
 import { parseHostPort } from "../../common/address.ts";
 import type { HostPort } from "../../common/address.ts";
@@ -17,18 +19,23 @@ import { openSources } from "./controller-sources.ts";
 export async function run(context: CommandContext): Promise<number> {
   const settings = toControllerOptions(context);
   const { log } = settings;
-  const options = { ...settings, sources: await openSources(context, log) };
+  const { sources, connection } = await openSources(context, log);
+  const cluster = connection === undefined ? undefined : { connection, replica: `${hostname()}_${randomUUID()}` };
+  requireTokenKeys(settings, cluster);
+  const options: ControllerOptions = { ...settings, sources, cluster };
   // Before starting, so that a signal during the start isn't lost.
   const stopping = new Promise<NodeJS.Signals>((resolve) => {
     for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => resolve(signal));
   });
-  const starting = startController(options);
-  // A cluster may keep it waiting; the sources are the part that does.
-  void stopping.then(() => options.sources.forEach((each) => each.stop()));
-  const controller = await starting.catch((error: unknown) => {
+  let isStarting = true;
+  // A cluster may keep it waiting; the sources are the part that does. Once it runs, it stops them in its own order.
+  void stopping.then(() => isStarting && sources.forEach((each) => each.stop()));
+  const controller = await startController(options).catch((error: unknown) => {
     if (error instanceof SourceStopped) return undefined;
+    connection?.close();
     throw error;
   });
+  isStarting = false;
   const signal = await stopping;
   log.info({ signal }, "stopping");
   if (controller === undefined) return 0;
@@ -36,7 +43,7 @@ export async function run(context: CommandContext): Promise<number> {
   return 0;
 }
 
-function toControllerOptions({ args, options, stderr }: CommandContext): Omit<ControllerOptions, "sources"> {
+function toControllerOptions({ args, options, stderr }: CommandContext): Omit<ControllerOptions, "sources" | "cluster"> {
   if (args.length > 0) throw new UserError(`unexpected argument ${JSON.stringify(args[0])}`, "directories are given with --source");
   const text = (name: string): string | undefined => options[name] as string | undefined;
   const texts = (name: string): readonly string[] => (options[name] as readonly string[] | undefined) ?? [];
@@ -44,7 +51,7 @@ function toControllerOptions({ args, options, stderr }: CommandContext): Omit<Co
   const xdsAddress = toAddress("--xds-address", text("xdsAddress"));
   const secure = toSecure(text, texts("tlsSan"), options["workloadCertTtl"] as number | undefined);
   if (xdsAddress === undefined && secure === undefined) {
-    throw new UserError("no port serves sidecars", "give --xds-address, or --token-issuer-keys for the secure port");
+    throw new UserError("no port serves sidecars", "give --xds-address, or --secure-address for the secure port");
   }
   return {
     settings: {
@@ -86,21 +93,19 @@ function toSecure(
 ): ControllerOptions["secure"] {
   const tokenKeysFile = text("tokenIssuerKeys");
   const given = text("secureAddress");
-  if (tokenKeysFile === undefined) {
+  const address = toAddress("--secure-address", given ?? (tokenKeysFile === undefined ? undefined : `[::]:${Port.xdsSecure}`));
+  if (address === undefined) {
     for (const [flag, value] of [
-      ["--secure-address", given],
       ["--ca-dir", text("caDir")],
       ["--token-issuer", text("tokenIssuer")],
       ["--tls-san", serverNames[0]],
       ["--workload-cert-ttl", workloadTtlMs],
     ] as const) {
-      if (value !== undefined)
-        throw new UserError(`${flag} needs --token-issuer-keys`, "the secure port must know whose tokens to believe: give the JWKS file");
+      if (value !== undefined && given !== "none")
+        throw new UserError(`${flag} needs the secure port`, "give --secure-address, or --token-issuer-keys for a mesh from files");
     }
     return undefined;
   }
-  const address = toAddress("--secure-address", given ?? `[::]:${Port.xdsSecure}`);
-  if (address === undefined) return undefined;
   return {
     address,
     authorityFolder: text("caDir"),
@@ -109,6 +114,13 @@ function toSecure(
     serverNames,
     workloadTtlS: workloadTtlMs === undefined ? undefined : workloadTtlMs / 1000,
   };
+}
+
+/** What serves files has nobody to ask about tokens. */
+function requireTokenKeys({ secure }: Pick<ControllerOptions, "secure">, cluster: ControllerOptions["cluster"]): void {
+  if (secure === undefined || secure.tokenKeysFile !== undefined || cluster !== undefined) return;
+  const hint = "it must know whose tokens to believe: give the JWKS file, or read the mesh from a cluster, which can be asked";
+  throw new UserError("--secure-address needs --token-issuer-keys", hint);
 }
 
 function toAddress(flag: string, text: string | undefined): HostPort | undefined {

@@ -6,13 +6,20 @@ import type { Logger } from "../../common/log.ts";
 import { UserError } from "../../common/user-error.ts";
 import { DirectorySource } from "../../control-plane/sources/directory-source.ts";
 import type { Source } from "../../control-plane/sources/source.ts";
+import type { ClusterConnection } from "../../kube/cluster-connection.ts";
 import { isInCluster } from "../../kube/service-account.ts";
 
 /** A person waits for the answer; what runs in a cluster waits for its API server as long as it takes. */
 const REACHABLE_TIMEOUT_MS = 10_000;
 
+export interface OpenedSources {
+  readonly sources: readonly Source[];
+  /** undefined: files. */
+  readonly connection: ClusterConnection | undefined;
+}
+
 /** @throws UserError when they contradict each other, or can't be read. */
-export async function openSources({ options, env }: CommandContext, log: Logger): Promise<readonly Source[]> {
+export async function openSources({ options, env }: CommandContext, log: Logger): Promise<OpenedSources> {
   const paths = (options["source"] as readonly string[] | undefined) ?? [];
   const kubeconfig = options["kubeconfig"] as string | undefined;
   const context = options["context"] as string | undefined;
@@ -25,7 +32,7 @@ export async function openSources({ options, env }: CommandContext, log: Logger)
     for (const path of paths) {
       if (!existsSync(path)) throw new UserError(`--source ${path}: no such file or directory`, "create it first, or correct the path");
     }
-    return paths.map((each) => new DirectorySource([each], systemClock));
+    return { sources: paths.map((each) => new DirectorySource([each], systemClock)), connection: undefined };
   }
   if (!isCluster && !isInCluster()) {
     const hint = "name a directory or file with Kubernetes YAML: --source ./mesh; or a cluster: --kubeconfig FILE, --context NAME";
@@ -44,5 +51,5 @@ export async function openSources({ options, env }: CommandContext, log: Logger)
       throw error;
     }
   }
-  return [new KubernetesSource({ connection, clock: systemClock, log })];
+  return { sources: [new KubernetesSource({ connection, clock: systemClock, log })], connection };
 }

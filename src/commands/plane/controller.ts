@@ -32,11 +32,11 @@ export const controller: Command = {
     {
       flags: "--ca-dir <dir>",
       description:
-        "folder of the CA's certificate and key; an empty one gets a new root (default: a root that lives as long as the process)",
+        "folder of the CA's certificate and key; an empty one gets a new root (default: the Secret meshctl-ca of the cluster; without a cluster, a root that lives as long as the process)",
     },
     {
       flags: "--token-issuer-keys <file>",
-      description: "JSON Web Key Set that sidecars' tokens are checked with; needed for the secure port",
+      description: "JSON Web Key Set that sidecars' tokens are checked with (default: the cluster's API server is asked)",
     },
     { flags: "--token-issuer <issuer>", description: "who must have issued the tokens (default: the local mesh)" },
     workloadCertTtlFlag(),
@@ -48,7 +48,9 @@ export const controller: Command = {
     },
     {
       flags: "--secure-address <address>",
-      description: `xDS and certificates over TLS (default: [::]:${Port.xdsSecure} with --token-issuer-keys, else none)`,
+      description:
+        `xDS and certificates over TLS, for sidecars that prove who they are; in a cluster it also keeps the CA's Secret and the trust ` +
+        `bundles (default: [::]:${Port.xdsSecure} with --token-issuer-keys, else none)`,
     },
     {
       flags: "--monitoring-address <address>",

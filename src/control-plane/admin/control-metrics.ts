@@ -15,12 +15,15 @@ export class ControlMetrics {
   readonly #version: string;
   readonly #pushes = new Map<string, number>();
   readonly #rejects = new Map<string, number>();
+  readonly #refusals = new Map<string, number>();
+  readonly #tokenReviews = new Map<string, number>();
   readonly #convergence = CONVERGENCE_BOUNDS.map(() => 0);
   #convergenceCount = 0;
   #convergenceSum = 0;
   csrs = 0;
   certificatesIssued = 0;
   authenticationFailures = 0;
+  trustBundleWrites = 0;
 
   constructor(version: string) {
     this.#version = version;
@@ -33,6 +36,15 @@ export class ControlMetrics {
 
   countReject(type: string): void {
     this.#rejects.set(type, (this.#rejects.get(type) ?? 0) + 1);
+  }
+
+  /** Of an xDS stream. */
+  countRefusal(reason: "unauthenticated" | "permission_denied" | "unavailable"): void {
+    this.#refusals.set(reason, (this.#refusals.get(reason) ?? 0) + 1);
+  }
+
+  countTokenReview(result: "accepted" | "refused" | "failed"): void {
+    this.#tokenReviews.set(result, (this.#tokenReviews.get(result) ?? 0) + 1);
   }
 
   /** From the change of the configuration to the last byte handed to a proxy's transport. */
@@ -51,13 +63,15 @@ export class ControlMetrics {
     };
     metric("istio_build", "gauge", "Build of this component.", [[`{component="pilot",tag="${this.#version}"}`, 1]]);
     metric("pilot_xds", "gauge", "Proxies connected over xDS.", [[`{version="${this.#version}"}`, counts.connectedProxies]]);
-    metric("pilot_xds_pushes", "counter", "Responses sent, by type.", byType(this.#pushes));
+    metric("pilot_xds_pushes", "counter", "Responses sent, by type.", byLabel("type", this.#pushes));
     metric("pilot_total_xds_rejects", "counter", "Responses that proxies refused.", [
       ["", [...this.#rejects.values()].reduce((sum, each) => sum + each, 0)],
     ]);
     for (const [type, value] of [...this.#rejects].sort()) {
       metric(`pilot_xds_${type}_reject`, "counter", `Responses of type ${type} that proxies refused.`, [["", value]]);
     }
+    metric("meshctl_xds_refused_total", "counter", "xDS streams that were refused, by reason.", byLabel("reason", this.#refusals));
+    metric("meshctl_token_reviews_total", "counter", "Tokens that the API server was asked about.", byLabel("result", this.#tokenReviews));
     metric("pilot_services", "gauge", "Services in the mesh.", [["", counts.services]]);
     metric("pilot_virt_services", "gauge", "VirtualServices in the mesh.", [["", counts.virtualServices]]);
     metric("meshctl_config_problems", "gauge", "Problems in the configuration now.", [["", counts.problems]]);
@@ -65,6 +79,9 @@ export class ControlMetrics {
     metric("citadel_server_success_cert_issuance_count", "counter", "Certificates issued.", [["", this.certificatesIssued]]);
     metric("citadel_server_authentication_failure_count", "counter", "Callers that could not prove who they are.", [
       ["", this.authenticationFailures],
+    ]);
+    metric("meshctl_trust_bundle_writes_total", "counter", "ConfigMaps with the mesh's roots that were made or put right.", [
+      ["", this.trustBundleWrites],
     ]);
     if (counts.rootExpirySeconds !== undefined) {
       metric("citadel_server_root_cert_expiry_timestamp", "gauge", "When the signing path expires, in seconds since 1970.", [
@@ -87,6 +104,6 @@ export class ControlMetrics {
   }
 }
 
-function byType(counts: ReadonlyMap<string, number>): [string, number][] {
-  return [...counts].sort().map(([type, value]) => [`{type="${type}"}`, value]);
+function byLabel(label: string, counts: ReadonlyMap<string, number>): [string, number][] {
+  return [...counts].sort().map(([word, value]) => [`{${label}="${word}"}`, value]);
 }

@@ -13,12 +13,13 @@ export interface MonitoredParts {
   readonly metrics: ControlMetrics;
   /** When the CA's signing path expires; undefined: there is no CA. */
   readonly rootExpiryMs: number | undefined;
+  /** Whether sidecars may be sent here. The port opens last: whoever reaches it reaches the rest. */
+  readonly isReady: () => boolean;
 }
 
-export function monitoringViews({ ingest, pushes, metrics, rootExpiryMs }: MonitoredParts): MonitoringViews {
+export function monitoringViews({ ingest, pushes, metrics, rootExpiryMs, isReady }: MonitoredParts): MonitoringViews {
   return {
-    // The port opens last: whoever reaches it reaches the rest.
-    isReady: () => true,
+    isReady,
     version: () => VERSION,
     metrics: () => {
       const { snapshot } = pushes.cache;

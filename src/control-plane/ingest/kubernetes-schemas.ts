@@ -13,6 +13,7 @@ const portNumber = z
 const metadata = z.looseObject({
   name: text,
   namespace: text.nullish(),
+  uid: text.nullish(),
   labels: texts,
   annotations: texts,
   creationTimestamp: text.nullish(),
@@ -87,6 +88,7 @@ export function toMeta(value: z.output<typeof metadata>, namespace: string): Obj
   return {
     name: value.name,
     namespace,
+    ...(typeof value.uid === "string" ? { uid: value.uid } : {}),
     labels: value.labels ?? {},
     annotations: value.annotations ?? {},
     createdMs: Number.isNaN(createdMs) ? 0 : createdMs,

@@ -5,6 +5,7 @@ import type { MeshKind, MeshSpecs } from "../../mesh-api/mesh-kinds.ts";
 export interface ObjectMeta {
   readonly name: string;
   readonly namespace: string;
+  readonly uid?: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly annotations: Readonly<Record<string, string>>;
   /** Milliseconds since 1970; 0 when the object has none, as objects from files do. */

@@ -5,6 +5,7 @@ import { TypeUrl } from "../../xds/names.ts";
 import type { ControlMetrics } from "../admin/control-metrics.ts";
 import type { ProxyNode } from "../translate/proxy-view.ts";
 import { admitProxy } from "./proxy-node.ts";
+import type { FindPod } from "./proxy-node.ts";
 import type { PushCoordinator } from "./push-coordinator.ts";
 
 const SHORT_TYPES: Readonly<Record<string, string>> = {
@@ -18,8 +19,12 @@ const SHORT_TYPES: Readonly<Record<string, string>> = {
 export function adsHooks(pushes: PushCoordinator, metrics: ControlMetrics, log: Logger): AdsHooks<ProxyNode> {
   return {
     admit: (node, identity) => {
-      const admission = admitProxy(node, identity);
-      if (!admission.ok) log.warn({ node: node.id, reason: admission.reason }, "proxy refused");
+      const findPod: FindPod = (namespace, name) => pushes.cache.snapshot.workloads.get(`${namespace}/${name}`);
+      const admission = admitProxy(node, identity, findPod);
+      if (!admission.ok) {
+        metrics.countRefusal(admission.isTemporary === true ? "unavailable" : "permission_denied");
+        log.warn({ node: node.id, reason: admission.reason }, "proxy refused");
+      }
       return admission;
     },
     resourcesFor: (proxy) => pushes.cache.resourcesFor(proxy),
@@ -41,7 +46,12 @@ export function adsHooks(pushes: PushCoordinator, metrics: ControlMetrics, log: 
     },
     onUnauthenticated: (peer, reason) => {
       metrics.authenticationFailures++;
+      metrics.countRefusal("unauthenticated");
       log.warn({ peer, reason }, "proxy not authenticated");
+    },
+    onUndecided: (peer, reason) => {
+      metrics.countRefusal("unavailable");
+      log.warn({ peer, reason }, "proxy can't be authenticated now");
     },
   };
 }

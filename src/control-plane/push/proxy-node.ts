@@ -8,7 +8,10 @@ import type { ProxyNode } from "../translate/proxy-view.ts";
 /** `sidecar~<ip>~<pod>.<namespace>~<domain>` (Istio). */
 const NODE_ID = /^(?<type>[^~]+)~(?<ip>[^~]*)~(?<pod>[^~]+)\.(?<namespace>[^~.]+)~(?<domain>[^~]*)$/;
 
-export function admitProxy(node: Node, identity: PeerIdentity | undefined): Admission<ProxyNode> {
+/** What is known of a pod from elsewhere; undefined: nothing (yet). */
+export type FindPod = (namespace: string, name: string) => { readonly uid?: string; readonly serviceAccount: string } | undefined;
+
+export function admitProxy(node: Node, identity: PeerIdentity | undefined, findPod: FindPod): Admission<ProxyNode> {
   const id = NODE_ID.exec(node.id)?.groups;
   if (id === undefined) {
     return refusal(`node id ${JSON.stringify(node.id)} is not of the form sidecar~<ip>~<pod>.<namespace>~<domain>`);
@@ -23,9 +26,19 @@ export function admitProxy(node: Node, identity: PeerIdentity | undefined): Admi
   if (identity !== undefined) {
     const proven = `${identity.namespace}/${identity.serviceAccount}`;
     if (`${namespace}/${serviceAccount}` !== proven) {
-      return refusal(`the token is of service account ${proven}, the node claims ${namespace}/${serviceAccount}`);
+      return refusal(`the caller is service account ${proven}, the node claims ${namespace}/${serviceAccount}`);
     }
-    if (identity.pod !== undefined && identity.pod !== pod) return refusal(`the token is of pod ${identity.pod}, the node claims ${pod}`);
+    const known = findPod(namespace, pod);
+    if (identity.pod === undefined) {
+      // A certificate tells no pod: it may only be one of its own account's.
+      if (known !== undefined && known.serviceAccount !== serviceAccount)
+        return refusal(`the certificate is of service account ${proven}, the pod ${pod} is of ${namespace}/${known.serviceAccount}`);
+    } else {
+      if (identity.pod.name !== pod) return refusal(`the token is of pod ${identity.pod.name}, the node claims ${pod}`);
+      // A pod of the same name before or after this one: what is known catches up, or the token is refused soon.
+      if (known?.uid !== undefined && known.uid !== identity.pod.uid)
+        return { ...refusal(`the token is of pod ${pod} with uid ${identity.pod.uid}, known is ${known.uid}`), isTemporary: true };
+    }
   }
   const ip = id["ip"] ?? "";
   const addresses = texts(metadata[NodeMetadata.instanceIps]);
@@ -43,7 +56,7 @@ export function admitProxy(node: Node, identity: PeerIdentity | undefined): Admi
   };
 }
 
-function refusal(reason: string): Admission<ProxyNode> {
+function refusal(reason: string): { readonly ok: false; readonly reason: string } {
   return { ok: false, reason };
 }
 

@@ -68,6 +68,7 @@ function toWorkload(pod: PodObject, locality = UNKNOWN_LOCALITY): Workload {
   const workloadName = labels["service.istio.io/workload-name"] ?? pod.owner?.name ?? pod.meta.name;
   return {
     name: pod.meta.name,
+    ...(pod.meta.uid === undefined ? {} : { uid: pod.meta.uid }),
     namespace: pod.meta.namespace,
     addresses: pod.addresses,
     labels,

@@ -39,6 +39,8 @@ export interface Locality {
 /** A pod as the mesh sees it. */
 export interface Workload {
   readonly name: string;
+  /** undefined: it has none, as pods from files. */
+  readonly uid?: string;
   readonly namespace: string;
   readonly addresses: readonly string[];
   readonly labels: Readonly<Record<string, string>>;

@@ -26,9 +26,9 @@ export interface ProxyView {
 
 export function proxyView(snapshot: MeshSnapshot, node: ProxyNode): ProxyView {
   const byName = snapshot.workloads.get(`${node.namespace}/${node.pod}`);
-  // An address names a pod only within the namespace that the proxy was proven to be in.
-  const workload =
-    byName ?? node.addresses.map((each) => snapshot.workloadsByAddress.get(each)).find((each) => each?.namespace === node.namespace);
+  // An address names a pod only among those of the service account that the proxy was proven to be of.
+  const isOwn = (each: Workload | undefined): boolean => each?.namespace === node.namespace && each.serviceAccount === node.serviceAccount;
+  const workload = byName ?? node.addresses.map((each) => snapshot.workloadsByAddress.get(each)).find(isOwn);
   const addresses = node.addresses.length > 0 ? node.addresses : (workload?.addresses ?? []);
   const hasIpv6 = addresses.some(isIpv6);
   return {

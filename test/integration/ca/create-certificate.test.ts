@@ -14,6 +14,7 @@ import { connect as connectTls, createServer as createTlsServer } from "node:tls
 import { create, toBinary } from "@bufbuild/protobuf";
 import * as grpc from "@grpc/grpc-js";
 import type { Authenticator } from "../../../src/ca/authority/authenticator.ts";
+import { createCallerAuthenticator } from "../../../src/ca/authority/caller-authenticator.ts";
 import { createCertificateService } from "../../../src/ca/authority/create-certificate-service.ts";
 import type { CertificateOutcome } from "../../../src/ca/authority/create-certificate-service.ts";
 import { createJwksAuthenticator } from "../../../src/ca/authority/jwks-authenticator.ts";
@@ -55,7 +56,8 @@ async function startCa(t: TestContext, overrides: { authenticate?: Authenticator
   });
   t.after(() => certificate.stop());
   const outcomes: CertificateOutcome[] = [];
-  const authenticate = overrides.authenticate ?? createJwksAuthenticator({ file: join(folder, "keys.json"), issuer: LOCAL_TOKEN_ISSUER });
+  const byKeys = createJwksAuthenticator({ file: join(folder, "keys.json"), issuer: LOCAL_TOKEN_ISSUER });
+  const authenticate = createCallerAuthenticator(overrides.authenticate ?? byKeys, "cluster.local");
   const options = {
     issuer: ca.issuer,
     authenticate,
@@ -67,7 +69,7 @@ async function startCa(t: TestContext, overrides: { authenticate?: Authenticator
   const server = new grpc.Server();
   server.addService(service.definition, service.implementation);
   const port = await new Promise<number>((resolve, reject) => {
-    server.bindAsync("127.0.0.1:0", toGrpcServerCredentials(certificate), (error, bound) =>
+    server.bindAsync("127.0.0.1:0", toGrpcServerCredentials(certificate, ca.rootsPem), (error, bound) =>
       error === null ? resolve(bound) : reject(error),
     );
   });

@@ -52,6 +52,7 @@ describe("the controller", () => {
     writeFileSync(join(folder, "jwks.json"), JSON.stringify(tokens.jwks));
     controller = await startController({
       settings: TEST_SETTINGS,
+      cluster: undefined,
       sources: [new DirectorySource([mesh], systemClock)],
       xdsAddress: { host: "127.0.0.1", port: 0 },
       secure: {

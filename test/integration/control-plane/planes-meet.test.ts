@@ -48,6 +48,7 @@ describe("a sidecar of the shop at the controller", () => {
     writeFileSync(join(folder, "token"), await tokens.sign({ namespace: "shop", serviceAccount: "checkout" }, { ttlS: 60 }));
     controller = await startController({
       settings: TEST_SETTINGS,
+      cluster: undefined,
       sources: [new DirectorySource([file], systemClock)],
       xdsAddress: undefined,
       secure: {
