@@ -115,7 +115,7 @@ function contents(list: string): unknown {
     // The server copies the template's labels to these as they are made, and nobody knows later whose they are.
     if (["Job", "ReplicationController"].includes(item.kind)) own.add("labels");
     const metadata = Object.fromEntries(Object.entries(item.metadata).filter(([name]) => !own.has(name)));
-    const annotations = { ...(item.metadata["annotations"] as Record<string, string> | undefined) };
+    const annotations = { ...(item.metadata as { annotations?: Record<string, string> }).annotations };
     delete annotations["kubectl.kubernetes.io/last-applied-configuration"];
     const text = JSON.stringify({ ...item, metadata: { ...metadata, annotations } }).replaceAll('"metadata":{},', "");
     return JSON.parse(uids.reduce((result, uid) => result.replaceAll(uid, "uid"), text)) as unknown;

@@ -110,6 +110,8 @@ export function comparable(snapshot: MeshSnapshot): unknown {
   const services = new Map([...snapshot.services].filter(([host]) => host !== "kubernetes.default.svc.cluster.local"));
   const text = JSON.stringify({ ...snapshot, services, version: 0 }, (key, value: unknown) => {
     if (value instanceof Map) return [...(value as Map<unknown, unknown>)];
+    // Since Kubernetes 1.35 a pod has its node's topology labels.
+    if (key.startsWith("topology.kubernetes.io/")) return undefined;
     return key === "createdMs" || key === "uid" ? undefined : value;
   });
   return JSON.parse(text) as unknown;
