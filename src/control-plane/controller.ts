@@ -25,6 +25,8 @@ import { Registry } from "./registry/registry.ts";
 import type { MeshSettings } from "./registry/mesh-snapshot.ts";
 import { serveSecurePort } from "./secure-port.ts";
 import type { Source } from "./sources/source.ts";
+import { ClusterDuties } from "./webhook/cluster-duties.ts";
+import { startWebhooks } from "./webhook/webhooks.ts";
 
 export interface SecureOptions {
   readonly address: HostPort;
@@ -39,6 +41,12 @@ export interface SecureOptions {
   readonly workloadTtlS?: number;
 }
 
+export interface WebhookOptions {
+  readonly address: HostPort;
+  /** Of what is injected. */
+  readonly sidecarImage: string;
+}
+
 export interface ControllerOptions {
   readonly settings: MeshSettings;
   /** A later source has the last word on an object. */
@@ -49,6 +57,8 @@ export interface ControllerOptions {
   readonly secure: SecureOptions | undefined;
   /** Of which it is one of several controllers; undefined: it reads files. */
   readonly cluster: ClusterOptions | undefined;
+  /** For the API server of the cluster; undefined: none. Needs the secure port, whose CA signs for it. */
+  readonly webhooks?: WebhookOptions | undefined;
   readonly monitoringAddress: HostPort | undefined;
   readonly clock: Clock;
   readonly log: Logger;
@@ -95,6 +105,9 @@ export async function startController(options: ControllerOptions): Promise<Contr
       onError: (connection, error) => log.error({ proxy: connection.proxy.id, error: String(error) }, "push failed"),
     });
     stops.push(() => pushes.stop());
+    const duties = cluster === undefined ? undefined : new ClusterDuties(cluster.connection, clock, log);
+    if (duties !== undefined) stops.push(() => duties.stop());
+    duties?.start();
 
     // Before the listeners, so that the first proxy is told the whole mesh and not half of it.
     for (const [index, source] of sources.entries()) {
@@ -102,6 +115,7 @@ export async function startController(options: ControllerOptions): Promise<Contr
       await source.start((changes) => {
         ingest.apply(index, changes);
         pushes.changed();
+        duties?.apply(changes);
       });
     }
     pushes.pushNow();
@@ -124,9 +138,15 @@ export async function startController(options: ControllerOptions): Promise<Contr
               log,
             }),
           );
+    const webhooks =
+      options.webhooks === undefined || cluster === undefined || authority === undefined || duties === undefined
+        ? undefined
+        : await startWebhooks({ ...options.webhooks, settings, authority, registry, duties, connection: cluster.connection, clock, log });
+    if (webhooks !== undefined) listening(webhooks);
     // Last: its /ready says that everything above runs.
+    const isReady = (): boolean => !isDraining && webhooks?.isReady() !== false;
     const rootExpiryMs = authority?.issuer.authority.notAfterMs;
-    const views = monitoringViews({ ingest, pushes, metrics, rootExpiryMs, isReady: () => !isDraining });
+    const views = monitoringViews({ ingest, pushes, metrics, rootExpiryMs, isReady, more: () => duties?.metrics.render() ?? "" });
     const monitoringPort =
       options.monitoringAddress === undefined ? undefined : listening(await serveMonitoring(views, options.monitoringAddress));
 
@@ -145,6 +165,7 @@ export async function startController(options: ControllerOptions): Promise<Contr
         log,
       });
       stops.push(() => bundles.stop());
+      duties?.followLeadership(election);
       election.start();
       stops.push(() => election.stop());
     }
@@ -152,6 +173,7 @@ export async function startController(options: ControllerOptions): Promise<Contr
     const addresses = {
       xds: describe(options.xdsAddress, xdsPort),
       secure: describe(secure?.address, securePort),
+      webhooks: describe(options.webhooks?.address, webhooks?.port),
       monitoring: describe(options.monitoringAddress, monitoringPort),
     };
     if (options.xdsAddress !== undefined && !isLoopback(options.xdsAddress.host)) {

@@ -13,6 +13,7 @@ import { startController } from "../../control-plane/controller.ts";
 import type { ControllerOptions } from "../../control-plane/controller.ts";
 import type { PathNormalization } from "../../control-plane/registry/mesh-snapshot.ts";
 import { SourceStopped } from "../../control-plane/sources/source.ts";
+import { VERSION } from "../../common/version.ts";
 import { Port } from "../../xds/names.ts";
 import { openSources } from "./controller-sources.ts";
 
@@ -22,6 +23,7 @@ export async function run(context: CommandContext): Promise<number> {
   const { sources, connection } = await openSources(context, log);
   const cluster = connection === undefined ? undefined : { connection, replica: `${hostname()}_${randomUUID()}` };
   requireTokenKeys(settings, cluster);
+  requireCluster(settings, cluster);
   const options: ControllerOptions = { ...settings, sources, cluster };
   // Before starting, so that a signal during the start isn't lost.
   const stopping = new Promise<NodeJS.Signals>((resolve) => {
@@ -70,6 +72,7 @@ function toControllerOptions({ args, options, stderr }: CommandContext): Omit<Co
     },
     xdsAddress,
     secure,
+    webhooks: toWebhooks(text),
     monitoringAddress: toAddress("--monitoring-address", text("monitoringAddress")),
     clock: systemClock,
     log: createLog({ level: text("logLevel") as LogLevel, format: text("logFormat") as LogFormat, stream: stderr }),
@@ -114,6 +117,21 @@ function toSecure(
     serverNames,
     workloadTtlS: workloadTtlMs === undefined ? undefined : workloadTtlMs / 1000,
   };
+}
+
+function toWebhooks(text: (name: string) => string | undefined): ControllerOptions["webhooks"] {
+  const address = toAddress("--webhook-address", text("webhookAddress"));
+  if (address === undefined) return undefined;
+  const sidecarImage = text("sidecarImage") ?? `meshctl:${VERSION}`;
+  if (!/^\S+$/.test(sidecarImage)) throw new UserError(`--sidecar-image wants the name of an image, not ${JSON.stringify(sidecarImage)}`);
+  return { address, sidecarImage };
+}
+
+/** Webhooks have a caller, and a certificate that it believes. */
+function requireCluster({ webhooks, secure }: Pick<ControllerOptions, "webhooks" | "secure">, cluster: ControllerOptions["cluster"]): void {
+  if (webhooks === undefined) return;
+  if (cluster === undefined) throw new UserError("--webhook-address needs a cluster", "name one with --kubeconfig or --context");
+  if (secure === undefined) throw new UserError("--webhook-address needs --secure-address", "its CA signs the webhooks' certificate");
 }
 
 /** What serves files has nobody to ask about tokens. */

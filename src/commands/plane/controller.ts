@@ -53,6 +53,18 @@ export const controller: Command = {
         `bundles (default: [::]:${Port.xdsSecure} with --token-issuer-keys, else none)`,
     },
     {
+      flags: "--webhook-address <address>",
+      description:
+        "port that the cluster's API server asks about pods and mesh configuration; it shows a certificate of the mesh's CA, so it " +
+        "needs the secure port (default: none)",
+    },
+    {
+      flags: "--sidecar-image <image>",
+      description: "image of injected sidecars",
+      env: "MESHCTL_IMAGE",
+      defaultText: "meshctl:<this version>",
+    },
+    {
       flags: "--monitoring-address <address>",
       description: "metrics, readiness and /debug; 'none' for none",
       default: `127.0.0.1:${Port.monitoring}`,

@@ -15,21 +15,24 @@ export interface MonitoredParts {
   readonly rootExpiryMs: number | undefined;
   /** Whether sidecars may be sent here. The port opens last: whoever reaches it reaches the rest. */
   readonly isReady: () => boolean;
+  /** Metrics of other parts, as text. */
+  readonly more: () => string;
 }
 
-export function monitoringViews({ ingest, pushes, metrics, rootExpiryMs, isReady }: MonitoredParts): MonitoringViews {
+export function monitoringViews({ ingest, pushes, metrics, rootExpiryMs, isReady, more }: MonitoredParts): MonitoringViews {
   return {
     isReady,
     version: () => VERSION,
     metrics: () => {
       const { snapshot } = pushes.cache;
-      return metrics.render({
+      const own = metrics.render({
         services: snapshot.services.size,
         virtualServices: new Set([...snapshot.virtualServices.values()].flat()).size,
         connectedProxies: pushes.connections.size,
         problems: ingest.problems().length,
         rootExpirySeconds: rootExpiryMs === undefined ? undefined : Math.floor(rootExpiryMs / 1000),
       });
+      return own + more();
     },
     debug: {
       "/debug/problems": () => ingest.problems(),

@@ -26,6 +26,7 @@ const HEAD_TIMEOUT_MS = 5_000;
 const REQUEST_TIMEOUT_MS = 10_000;
 /** Longer than client-go keeps idle connections (90 s), so that it is never us who end one that is being used. */
 const KEEP_ALIVE_MS = 120_000;
+const STOP_GRACE_MS = 1_000;
 const JSON_TYPE = "application/json";
 
 class BadRequest extends Error {
@@ -53,7 +54,11 @@ export async function serveWebhooks(options: WebhookServerOptions): Promise<{ re
     new Promise((resolve) => {
       unsubscribe();
       // Reviews under way are answered; they take milliseconds.
-      server.close(() => resolve());
+      const timer = setTimeout(() => server.closeAllConnections(), STOP_GRACE_MS);
+      server.close(() => {
+        clearTimeout(timer);
+        resolve();
+      });
       server.closeIdleConnections();
     });
   return { port: (server.address() as AddressInfo).port, stop };

@@ -1,7 +1,6 @@
 // The webhooks of one replica: what answers API servers, what is written down about it, and the caBundles by which they
 // trust the answers.
 import { hostname } from "node:os";
-import type { ServerCertificate } from "../../ca/authority/server-certificate.ts";
 import type { HostPort } from "../../common/address.ts";
 import type { Clock } from "../../common/clock.ts";
 import type { Logger } from "../../common/log.ts";
@@ -11,27 +10,29 @@ import { INJECTOR_CONFIGURATION, VALIDATOR_CONFIGURATION } from "../../manifests
 import type { InjectionValues } from "../../manifests/injected-containers.ts";
 import { DEFAULT_RESOURCES } from "../../manifests/sidecar-annotations.ts";
 import { Port } from "../../xds/names.ts";
+import type { CertificateAuthority } from "../certificate-authority.ts";
+import { objectKey } from "../ingest/raw-object.ts";
 import type { MeshSettings } from "../registry/mesh-snapshot.ts";
+import type { Registry } from "../registry/registry.ts";
 import type { AdmissionAnswer, AdmissionRequest } from "./admission-review.ts";
+import type { ClusterDuties } from "./cluster-duties.ts";
 import { CaBundle } from "./ca-bundle.ts";
 import { InjectionEvents } from "./injection-events.ts";
 import { InjectionWebhook } from "./injection-webhook.ts";
 import type { Namespaces } from "./injection-webhook.ts";
 import { ValidationWebhook } from "./validation-webhook.ts";
-import type { WebhookMetrics } from "./webhook-metrics.ts";
 import { serveWebhooks } from "./webhook-server.ts";
 
 export interface WebhooksOptions {
   readonly address: HostPort;
   readonly sidecarImage: string;
   readonly settings: MeshSettings;
-  readonly certificate: ServerCertificate;
-  /** What the certificate leads to. */
-  readonly rootsPem: string;
+  /** Signs for the port, too. */
+  readonly authority: CertificateAuthority;
   readonly connection: ClusterConnection;
-  readonly knownNamespace: Namespaces["known"];
-  readonly noNativeSidecars: () => string | undefined;
-  readonly metrics: WebhookMetrics;
+  /** Knows namespaces. */
+  readonly registry: Registry;
+  readonly duties: ClusterDuties;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -51,16 +52,18 @@ const NAMESPACE_TIMEOUT_MS = 3_000;
 
 /** @throws UserError when the address is taken. */
 export async function startWebhooks(options: WebhooksOptions): Promise<Webhooks> {
-  const { address, certificate, rootsPem, connection, metrics, clock, log } = options;
+  const { address, authority, connection, registry, duties, clock, log } = options;
+  const { metrics, facts } = duties;
+  const { rootsPem } = authority.issuer.authority;
   const objects = new KubeObjects({ connection, clock });
   const events = new InjectionEvents({ objects, clock, log, instance: hostname(), onDropped: () => metrics.droppedEvents++ });
   const injection = new InjectionWebhook({
     values: injectionValues(options),
     namespaces: {
-      known: options.knownNamespace,
+      known: (name) => registry.get(objectKey({ kind: "Namespace", namespace: "", name }))?.meta,
       fetch: fetchNamespace(new KubeObjects({ connection, clock, timeoutMs: NAMESPACE_TIMEOUT_MS })),
     },
-    noNativeSidecars: options.noNativeSidecars,
+    noNativeSidecars: () => facts.noNativeSidecars,
   });
   const inject = async (request: AdmissionRequest): Promise<AdmissionAnswer> => {
     const startedMs = performance.now();
@@ -79,7 +82,7 @@ export async function startWebhooks(options: WebhooksOptions): Promise<Webhooks>
   const validation = new ValidationWebhook(metrics, log);
   const server = await serveWebhooks({
     address,
-    certificate,
+    certificate: authority.serverCertificate,
     reviewers: { "/inject": inject, "/validate": (request) => validation.review(request) },
     onBadRequest: (status, message) => {
       metrics.badRequests++;
