@@ -1,8 +1,10 @@
-// The one question that install asks a cluster: which of our CRDs are there already, brought by somebody else.
+// What install asks a cluster before it prints: which of our CRDs are there already, brought by somebody else, and whether
+// the mesh can run there at all.
 import type { Clock } from "../../common/clock.ts";
 import { ApiError, fromThrown } from "../../kube/api-error.ts";
 import type { ClusterConnection } from "../../kube/cluster-connection.ts";
 import { getJson } from "../../kube/get-json.ts";
+import { describeTooOld, kubernetesVersion } from "../../kube/kubernetes-version.ts";
 import { INSTALLATION_LABEL } from "../../manifests/install/installation-label.ts";
 
 /** A person waits, and without an answer all are printed. */
@@ -26,6 +28,12 @@ export async function crdsOfOthers(connection: ClusterConnection, names: readonl
   } finally {
     cancel();
   }
+}
+
+/** Undefined also for a server that keeps its version to itself. */
+export async function whyTooOld(connection: ClusterConnection, clock: Clock): Promise<string | undefined> {
+  const version = await kubernetesVersion(connection, { clock, timeoutMs: WITHIN_MS }).catch(() => undefined);
+  return version?.isTooOld === true ? describeTooOld(version) : undefined;
 }
 
 async function isForeign(connection: ClusterConnection, name: string, clock: Clock): Promise<boolean> {

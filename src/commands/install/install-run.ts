@@ -1,25 +1,63 @@
-// Prints the installation. What goes to standard output is for kubectl; what a person should know goes to standard error.
-import { readInput } from "../../cli/input-file.ts";
+// Prints the installation, or applies it. What goes to standard output is for kubectl, or what was applied; what a person
+// should know goes to standard error.
+import { isDeepStrictEqual } from "node:util";
 import type { CommandContext } from "../../cli/command.ts";
 import { systemClock } from "../../common/clock.ts";
 import { UserError } from "../../common/user-error.ts";
+import { VERSION } from "../../common/version.ts";
 import type { ClusterConnection } from "../../kube/cluster-connection.ts";
 import type { CustomResourceDefinition } from "../../manifests/crd/custom-resource-definition.ts";
 import { controlPlaneObjects, installedCrds, toYaml } from "../../manifests/install/installation.ts";
-import type { Profile, ValuesLayer } from "../../manifests/install/install-values.ts";
-import { resolveValues } from "../../manifests/install/profiles.ts";
+import { readKeptValues, VALUES_CONFIG_MAP } from "../../manifests/install/kept-values.ts";
 import type { ResolvedValues } from "../../manifests/install/profiles.ts";
-import { readSetting, readValuesFile } from "../../manifests/install/read-values.ts";
-import type { ReadValues } from "../../manifests/install/read-values.ts";
+import type { KubeObject } from "../../manifests/kube-objects.ts";
+import { applyModeOf } from "./apply-mode.ts";
+import type { ApplyMode } from "./apply-mode.ts";
+import type { Plan } from "./apply/plan.ts";
+import { resolveGivenValues } from "./given-values.ts";
 
 export async function run(context: CommandContext): Promise<void> {
   const { options, stdout } = context;
   const onlyCrds = options["crds"] === true;
   const skipCrds = options["skipCrds"] === true;
   if (onlyCrds && skipCrds) throw new UserError("--crds and --skip-crds together print nothing", "give one of them, or neither");
-  const resolved = await readValues(options);
-  const crds = skipCrds ? [] : await missingCrds(context, installedCrds(resolved));
-  stdout.write(toYaml([...crds, ...(onlyCrds ? [] : controlPlaneObjects(resolved))]));
+  const mode = applyModeOf(context);
+  if (mode !== undefined && options["offline"] === true)
+    throw new UserError("--apply and --offline contradict each other", "leave one of them out", 64);
+  const resolved = await resolveGivenValues(options);
+  const crds = skipCrds ? [] : installedCrds(resolved);
+  const others = onlyCrds ? [] : controlPlaneObjects(resolved);
+  if (mode !== undefined) return apply(context, [...crds, ...others], resolved, mode);
+  stdout.write(toYaml([...(skipCrds ? [] : await missingCrds(context, crds)), ...others]));
+}
+
+async function apply(context: CommandContext, objects: readonly KubeObject[], resolved: ResolvedValues, mode: ApplyMode): Promise<void> {
+  const { openCluster, requireKubernetes } = await import("./live/open-cluster.ts");
+  const { applyInstallation } = await import("./apply/apply-installation.ts");
+  const { stderr } = context;
+  const cluster = await openCluster(context);
+  try {
+    await requireKubernetes(cluster);
+    await applyInstallation(context, cluster, objects, {
+      mode,
+      onPlanned: (plan) => {
+        const replaced = replacedValues(plan, resolved);
+        if (replaced !== undefined) stderr.write(`${replaced}\n`);
+      },
+    });
+    if (!mode.isDry) stderr.write(`meshctl ${VERSION} is installed in namespace ${resolved.values.namespace}\n`);
+  } finally {
+    cluster.connection.close();
+  }
+}
+
+/** Installing over an installation drops the values that it was given; who wants them kept upgrades. */
+function replacedValues({ objects }: Plan, { given }: ResolvedValues): string | undefined {
+  const live = objects.find(({ object }) => object.kind === "ConfigMap" && object.metadata.name === VALUES_CONFIG_MAP)?.live;
+  if (live === undefined) return undefined;
+  const kept = readKeptValues(live);
+  if (kept.problems.length === 0 && isDeepStrictEqual(kept.layer, given)) return undefined;
+  return "the installation that is there was given other values; these replace them (meshctl upgrade keeps them)";
 }
 
 /** The CRDs without those that the cluster has from somebody else; what was left out, or not asked, goes to standard error. */
@@ -27,8 +65,7 @@ async function missingCrds(
   { options, env, stderr }: CommandContext,
   crds: readonly CustomResourceDefinition[],
 ): Promise<readonly CustomResourceDefinition[]> {
-  const kubeconfig = options["kubeconfig"] as string | undefined;
-  const kubeContext = options["context"] as string | undefined;
+  const text = (name: string): string | undefined => options[name] as string | undefined;
   if (options["offline"] === true) return crds;
   const printsAll = (why: string): readonly CustomResourceDefinition[] => {
     stderr.write(`no cluster was asked for CustomResourceDefinitions of another mesh, all are printed: ${why}\n`);
@@ -37,53 +74,22 @@ async function missingCrds(
   let connection: ClusterConnection;
   try {
     const { loadKubeconfig } = await import("../../kube/cluster-config.ts");
-    connection = loadKubeconfig({ kubeconfig, context: kubeContext }, env);
+    connection = loadKubeconfig({ kubeconfig: text("kubeconfig"), context: text("context"), as: text("as") }, env);
   } catch (error) {
     // Who names a cluster means that one.
-    if (!(error instanceof UserError) || kubeconfig !== undefined || kubeContext !== undefined) throw error;
+    if (!(error instanceof UserError) || text("kubeconfig") !== undefined || text("context") !== undefined) throw error;
     return printsAll(error.message);
   }
   try {
-    const { crdsOfOthers } = await import("./crds-of-others.ts");
+    const { crdsOfOthers, whyTooOld } = await import("./crds-of-others.ts");
     const names = crds.map((each) => each.metadata.name ?? "");
-    const foreign = await crdsOfOthers(connection, names, systemClock);
+    const [foreign, tooOld] = await Promise.all([crdsOfOthers(connection, names, systemClock), whyTooOld(connection, systemClock)]);
     if (foreign.length > 0) stderr.write(`left out, because the cluster has them from elsewhere: ${foreign.join(", ")}\n`);
+    if (tooOld !== undefined) stderr.write(`warning: ${tooOld}\n`);
     return crds.filter((_, index) => !foreign.includes(names[index] ?? ""));
   } catch (error) {
     return printsAll(`the API server at ${connection.server}: ${(error as Error).message}`);
   } finally {
     connection.close();
   }
-}
-
-/** @throws UserError with every problem of every file and every --set. */
-async function readValues(options: CommandContext["options"]): Promise<ResolvedValues> {
-  const texts = (name: string): readonly string[] => (options[name] as readonly string[] | undefined) ?? [];
-  const files = texts("values");
-  if (files.filter((each) => each === "-").length > 1) throw new UserError("-f - is given twice", "standard input can be read once");
-  const read = [...(await Promise.all(files.map(readFile))), ...texts("set").map(readSetting)];
-  const profile = options["profile"] as Profile | undefined;
-  const layers: ValuesLayer[] = [...read.map(({ layer }) => layer), ...(profile === undefined ? [] : [{ profile }])];
-  const resolved = resolveValues(layers);
-  const problems = read.flatMap((each) => each.problems);
-  // What valid values contradict each other in is told once they all are valid.
-  refuse(problems.length > 0 ? problems : resolved.problems);
-  return resolved;
-}
-
-async function readFile(path: string): Promise<ReadValues> {
-  try {
-    return readValuesFile(await readInput(path), path === "-" ? "standard input" : path);
-  } catch (error) {
-    if (!(error instanceof UserError)) throw error;
-    return { layer: {}, problems: [error.message] };
-  }
-}
-
-function refuse(problems: readonly string[]): void {
-  const [first, ...others] = problems;
-  if (first === undefined) return;
-  const text =
-    others.length === 0 ? first : `${problems.length} problems with the values:\n${problems.map((each) => `  ${each}`).join("\n")}`;
-  throw new UserError(text, "docs/install.md lists every value");
 }

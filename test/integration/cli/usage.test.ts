@@ -51,11 +51,11 @@ describe("--help", { concurrency: 2 }, () => {
   });
 });
 
-/** Up to a `--`, or the blanks before a remark. */
+/** Up to a `--`, a pipe, or the blanks before a remark. */
 function checkExample(example: string, where: string): void {
   const [program, ...words] = example
     .replace(/\s{3,}.*$/, "")
-    .split(" -- ", 1)[0]!
+    .split(/ (?:--|\|) /, 1)[0]!
     .split(/\s+/);
   assert.equal(program, "meshctl", where);
   let within: readonly Command[] = TOP;
