@@ -55,6 +55,23 @@ describe("inspecting a local mesh", { skip }, () => {
     }
   }
 
+  test("proxy-status shows every sidecar in step, and one against what the control plane would send it", async () => {
+    const [header, ...rows] = cells(await ok("proxy-status", "--mesh", MESH));
+    assert.deepEqual(header, ["NAME", "CLUSTER", "CDS", "LDS", "EDS", "RDS", "ECDS", "ISTIOD", "VERSION"]);
+    assert.equal(rows.filter(([name]) => name!.endsWith(".shop")).length, 4);
+    for (const row of rows) assert.deepEqual(row.slice(2, 8), ["SYNCED", "SYNCED", "SYNCED", "SYNCED", "IGNORED", "controller"]);
+    assert.match(
+      await ok("ps", "checkout", "--mesh", MESH),
+      /^Clusters Match\nListeners Match\nRoutes Match \(RDS last loaded at 20.*Z\)\n$/,
+    );
+  });
+
+  test("version counts the sidecars", async () => {
+    const [, controlPlane, dataPlane] = (await ok("version", "--mesh", MESH)).trimEnd().split("\n");
+    assert.match(controlPlane!, /^control plane version: \S+ \(1 replica\)$/);
+    assert.match(dataPlane!, /^data plane version: \S+ \(5 proxies\)$/);
+  });
+
   test("proxy-config shows the clusters, routes and endpoints that the shop's YAML asks for", async () => {
     const clusters = cells(await ok("pc", "cluster", "checkout", "--name", MESH, "--fqdn", "payments"));
     assert.deepEqual(clusters, [

@@ -95,8 +95,8 @@ describe("the npm package", () => {
   });
 
   async function assertRuns(launcher: string): Promise<void> {
-    const { stdout } = await run(launcher, ["version", "-o", "json"], { cwd: folder, env: { PATH: PLAIN_PATH } });
-    const facts = JSON.parse(stdout) as { version: string; node: string };
+    const { stdout } = await run(launcher, ["version", "--client", "-o", "json"], { cwd: folder, env: { PATH: PLAIN_PATH } });
+    const facts = (JSON.parse(stdout) as { clientVersion: { version: string; node: string } }).clientVersion;
     assert.equal(facts.version, version);
     assert.match(facts.node, /^26\./);
   }

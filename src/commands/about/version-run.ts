@@ -1,18 +1,69 @@
+// Versions of client, control plane and data plane, in istioctl's words and keys.
 import type { CommandContext } from "../../cli/command.ts";
+import { UserError } from "../../common/user-error.ts";
 import { VERSION } from "../../common/version.ts";
+import type { MeshVersions } from "./mesh-versions.ts";
+
+const USAGE = 64;
+const UNAVAILABLE = "unavailable";
 
 export async function run(context: CommandContext): Promise<void> {
-  const facts = { version: VERSION, node: process.versions.node, platform: `${process.platform}-${process.arch}` };
-  const format = context.options["output"];
-  if (format === "json") {
-    context.stdout.write(`${JSON.stringify(facts, null, 2)}\n`);
-  } else if (format === "yaml") {
-    context.stdout.write(
-      Object.entries(facts)
-        .map(([key, value]) => `${key}: ${JSON.stringify(value)}\n`)
-        .join(""),
-    );
-  } else {
-    context.stdout.write(`meshctl ${facts.version} (node ${facts.node}, ${facts.platform})\n`);
+  const { options, stdout } = context;
+  const client = { version: VERSION, node: process.versions.node, platform: `${process.platform}-${process.arch}` };
+  const asksMesh = options["client"] !== true;
+  const mesh = asksMesh ? await readMesh(context) : undefined;
+  if (options["output"] !== undefined) {
+    const { writeStructured } = await import("../../cli/output.ts");
+    return void writeStructured(context, { clientVersion: client, ...(mesh === undefined ? {} : toJson(mesh)) });
   }
+  const lines: string[] = [];
+  if (options["short"] === true) {
+    lines.push(client.version, ...distinct(mesh?.controllers ?? []), ...distinct(mesh?.proxies ?? []));
+  } else {
+    lines.push(`client version: ${client.version} (node ${client.node}, ${client.platform})`);
+    if (asksMesh) {
+      lines.push(`control plane version: ${mesh === undefined ? UNAVAILABLE : describe(mesh.controllers, "replica", "replicas")}`);
+      lines.push(`data plane version: ${mesh === undefined ? UNAVAILABLE : describe(mesh.proxies, "proxy", "proxies")}`);
+    }
+  }
+  stdout.write(lines.map((each) => `${each}\n`).join(""));
+}
+
+/** undefined where the mesh can't be asked: why stands on standard error. */
+async function readMesh(context: CommandContext): Promise<MeshVersions | undefined> {
+  // Loaded only here: --client is asked by scripts, many times.
+  const { readMeshVersions } = await import("./mesh-versions.ts");
+  const tell = ({ message, hint }: UserError): void => {
+    context.stderr.write(`meshctl: ${message}\n${hint === undefined ? "" : `  ${hint}\n`}`);
+  };
+  try {
+    return await readMeshVersions(context, tell);
+  } catch (error) {
+    if (!(error instanceof UserError) || error.exitCode === USAGE) throw error;
+    tell(error);
+    return undefined;
+  }
+}
+
+interface Versioned {
+  readonly name: string;
+  readonly version: string;
+}
+
+function distinct(all: readonly Versioned[]): string[] {
+  return [...new Set(all.map((each) => each.version))].sort();
+}
+
+/** `1.1 (2 replicas), 1.0 (1 replica)`, the most frequent first. */
+function describe(all: readonly Versioned[], one: string, many: string): string {
+  const counts = [...Map.groupBy(all, (each) => each.version)].map(([version, { length }]) => ({ version, length }));
+  const sorted = counts.sort((a, b) => b.length - a.length || (a.version < b.version ? 1 : -1));
+  return sorted.map(({ version, length }) => `${version} (${length} ${length === 1 ? one : many})`).join(", ") || "none";
+}
+
+function toJson({ controllers, proxies }: MeshVersions): object {
+  return {
+    meshVersion: controllers.map(({ name, version }) => ({ Component: "controller", Pod: name, Info: { version } })),
+    dataPlaneVersion: proxies.map(({ name, version }) => ({ ID: name, IstioVersion: version })),
+  };
 }

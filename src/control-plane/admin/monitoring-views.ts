@@ -5,6 +5,7 @@ import type { PushCoordinator } from "../push/push-coordinator.ts";
 import { authenticationReport } from "./authentication-report.ts";
 import type { ControlMetrics } from "./control-metrics.ts";
 import type { MonitoringViews } from "./monitoring-server.ts";
+import { proxyResources } from "./proxy-resources.ts";
 import { syncStatus } from "./sync-status.ts";
 
 export interface MonitoredParts {
@@ -37,6 +38,10 @@ export function monitoringViews({ ingest, pushes, metrics, rootExpiryMs, isReady
     debug: {
       "/debug/problems": () => ingest.problems(),
       "/debug/syncz": () => syncStatus(pushes.connections, pushes.cache.snapshot.settings.clusterId),
+      "/debug/config_dump": (query) => {
+        const connection = [...pushes.connections].find(({ proxy }) => `${proxy.pod}.${proxy.namespace}` === query.get("proxyID"));
+        return connection === undefined ? undefined : proxyResources(connection, pushes.cache.resourcesFor(connection.proxy));
+      },
       "/debug/registryz": () =>
         [...pushes.cache.snapshot.services.values()].map((each) => ({ ...each, endpoints: Object.fromEntries(each.endpoints) })),
       "/debug/authenticationz": (query) => {
