@@ -17,6 +17,8 @@ export interface Listing {
 export interface ListOptions extends GetOptions {
   /** Such as `metadata.name=x`: where only one object may be read. */
   readonly fieldSelector?: string | undefined;
+  /** Of this namespace alone. */
+  readonly namespace?: string | undefined;
 }
 
 /** client-go's default. */
@@ -56,7 +58,7 @@ async function listFrom(
   for (;;) {
     const page = (await getJson(
       connection,
-      collectionPath(kind, version),
+      collectionPath(kind, version, options.namespace),
       { limit, continue: next, fieldSelector: options.fieldSelector },
       options,
     )) as {

@@ -16,7 +16,9 @@ export interface ReflectorOptions {
   readonly clock: Clock;
   readonly kind: ResourceKind;
   /** Only objects that it matches, such as `metadata.name=x`. */
-  readonly fieldSelector?: string;
+  readonly fieldSelector?: string | undefined;
+  /** Only of this namespace; undefined: of all. */
+  readonly namespace?: string | undefined;
   /** All there is now. Called once for each list; empty while the server has no such kind. */
   readonly onReplace: (objects: readonly KubeObject[]) => void;
   readonly onChange: (type: "changed" | "deleted", object: KubeObject) => void;
@@ -80,10 +82,10 @@ export class Reflector {
 
   /** @returns undefined, after a pause, when there is nothing to follow. */
   async #list(): Promise<Listing | undefined> {
-    const { connection, clock, kind, fieldSelector } = this.#options;
+    const { connection, clock, kind, fieldSelector, namespace } = this.#options;
     try {
       const listing = await listPages(connection, kind, {
-        ...{ clock, timeoutMs: LIST_TIMEOUT_MS, signal: this.#stopping.signal, fieldSelector },
+        ...{ clock, timeoutMs: LIST_TIMEOUT_MS, signal: this.#stopping.signal, fieldSelector, namespace },
       });
       if (listing !== undefined || this.#isStopped) return listing;
       this.#options.onReplace([]);
@@ -97,13 +99,13 @@ export class Reflector {
 
   /** Watches on and on, until a new list is needed. */
   async #follow({ version, ...listing }: Listing): Promise<void> {
-    const { connection, clock, kind, fieldSelector, onChange } = this.#options;
+    const { connection, clock, kind, fieldSelector, namespace, onChange } = this.#options;
     let { resourceVersion } = listing;
     while (!this.#isStopped) {
       let hasHeard = false;
       const timeoutS = Math.round(WATCH_TIMEOUT_S * (1 + this.#random()));
       this.#watch = watchOnce({
-        ...{ connection, clock, kind, version, fieldSelector, resourceVersion, timeoutS, idleLimitMs: IDLE_LIMIT_MS },
+        ...{ connection, clock, kind, version, fieldSelector, namespace, resourceVersion, timeoutS, idleLimitMs: IDLE_LIMIT_MS },
         onObject: onChange,
         onVersion: (newest) => {
           resourceVersion = newest;

@@ -22,9 +22,10 @@ export interface KubeObject {
   readonly [field: string]: unknown;
 }
 
-/** Path of all objects of a kind, in all namespaces. */
-export function collectionPath(kind: ResourceKind, version: string): string {
-  return kind.group === "" ? `/api/${version}/${kind.plural}` : `/apis/${kind.group}/${version}/${kind.plural}`;
+/** Path of all objects of a kind, in all namespaces or in one. */
+export function collectionPath(kind: ResourceKind, version: string, namespace?: string): string {
+  const group = kind.group === "" ? `/api/${version}` : `/apis/${kind.group}/${version}`;
+  return `${group}${namespace === undefined ? "" : `/namespaces/${namespace}`}/${kind.plural}`;
 }
 
 export function apiVersionOf(kind: ResourceKind, version: string): string {

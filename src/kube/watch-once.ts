@@ -12,6 +12,7 @@ export interface WatchOptions {
   readonly kind: ResourceKind;
   readonly version: string;
   readonly fieldSelector?: string | undefined;
+  readonly namespace?: string | undefined;
   readonly resourceVersion: string;
   /** So long the server is asked to keep it up. */
   readonly timeoutS: number;
@@ -89,7 +90,7 @@ export function watchOnce(options: WatchOptions): OpenWatch {
     timeoutSeconds: options.timeoutS,
     fieldSelector: options.fieldSelector,
   };
-  watch.watch(collectionPath(kind, version), query, onEvent, onDone).then((controller) => {
+  watch.watch(collectionPath(kind, version, options.namespace), query, onEvent, onDone).then((controller) => {
     abort = () => controller.abort();
     if (hasEnded) abort();
   }, fail);

@@ -66,7 +66,12 @@ export async function clusterBed(clock: Clock = systemClock): Promise<ClusterBed
   return {
     server,
     log,
-    source: new KubernetesSource({ connection, clock, log: createLog({ level: "info", format: "text", stream }) }),
+    source: new KubernetesSource({
+      connection,
+      clock,
+      log: createLog({ level: "info", format: "text", stream }),
+      rootNamespace: TEST_SETTINGS.rootNamespace,
+    }),
     put(object) {
       try {
         server.create(object);

@@ -24,6 +24,12 @@ export const rule = (spec: object): Manifest => ({
   metadata: { name: "api", namespace: "shop" },
   spec,
 });
+const configMap = (namespace: string, mesh: string): Manifest => ({
+  apiVersion: "v1",
+  kind: "ConfigMap",
+  metadata: { name: "meshctl", namespace },
+  data: { mesh },
+});
 export const portsOf = (reader: SourceReader, name: string): number[] | undefined =>
   reader.snapshot.services.get(`${name}.shop.svc.cluster.local`)?.ports.map((each) => each.port);
 
@@ -56,6 +62,19 @@ export function sourceSuite(name: string, open: () => Promise<SourceBed>, { with
         assert.deepEqual(comparable(reader.snapshot), comparable(meshFromYaml(yaml)));
       });
     }
+
+    test("follows the mesh's configuration in its ConfigMap, and no other ConfigMap", options, async () => {
+      const settings = () => [reader.snapshot.settings.pathNormalization, reader.snapshot.settings.accessLogPath];
+      const own = (mesh: string) => configMap("mesh-system", mesh);
+      await bed.put(configMap("shop", "pathNormalization: { normalization: NONE }"));
+      await bed.put(own("pathNormalization: { normalization: MERGE_SLASHES }"));
+      await reader.start(bed.source);
+      assert.deepEqual(settings(), ["MERGE_SLASHES", undefined]);
+      await bed.put(own("accessLogFile: /dev/stdout"));
+      await eventually(() => assert.deepEqual(settings(), ["BASE", "/dev/stdout"]), within);
+      await bed.remove(own(""));
+      await eventually(() => assert.deepEqual(settings(), ["BASE", undefined]), within);
+    });
 
     test("joins every sort of Service with its slices, pods and nodes", options, async () => {
       for (const each of manifests(KINDS)) await bed.put(each);

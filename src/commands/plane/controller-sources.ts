@@ -51,5 +51,8 @@ export async function openSources({ options, env }: CommandContext, log: Logger)
       throw error;
     }
   }
-  return { sources: [new KubernetesSource({ connection, clock: systemClock, log })], connection };
+  return {
+    sources: [new KubernetesSource({ connection, clock: systemClock, log, rootNamespace: options["rootNamespace"] as string })],
+    connection,
+  };
 }

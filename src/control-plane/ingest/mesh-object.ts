@@ -1,5 +1,6 @@
 // Objects after validation: what the registry is built from. Kubernetes objects are reduced to the fields that the
 // mesh reads; objects of the mesh API keep their spec.
+import type { MeshConfig } from "../../mesh-api/mesh-config.ts";
 import type { MeshKind, MeshSpecs } from "../../mesh-api/mesh-kinds.ts";
 
 export interface ObjectMeta {
@@ -95,4 +96,11 @@ export type DestinationRuleObject = MeshConfigObject<"DestinationRule">;
 export type PeerAuthenticationObject = MeshConfigObject<"PeerAuthentication">;
 export type AnyMeshConfigObject = VirtualServiceObject | DestinationRuleObject | PeerAuthenticationObject;
 
-export type MeshObject = KubernetesObject | AnyMeshConfigObject;
+/** The one with the mesh's configuration; others are nothing to us. */
+export interface MeshConfigMapObject {
+  readonly kind: "ConfigMap";
+  readonly meta: ObjectMeta;
+  readonly config: MeshConfig;
+}
+
+export type MeshObject = KubernetesObject | AnyMeshConfigObject | MeshConfigMapObject;

@@ -2,18 +2,16 @@
 // a kind that the mesh doesn't read.
 import { z } from "zod";
 import { closestWord } from "../../common/closest-word.ts";
-import { formatFieldPath } from "../../common/yaml.ts";
-import type { FieldPath } from "../../common/yaml.ts";
-import { KEY_SEPARATOR } from "../../mesh-api/fields.ts";
 import { isMeshGroup, isMeshKind, LATER_KINDS, MESH_KINDS } from "../../mesh-api/mesh-kinds.ts";
 import type { MeshKind } from "../../mesh-api/mesh-kinds.ts";
 import { KUBERNETES_KINDS, objectEnvelope, reduceKubernetesObject, toMeta } from "./kubernetes-schemas.ts";
 import type { AnyMeshConfigObject, KubernetesKind, MeshObject } from "./mesh-object.ts";
-import { objectKey } from "./raw-object.ts";
+import { isMeshConfigMap, validateMeshConfigMap } from "./mesh-config-map.ts";
+import { problemAt, refusal, toProblems, withoutNulls } from "./object-problems.ts";
+import type { Refusal } from "./object-problems.ts";
 import type { ConfigProblem, RawObject } from "./raw-object.ts";
 
-export type Validated =
-  { readonly ok: true; readonly object: MeshObject | undefined } | { readonly ok: false; readonly problems: readonly ConfigProblem[] };
+export type Validated = { readonly ok: true; readonly object: MeshObject | undefined } | Refusal;
 
 const TOP_LEVEL = new Set(["apiVersion", "kind", "metadata", "spec", "status"]);
 
@@ -21,9 +19,10 @@ export function validate(raw: RawObject): Validated {
   if (Object.hasOwn(KUBERNETES_KINDS, raw.kind) && KUBERNETES_KINDS[raw.kind as KubernetesKind].test(raw.apiVersion)) {
     return validateKubernetes(raw, raw.kind as KubernetesKind);
   }
+  if (isMeshConfigMap(raw)) return validateMeshConfigMap(raw);
   if (!isMeshGroup(raw.apiVersion)) return { ok: true, object: undefined };
   if (isMeshKind(raw.kind)) return validateMesh(raw, raw.kind);
-  return refuse(raw, ["kind"], describeUnknownKind(raw.kind));
+  return refusal(raw, ["kind"], describeUnknownKind(raw.kind));
 }
 
 function validateKubernetes(raw: RawObject, kind: KubernetesKind): Validated {
@@ -39,7 +38,7 @@ function validateMesh(raw: RawObject, kind: MeshKind): Validated {
   const { group, versions, spec } = MESH_KINDS[kind];
   const accepted = versions.map((each) => `${group}/${each}`);
   if (!accepted.includes(raw.apiVersion)) {
-    return refuse(raw, ["apiVersion"], `${kind} has no version ${raw.apiVersion}; use one of ${accepted.join(", ")}`);
+    return refusal(raw, ["apiVersion"], `${kind} has no version ${raw.apiVersion}; use one of ${accepted.join(", ")}`);
   }
   const problems: ConfigProblem[] = [];
   for (const key of Object.keys(raw.value)) {
@@ -60,39 +59,4 @@ function describeUnknownKind(kind: string): string {
   if (LATER_KINDS.has(kind)) return `${kind} is not supported yet; supported are ${Object.keys(MESH_KINDS).join(", ")}`;
   const guess = closestWord(kind, [...Object.keys(MESH_KINDS), ...LATER_KINDS]);
   return `unknown kind ${kind}${guess === undefined ? "" : `; did you mean ${guess}?`}`;
-}
-
-function refuse(raw: RawObject, path: FieldPath, message: string): Validated {
-  return { ok: false, problems: [problemAt(raw, path, message)] };
-}
-
-function problemAt(raw: RawObject, path: FieldPath, message: string): ConfigProblem {
-  return { file: raw.origin.file, ...raw.origin.locate(path), object: objectKey(raw), field: formatFieldPath(path), message };
-}
-
-function toProblems(raw: RawObject, error: z.ZodError, prefix: FieldPath): ConfigProblem[] {
-  return error.issues.flatMap((issue) => {
-    const path = [...prefix, ...issue.path.filter((each) => typeof each !== "symbol")];
-    if (issue.code === "unrecognized_keys") {
-      const messages = issue.message.split(KEY_SEPARATOR);
-      return issue.keys.map((key, index) => problemAt(raw, [...path, key], messages[index] ?? "unknown field"));
-    }
-    if (issue.code === "invalid_key") {
-      return [problemAt(raw, path, issue.issues.map((each) => each.message).join("; "))];
-    }
-    return [problemAt(raw, path, toMessage(issue.message))];
-  });
-}
-
-/** zod's own words for a wrong type, in ours. */
-function toMessage(message: string): string {
-  if (/received undefined$/.test(message)) return "is required";
-  return message.replace(/^Invalid input: expected (\w+), received (\w+)$/, "must be of type $1, not $2");
-}
-
-/** Kubernetes takes a field that is null for an absent one. */
-function withoutNulls(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(withoutNulls);
-  if (typeof value !== "object" || value === null) return value;
-  return Object.fromEntries(Object.entries(value).flatMap(([key, member]) => (member === null ? [] : [[key, withoutNulls(member)]])));
 }

@@ -1,5 +1,6 @@
 // Objects → snapshot: joins Services with their EndpointSlices and Pods, and sorts policies by precedence. Pure.
 import type { EndpointSliceObject, MeshObject, ObjectMeta, PodObject, ServiceObject, SliceEndpoint } from "../ingest/mesh-object.ts";
+import { currentSettings } from "./current-settings.ts";
 import { localities, UNKNOWN_LOCALITY } from "./locality.ts";
 import { qualifyHost } from "./host-name.ts";
 import type {
@@ -14,11 +15,13 @@ import type {
 } from "./mesh-snapshot.ts";
 import { protocolOf } from "./port-protocol.ts";
 
-export function buildSnapshot(version: number, objects: Iterable<MeshObject>, settings: MeshSettings): MeshSnapshot {
+/** @param given what the controller was started with; the mesh's ConfigMap has the last word where it says something. */
+export function buildSnapshot(version: number, objects: Iterable<MeshObject>, given: MeshSettings): MeshSnapshot {
   const sorted = [...objects].sort((a, b) => byAge(a.meta, b.meta));
   const of = <Kind extends MeshObject["kind"]>(kind: Kind): Extract<MeshObject, { kind: Kind }>[] =>
     sorted.filter((each): each is Extract<MeshObject, { kind: Kind }> => each.kind === kind);
 
+  const settings = currentSettings(given, of("ConfigMap"));
   const byNode = localities(of("Node"));
   const workloads = new Map<string, Workload>();
   const workloadsByAddress = new Map<string, Workload>();

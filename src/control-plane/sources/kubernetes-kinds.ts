@@ -14,7 +14,11 @@ const BUILT_IN: Readonly<Record<KubernetesKind, Omit<ResourceKind, "kind">>> = {
   EndpointSlice: { group: "discovery.k8s.io", versions: ["v1"], plural: "endpointslices" },
 };
 
+/** Of these only the one with the mesh's configuration is read. */
+export const CONFIG_MAPS: ResourceKind = { kind: "ConfigMap", group: "", versions: ["v1"], plural: "configmaps" };
+
 export const WATCHED_KINDS: readonly ResourceKind[] = [
+  CONFIG_MAPS,
   ...Object.entries(BUILT_IN).map(([kind, resource]) => ({ kind, ...resource })),
   ...(Object.keys(MESH_KINDS) as MeshKind[]).map((kind) => {
     const { group, versions } = MESH_KINDS[kind];

@@ -7,9 +7,10 @@ import type { ClusterConnection } from "../../kube/cluster-connection.ts";
 import { Reflector } from "../../kube/reflector.ts";
 import { resourceName } from "../../kube/resource-kind.ts";
 import type { KubeObject, ResourceKind } from "../../kube/resource-kind.ts";
+import { MESH_CONFIG_MAP } from "../../mesh-api/mesh-config.ts";
 import { objectKey } from "../ingest/raw-object.ts";
 import type { Origin, RawObject } from "../ingest/raw-object.ts";
-import { WATCHED_KINDS } from "./kubernetes-kinds.ts";
+import { CONFIG_MAPS, WATCHED_KINDS } from "./kubernetes-kinds.ts";
 import { SourceStopped } from "./source.ts";
 import type { Source, SourceChange } from "./source.ts";
 import { trimPod } from "./trim-pod.ts";
@@ -24,6 +25,8 @@ export interface KubernetesSourceOptions {
   readonly connection: ClusterConnection;
   readonly clock: Clock;
   readonly log: Logger;
+  /** Where the ConfigMap with the mesh's configuration is. */
+  readonly rootNamespace: string;
 }
 
 export class KubernetesSource implements Source {
@@ -41,13 +44,14 @@ export class KubernetesSource implements Source {
 
   constructor(options: KubernetesSourceOptions) {
     this.#options = options;
-    const { connection, clock } = options;
+    const { connection, clock, rootNamespace } = options;
     this.#reflectors = WATCHED_KINDS.map((kind) => {
       this.#known.set(kind, new Map());
       return new Reflector({
         connection,
         clock,
         kind,
+        ...(kind === CONFIG_MAPS ? { namespace: rootNamespace, fieldSelector: `metadata.name=${MESH_CONFIG_MAP}` } : {}),
         onReplace: (objects) => this.#replace(kind, objects),
         onChange: (type, object) => this.#change(kind, type, object),
         onTrouble: (error) => this.#trouble(kind, error),

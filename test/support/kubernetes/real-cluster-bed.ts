@@ -10,6 +10,7 @@ import type { ObjectDraft } from "../../../src/kube/objects.ts";
 import type { Manifest, SourceBed } from "../source-beds.ts";
 import { deleteAll, playNamespace, playServiceAccount } from "./played-controllers.ts";
 import type { RealCluster } from "./real-cluster.ts";
+import { TEST_SETTINGS } from "../mesh-from-yaml.ts";
 
 const BY = { fieldManager: "test", force: true };
 
@@ -18,7 +19,7 @@ export async function realClusterBed(cluster: RealCluster): Promise<SourceBed> {
   const objects = new KubeObjects({ connection: admin, clock: systemClock });
   const log = createLog({ level: "error", format: "text", stream: process.stderr });
   return {
-    source: new KubernetesSource({ connection: cluster.connect(), clock: systemClock, log }),
+    source: new KubernetesSource({ connection: cluster.connect(), clock: systemClock, log, rootNamespace: TEST_SETTINGS.rootNamespace }),
     async put(manifest) {
       const object = completed(manifest);
       const { namespace } = object.metadata;
