@@ -9,10 +9,10 @@ import { UserError } from "../../common/user-error.ts";
 import { fromThrown } from "../../kube/api-error.ts";
 import type { KubeObjects } from "../../kube/objects.ts";
 import type { KubeObject } from "../../kube/resource-kind.ts";
+import { AUTHORITY_SECRET } from "../../manifests/install/controller-permissions.ts";
 import { INSTALLATION_LABEL } from "../../manifests/install/installation-label.ts";
 import { SourceStopped } from "../sources/source.ts";
 
-export const AUTHORITY_SECRET = "meshctl-ca";
 const BACKOFF = { initialMs: 1_000, maxMs: 10_000 };
 const SECRET = { apiVersion: "v1", kind: "Secret" };
 

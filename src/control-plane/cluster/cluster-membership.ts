@@ -3,6 +3,7 @@ import type { Clock } from "../../common/clock.ts";
 import type { Logger } from "../../common/log.ts";
 import type { ClusterConnection } from "../../kube/cluster-connection.ts";
 import { LeaseElection } from "../../kube/lease.ts";
+import { CONTROLLER_LEASE } from "../../manifests/install/controller-permissions.ts";
 import { INSTALLATION_LABEL } from "../../manifests/install/installation-label.ts";
 
 export interface ClusterOptions {
@@ -11,8 +12,6 @@ export interface ClusterOptions {
   /** This replica's own name, unlike any other's: the pod's. */
   readonly replica: string;
 }
-
-export const CONTROLLER_LEASE = "meshctl-controller";
 
 /** Stands for election only once started. */
 export function createElection({ connection, replica }: ClusterOptions, namespace: string, clock: Clock, log: Logger): LeaseElection {

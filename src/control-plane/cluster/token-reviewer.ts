@@ -52,7 +52,7 @@ export function createTokenReviewer({ objects, clock, onReview, onTrouble }: Tok
       const spec = { token, audiences: [TOKEN_AUDIENCE] };
       const made = await objects.create({ apiVersion: "authentication.k8s.io/v1", kind: "TokenReview", metadata: {}, spec });
       trouble = undefined;
-      const answer = toAuthentication((made["status"] ?? {}));
+      const answer = toAuthentication(made["status"] ?? {});
       onReview(answer.ok ? "accepted" : "refused");
       return answer;
     } catch (thrown) {

@@ -4,12 +4,13 @@ import { customResourceDefinitions } from "../crd/custom-resource-definition.ts"
 import type { CustomResourceDefinition } from "../crd/custom-resource-definition.ts";
 import type { ConfigMap, Deployment, KubeObject } from "../kube-objects.ts";
 import { controllerDeployment } from "./controller-deployment.ts";
-import { clusterRules } from "./controller-permissions.ts";
+import { clusterRules, namespaceRules } from "./controller-permissions.ts";
 import type { InstallValues } from "./install-values.ts";
 import { INSTALLATION_LABEL } from "./installation-label.ts";
 import { keptData } from "./kept-values.ts";
 import type { ResolvedValues } from "./profiles.ts";
 import { readTemplate } from "./template-files.ts";
+import { webhookConfigurations } from "./webhook-configurations.ts";
 
 /** The CRDs of the kinds that the mesh reads. */
 export function installedCrds({ values }: ResolvedValues): CustomResourceDefinition[] {
@@ -22,7 +23,10 @@ export function controlPlaneObjects({ values, given }: ResolvedValues): KubeObje
   const template = (name: string): KubeObject => readTemplate(name);
   const inNamespace = (object: KubeObject): KubeObject => ({ ...object, metadata: { ...object.metadata, namespace } });
   const givenValues: ConfigMap = { ...readTemplate<ConfigMap>("values"), data: keptData(given) };
-  const binding = readTemplate<KubeObject & { readonly subjects: readonly object[] }>("cluster-role-binding");
+  const bound = (name: string): KubeObject => {
+    const binding = readTemplate<KubeObject & { readonly subjects: readonly object[] }>(name);
+    return { ...binding, subjects: binding.subjects.map((each) => ({ ...each, namespace })) } as KubeObject;
+  };
   const spec = (name: string, fields: object): KubeObject => {
     const object = readTemplate<KubeObject & { readonly spec: object }>(name);
     return { ...object, spec: { ...object.spec, ...fields } } as KubeObject;
@@ -32,12 +36,16 @@ export function controlPlaneObjects({ values, given }: ResolvedValues): KubeObje
     renamed(template("namespace"), namespace),
     inNamespace(template("service-account")),
     { ...template("cluster-role"), rules: clusterRules() } as KubeObject,
-    { ...binding, subjects: binding.subjects.map((each) => ({ ...each, namespace })) } as KubeObject,
+    bound("cluster-role-binding"),
+    inNamespace({ ...template("role"), rules: namespaceRules() } as KubeObject),
+    inNamespace(bound("role-binding")),
     inNamespace(givenValues),
     inNamespace(template("service")),
     inNamespace(controllerDeployment(readTemplate<Deployment>("deployment"), values)),
     ...(controller.minAvailable === 0 ? [] : [inNamespace(spec("disruption-budget", { minAvailable: controller.minAvailable }))]),
     ...(autoscaler.enabled ? [inNamespace(spec("autoscaler", scaling(autoscaler)))] : []),
+    // Behind what answers them.
+    ...webhookConfigurations(values),
   ];
   return objects.map((each) => labelled(each, values));
 }

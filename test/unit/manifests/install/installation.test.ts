@@ -103,18 +103,48 @@ describe("the control plane's objects", () => {
     }
   });
 
-  test("let the controller list and watch what it follows, in every namespace, and nothing else", () => {
-    const role = controlPlaneObjects(valuesOf()).find((each) => each.kind === "ClusterRole") as KubeObject & {
-      readonly rules: readonly {
-        readonly apiGroups: readonly string[];
-        readonly resources: readonly string[];
-        readonly verbs: readonly string[];
-      }[];
-    };
-    for (const { verbs } of role.rules) assert.deepEqual(verbs, ["list", "watch"]);
+  interface Rules extends KubeObject {
+    readonly rules: readonly {
+      readonly apiGroups: readonly string[];
+      readonly resources: readonly string[];
+      readonly resourceNames?: readonly string[];
+      readonly verbs: readonly string[];
+    }[];
+  }
+  const rulesOf = (kind: string): Rules["rules"] =>
+    (controlPlaneObjects(valuesOf()).find((each) => each.kind === kind) as Rules | undefined)?.rules ?? [];
+
+  test("let the controller list and watch what it follows, in every namespace", () => {
+    const allowed = rulesOf("ClusterRole")
+      .filter(({ verbs }) => verbs.includes("list") && verbs.includes("watch"))
+      .flatMap(({ apiGroups, resources }) => resources.map((each) => `${apiGroups.join()}/${each}`));
+    for (const { group, plural } of WATCHED_KINDS) assert.ok(allowed.includes(`${group}/${plural}`), plural);
+  });
+
+  test("let the controller write only what is its own by name, statuses and events, and have tokens checked", () => {
+    const writes = (kind: string): string[] =>
+      rulesOf(kind).flatMap(({ resources, resourceNames = ["*"], verbs }) =>
+        verbs
+          .filter((each) => !["get", "list", "watch"].includes(each))
+          .flatMap((verb) => resources.map((each) => `${verb} ${each} ${resourceNames.join()}`)),
+      );
+    assert.deepEqual(writes("ClusterRole").sort(), [
+      "create configmaps *",
+      "create events *",
+      "create tokenreviews *",
+      "patch destinationrules/status *",
+      "patch events *",
+      "patch mutatingwebhookconfigurations meshctl-sidecar-injector",
+      "patch peerauthentications/status *",
+      "patch validatingwebhookconfigurations meshctl-validator",
+      "patch virtualservices/status *",
+      "update configmaps meshctl-root-cert",
+    ]);
+    assert.deepEqual(writes("Role").sort(), ["create leases *", "create secrets *", "update leases meshctl-controller"]);
+    const secrets = [...rulesOf("ClusterRole"), ...rulesOf("Role")].filter((each) => each.resources.includes("secrets"));
     assert.deepEqual(
-      role.rules.flatMap(({ apiGroups, resources }) => resources.map((each) => `${apiGroups.join()}/${each}`)).sort(),
-      WATCHED_KINDS.map(({ group, plural }) => `${group}/${plural}`).sort(),
+      secrets.map(({ verbs, resourceNames }) => `${verbs.join()} ${resourceNames?.join() ?? "*"}`),
+      ["create *", "get meshctl-ca"],
     );
   });
 
