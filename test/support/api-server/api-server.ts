@@ -117,11 +117,19 @@ export class ApiServer {
     return this.store.create(resource, namespace, object);
   }
 
+  /** As it is now; undefined when it isn't there. */
+  find(object: Readonly<Record<string, unknown>>): StoredObject | undefined {
+    const { resource, namespace, name } = this.#placeOf(object);
+    return this.store.list(resource, namespace).find((each) => each.metadata.name === name);
+  }
+
   /** Replaces an object whole, status included, whatever its resource version. */
   replace(object: Readonly<Record<string, unknown>>): StoredObject {
     const { resource, namespace, name } = this.#placeOf(object);
-    this.store.update(resource, namespace, name, object, "object");
-    return "status" in object ? this.store.update(resource, namespace, name, object, "status") : this.store.get(resource, namespace, name);
+    const { resourceVersion: _resourceVersion, ...metadata } = object["metadata"] as Readonly<Record<string, unknown>>;
+    const draft = { ...object, metadata };
+    this.store.update(resource, namespace, name, draft, "object");
+    return "status" in object ? this.store.update(resource, namespace, name, draft, "status") : this.store.get(resource, namespace, name);
   }
 
   delete(object: Readonly<Record<string, unknown>>): void {
@@ -246,7 +254,7 @@ export class ApiServer {
     if (failure !== undefined) throw failure;
     if (this.tokens !== undefined && !this.tokens.has(authorization?.replace(/^Bearer /, "") ?? ""))
       throw new ApiFailure(401, "Unauthorized", "Unauthorized");
-    if (this.forbids(seen)) throw forbidden(parseApiPath(url.pathname, this.#resources()), as ?? "tester");
+    if (this.forbids(seen)) throw forbidden(parseApiPath(url.pathname, this.#resources()), seen, as ?? "tester");
   }
 
   /** Port-forwarding is all that is upgraded here. */

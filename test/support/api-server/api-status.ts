@@ -2,16 +2,24 @@
 
 import type { ApiPath } from "./api-resources.ts";
 
+export interface StatusCause {
+  readonly reason: string;
+  readonly message: string;
+  readonly field: string;
+}
+
 export class ApiFailure extends Error {
   readonly code: number;
   readonly reason: string;
   readonly retryAfterS: number | undefined;
+  readonly causes: readonly StatusCause[];
 
-  constructor(code: number, reason: string, message: string, retryAfterS?: number) {
+  constructor(code: number, reason: string, message: string, retryAfterS?: number, causes: readonly StatusCause[] = []) {
     super(message);
     this.code = code;
     this.reason = reason;
     this.retryAfterS = retryAfterS;
+    this.causes = causes;
   }
 
   toStatus(): Record<string, unknown> {
@@ -22,6 +30,7 @@ export class ApiFailure extends Error {
       status: "Failure",
       message: this.message,
       reason: this.reason,
+      ...(this.causes.length === 0 ? {} : { details: { causes: this.causes } }),
       code: this.code,
     };
   }
@@ -29,9 +38,10 @@ export class ApiFailure extends Error {
 
 export const EXPIRED = new ApiFailure(410, "Expired", "too old resource version");
 
-export function forbidden(path: ApiPath | undefined, user: string): ApiFailure {
+/** @param verb as `kubectl auth can-i` names it. */
+export function forbidden(path: ApiPath | undefined, verb: string, user: string): ApiFailure {
   const { resource = { plural: "paths", group: "" }, subresource, namespace } = path ?? {};
   const what = `resource "${resource.plural}${subresource === undefined ? "" : `/${subresource}`}" in API group "${resource.group}"`;
   const where = namespace === undefined ? "at the cluster scope" : `in the namespace "${namespace}"`;
-  return new ApiFailure(403, "Forbidden", `${resource.plural} is forbidden: User "${user}" cannot use ${what} ${where}`);
+  return new ApiFailure(403, "Forbidden", `${resource.plural} is forbidden: User "${user}" cannot ${verb} ${what} ${where}`);
 }

@@ -24,18 +24,18 @@ export async function applyObjects(cluster: Cluster, planned: readonly PlannedOb
   const applied: string[] = [];
   let current = "";
   try {
-    const isCrd = ({ object }: PlannedObject): boolean => object.kind === CRD.kind;
-    const lastCrd = planned.findLastIndex(isCrd);
-    for (const [index, each] of planned.entries()) {
+    const crds = planned.map(({ object }) => object).filter(({ kind }) => kind === CRD.kind);
+    for (const each of planned) {
       current = describeObject(toDraft(each.object));
       const change = await applyOne(cluster, each, force);
       applied.push(kubectlName(each.object));
       onApplied(`${kubectlName(each.object)} ${change}`);
-      if (index === lastCrd)
-        await waitUntilEstablished(
-          cluster,
-          planned.filter(isCrd).map(({ object }) => object.metadata.name ?? ""),
-        );
+      if (each.object !== crds.at(-1)) continue;
+      current = "the CustomResourceDefinitions";
+      await waitUntilEstablished(
+        cluster,
+        crds.map(({ metadata }) => metadata.name ?? ""),
+      );
     }
   } catch (error) {
     throw halfApplied(error, current, applied, planned);
