@@ -1,4 +1,4 @@
-// One request to an API server that is answered with one JSON document.
+// One request to an API server, answered with one JSON document, or with text.
 import { HttpMethod, RequestContext } from "@kubernetes/client-node";
 import { fetch } from "undici";
 import type { Clock } from "../common/clock.ts";
@@ -21,12 +21,24 @@ export interface RequestOptions {
   readonly signal?: AbortSignal;
   /** What the server wants a person to know of the request, such as an unknown field. */
   readonly onWarning?: (message: string) => void;
+  /** The server's clock, in whole seconds, with every answer. */
+  readonly onDate?: (dateMs: number) => void;
 }
 
 /** @throws ApiError */
 export async function requestJson(connection: ClusterConnection, request: JsonRequest, options: RequestOptions): Promise<unknown> {
+  const text = await requestText(connection, request, options);
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    throw new ApiError(0, "", `what answers at ${connection.server} is no Kubernetes API server`);
+  }
+}
+
+/** What is no JSON, such as a container's log. @throws ApiError */
+export async function requestText(connection: ClusterConnection, request: JsonRequest, options: RequestOptions): Promise<string> {
   const { method, path, query = {}, body, contentType = "application/json" } = request;
-  const { clock, timeoutMs, signal, onWarning } = options;
+  const { clock, timeoutMs, signal, onWarning, onDate } = options;
   const url = new URL(connection.server + path);
   for (const [name, value] of Object.entries(query)) if (value !== undefined) url.searchParams.set(name, String(value));
   const late = new AbortController();
@@ -47,13 +59,11 @@ export async function requestJson(connection: ClusterConnection, request: JsonRe
       ...(dispatcher === undefined ? {} : { dispatcher }),
     });
     const text = await response.text();
+    const dateMs = Date.parse(response.headers.get("date") ?? "");
+    if (!Number.isNaN(dateMs)) onDate?.(dateMs);
     if (onWarning !== undefined) for (const each of readWarnings(response.headers.get("warning"))) onWarning(each);
     if (!response.ok) throw fromAnswer(response.status, response.statusText, text, response.headers.get("retry-after"));
-    try {
-      return JSON.parse(text) as unknown;
-    } catch {
-      throw new ApiError(0, "", `what answers at ${connection.server} is no Kubernetes API server`);
-    }
+    return text;
   } catch (error) {
     throw fromThrown(error);
   } finally {
