@@ -1,7 +1,7 @@
 // Which traffic of a pod is captured: Istio's traffic annotations, under our own names too, turned into the options of `meshctl init`.
 import { isIP } from "node:net";
 import { failure, success, type Problem, type Result } from "../common/result.ts";
-import { findAnnotation } from "./sidecar-annotations.ts";
+import { findAnnotation } from "./annotation-values.ts";
 
 const PREFIX = "traffic.sidecar.istio.io/";
 
@@ -39,6 +39,7 @@ const OPTIONS: readonly CaptureOption[] = [
   { annotation: "includeOutboundPorts", flag: "-q", check: checkPort, starAllowed: false },
   { annotation: "excludeOutboundPorts", flag: "-o", check: checkPort, starAllowed: false },
   { annotation: "excludeInterfaces", flag: "-c", check: checkInterface, starAllowed: false },
+  { annotation: "kubevirtInterfaces", flag: "-k", check: checkInterface, starAllowed: false },
 ];
 
 /** Ports of the sidecar that must stay reachable without it. */
@@ -49,7 +50,8 @@ export function captureFlags(annotations: Readonly<Record<string, string>>): Res
   const flags: string[] = [];
   const problems: Problem[] = [];
   for (const option of OPTIONS) {
-    const given = findAnnotation(annotations, PREFIX, option.annotation);
+    const newer = option.flag === "-k" ? findAnnotation(annotations, "istio.io/", "reroute-virtual-interfaces") : undefined;
+    const given = newer ?? findAnnotation(annotations, PREFIX, option.annotation);
     let value = given?.text.replaceAll(" ", "") ?? option.fallback;
     if (value === undefined) continue;
     for (const item of value.split(",")) {

@@ -1,6 +1,6 @@
 // What injection adds to a pod: the container that captures its traffic, the sidecar, and their volumes.
-import { Env, PodPath, Port, PROXY_GID, PROXY_UID, TOKEN_AUDIENCE } from "../xds/names.ts";
-import type { Container, EnvVar, PodTemplate, Volume } from "./kube-objects.ts";
+import { Env, PodPath, Port, PROXY_GID, PROXY_UID, StatusPath, TOKEN_AUDIENCE } from "../xds/names.ts";
+import type { Container, EnvVar, LifecycleHandler, PodTemplate, Volume, VolumeMount } from "./kube-objects.ts";
 import type { SidecarResources } from "./sidecar-annotations.ts";
 
 export interface InjectionValues {
@@ -38,6 +38,9 @@ const TOKEN_VOLUME = "meshctl-token";
 const ROOT_VOLUME = "meshctl-root-cert";
 const POD_INFO_VOLUME = "meshctl-podinfo";
 
+/** Pod Security "restricted" asks for it. */
+const SECCOMP = { seccompProfile: { type: "RuntimeDefault" } } as const;
+
 function parent(path: string): string {
   return path.slice(0, path.lastIndexOf("/"));
 }
@@ -53,6 +56,7 @@ export function initContainer(values: InjectionValues, captureFlags: readonly st
     image: values.image,
     args: ["init", ...ids, ...captureFlags, ...(values.dnsCapture ? ["--redirect-dns"] : [])],
     securityContext: {
+      ...SECCOMP,
       runAsUser: 0,
       runAsGroup: 0,
       runAsNonRoot: false,
@@ -104,9 +108,22 @@ function sidecarEnvironment(values: InjectionValues, pod: PodTemplate, workload:
   ];
 }
 
-/** @param flags more flags of `meshctl proxy`. */
-export function sidecarContainer(values: InjectionValues, pod: PodTemplate, workload: Workload, flags: readonly string[]): Container {
-  const ready = { path: "/healthz/ready", port: Port.ready };
+/** What a pod asks of its sidecar, beyond the values that hold for all. */
+export interface SidecarRequest {
+  /** More flags of `meshctl proxy`. */
+  readonly flags: readonly string[];
+  /** See Env.appProbers and Env.scrapeTargets; empty ones are not written. */
+  readonly probers: Readonly<Record<string, object>>;
+  readonly scrapeTargets: readonly object[];
+  readonly readiness: Readonly<Record<string, number>>;
+  readonly volumeMounts: readonly VolumeMount[];
+  /** A plain sidecar's: the containers behind it start when it is ready. */
+  readonly holdsApplication: boolean;
+}
+
+export function sidecarContainer(values: InjectionValues, pod: PodTemplate, workload: Workload, request: SidecarRequest): Container {
+  const ready = { path: StatusPath.ready, port: Port.ready };
+  const { probers, scrapeTargets } = request;
   return {
     name: PROXY_CONTAINER,
     image: values.image,
@@ -116,14 +133,22 @@ export function sidecarContainer(values: InjectionValues, pod: PodTemplate, work
       "--domain",
       `$(${Env.podNamespace}).svc.${values.clusterDomain}`,
       ...(values.dnsUpstream === undefined ? [] : ["--dns-upstream", values.dnsUpstream]),
-      ...flags,
+      // A native one is told to end when the application has ended.
+      ...(values.nativeSidecar ? [] : ["--outlive-app"]),
+      ...request.flags,
     ],
-    env: sidecarEnvironment(values, pod, workload),
+    env: [
+      ...sidecarEnvironment(values, pod, workload),
+      ...(Object.keys(probers).length === 0 ? [] : [{ name: Env.appProbers, value: JSON.stringify(probers) }]),
+      ...(scrapeTargets.length === 0 ? [] : [{ name: Env.scrapeTargets, value: JSON.stringify(scrapeTargets) }]),
+    ],
     ports: [{ name: "http-envoy-prom", containerPort: Port.prometheus, protocol: "TCP" }],
-    readinessProbe: { httpGet: ready, periodSeconds: 15, timeoutSeconds: 3, failureThreshold: 4 },
+    readinessProbe: { httpGet: ready, periodSeconds: 15, timeoutSeconds: 3, failureThreshold: 4, ...request.readiness },
     startupProbe: { httpGet: ready, periodSeconds: 1, timeoutSeconds: 3, failureThreshold: 600 },
+    ...sidecarLifecycle(values, request),
     ...(values.nativeSidecar ? { restartPolicy: "Always" } : {}),
     securityContext: {
+      ...SECCOMP,
       runAsUser: PROXY_UID,
       runAsGroup: PROXY_GID,
       runAsNonRoot: true,
@@ -136,8 +161,19 @@ export function sidecarContainer(values: InjectionValues, pod: PodTemplate, work
       { name: TOKEN_VOLUME, mountPath: parent(PodPath.token), readOnly: true },
       { name: ROOT_VOLUME, mountPath: parent(PodPath.rootCertificate), readOnly: true },
       { name: POD_INFO_VOLUME, mountPath: parent(PodPath.podInfoLabels), readOnly: true },
+      ...request.volumeMounts,
     ],
   };
+}
+
+/**
+ * kubelet calls a native sidecar's preStop when the pod begins to end, long before its SIGTERM: clients go elsewhere
+ * while the application still answers. And a container's postStart holds back the containers behind it.
+ */
+function sidecarLifecycle({ nativeSidecar }: InjectionValues, { holdsApplication }: SidecarRequest): Pick<Container, "lifecycle"> {
+  const run = (role: string): LifecycleHandler => ({ exec: { command: ["meshctl", "proxy", role] } });
+  if (nativeSidecar) return { lifecycle: { preStop: run("drain") } };
+  return holdsApplication ? { lifecycle: { postStart: run("wait") } } : {};
 }
 
 export function sidecarVolumes(): Volume[] {

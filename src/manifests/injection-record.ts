@@ -1,6 +1,7 @@
 // What injection did to a pod, in an annotation of it: enough to take it back, and to see what was changed since.
 import { createHash } from "node:crypto";
 import { VERSION } from "../common/version.ts";
+import type { HandlerReplacement } from "./app-handlers.ts";
 import { escapePointer } from "./json-patch.ts";
 import type { PodTemplate } from "./kube-objects.ts";
 import { normalizePart } from "./part-normalization.ts";
@@ -21,6 +22,10 @@ export interface Additions {
     /** In front of what is there, else behind it. */
     readonly front: boolean;
   }[];
+  /** Handlers of the application's that are to go by way of the sidecar. */
+  readonly handlers: readonly HandlerReplacement[];
+  /** For the person: what was asked for and isn't done. */
+  readonly warnings: readonly string[];
 }
 
 /** The annotation's JSON. Pointers are relative to the pod; members of lists go by their name. */
@@ -32,6 +37,8 @@ export interface InjectionRecord {
   readonly made?: readonly string[];
   /** Values that were replaced: their source text, and their JSON where the text alone may not stand anywhere. */
   readonly replaced?: Readonly<Record<string, string | readonly [string, string]>>;
+  /** Entries that were replaced, key and all, by pointer of what they became; their source text or both forms, as above. */
+  readonly entries?: Readonly<Record<string, string | readonly [string, string]>>;
   /**
    * Aliases and merges that were written out, in the order in which they were: pointer from the root of the document,
    * and the source text; "" for an entry that a merge had brought.
@@ -77,12 +84,47 @@ export function recordOf(pod: PodTemplate, additions: Additions): InjectionRecor
     if ((pod.spec[field] ?? undefined) === undefined) made.push(pointer(["spec", field]));
     for (const item of items) parts[pointer(["spec", field, item.name])] = fingerprint(item);
   }
+  const entries: Record<string, string> = {};
+  for (const { path, was, value } of additions.handlers) {
+    const at = pointer([...path, "httpGet"]);
+    parts[at] = fingerprint(value);
+    entries[at] = entryJson(was, partAt(pod, [...path, was]));
+  }
   return {
     version: VERSION,
     parts,
     ...(made.length > 0 ? { made } : {}),
     ...(Object.keys(replaced).length > 0 ? { replaced } : {}),
+    ...(Object.keys(entries).length > 0 ? { entries } : {}),
   };
+}
+
+export function entryJson(key: string, value: unknown): string {
+  return `${JSON.stringify(key)}: ${JSON.stringify(value)}`;
+}
+
+/** Steps into lists, which go by the names of their members, as indexes. Undefined where there is no such member. */
+export function toIndexes(value: unknown, path: readonly string[]): (string | number)[] | undefined {
+  const steps: (string | number)[] = [];
+  let at = value;
+  for (const step of path) {
+    let key: string | number = step;
+    if (Array.isArray(at)) {
+      key = at.findIndex((each) => typeof each === "object" && each !== null && (each as { name?: unknown }).name === step);
+      if (key < 0) return undefined;
+    }
+    steps.push(key);
+    at = typeof at === "object" && at !== null ? (at as Record<string | number, unknown>)[key] : undefined;
+  }
+  return steps;
+}
+
+/** What a pointer of a record means in this pod. */
+export function partAt(pod: unknown, path: readonly string[]): unknown {
+  let at = pod;
+  for (const step of toIndexes(pod, path) ?? [""])
+    at = typeof at === "object" && at !== null ? (at as Record<string | number, unknown>)[step] : undefined;
+  return at;
 }
 
 /** Undefined for text that is no record of ours. */
@@ -95,7 +137,7 @@ export function parseRecord(text: unknown): InjectionRecord | undefined {
     return undefined;
   }
   if (typeof json !== "object" || json === null) return undefined;
-  const { version, parts, made = [], replaced = {}, shared = [] } = json as Readonly<Record<string, unknown>>;
+  const { version, parts, made = [], replaced = {}, entries = {}, shared = [] } = json as Readonly<Record<string, unknown>>;
   const isText = (value: unknown): boolean => typeof value === "string";
   const isPair = (value: unknown): boolean => Array.isArray(value) && value.length === 2 && value.every(isText);
   const isMap = (value: unknown, isMember: (member: unknown) => boolean): boolean =>
@@ -106,6 +148,7 @@ export function parseRecord(text: unknown): InjectionRecord | undefined {
     Array.isArray(made) &&
     made.every(isText) &&
     isMap(replaced, (value) => isText(value) || isPair(value)) &&
+    isMap(entries, (value) => isText(value) || isPair(value)) &&
     Array.isArray(shared) &&
     shared.every(isPair);
   return isWhole ? (json as InjectionRecord) : undefined;

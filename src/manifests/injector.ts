@@ -1,7 +1,8 @@
 // The injector: a pod template and values become JSON Patch operations. One pure function for the webhook (which sends
 // them), for `meshctl inject` (which carries them out on text) and for the local mesh (which applies them to objects).
-import { failure, success, type Result } from "../common/result.ts";
+import { failure, success, type Problem, type Result } from "../common/result.ts";
 import { TLS_MODE_MESH } from "../xds/names.ts";
+import { rewriteHandlers, type HandlerReplacement } from "./app-handlers.ts";
 import { captureFlags } from "./capture-annotations.ts";
 import {
   INIT_CONTAINER,
@@ -12,11 +13,13 @@ import {
   type InjectionValues,
   type Workload,
 } from "./injected-containers.ts";
-import { INJECTED_ANNOTATION, recordOf, type Additions, type InjectionRecord } from "./injection-record.ts";
+import { INJECTED_ANNOTATION, pointer, recordOf, toIndexes, type Additions, type InjectionRecord } from "./injection-record.ts";
 import { escapePointer, type JsonPatchOperation } from "./json-patch.ts";
 import type { PodTemplate } from "./kube-objects.ts";
-import { proxyFlags } from "./proxy-annotations.ts";
+import { planMetrics } from "./metrics-annotations.ts";
+import { proxySettings } from "./proxy-annotations.ts";
 import { sidecarSettings } from "./sidecar-annotations.ts";
+import { unusedAnnotations } from "./unused-annotations.ts";
 
 const STATUS_ANNOTATION = "sidecar.istio.io/status";
 const LABEL_VALUE_LIMIT = 63;
@@ -80,36 +83,60 @@ function missing(
 
 /** What turns a pod that is not meshed into a meshed one, or everything that makes no sense in it. */
 export function planAdditions(pod: PodTemplate, workload: Workload, given: InjectionValues): Result<Additions> {
-  const capture = captureFlags(pod.metadata?.annotations ?? {});
-  const proxy = proxyFlags(pod.metadata?.annotations ?? {});
-  const settings = sidecarSettings(pod.metadata?.annotations ?? {});
-  if (!capture.ok || !proxy.ok || !settings.ok)
-    return failure([capture, proxy, settings].flatMap((each) => (each.ok ? [] : each.problems)));
-  const clash = [...(pod.spec.initContainers ?? []), ...pod.spec.containers].find(
-    (each) => each.name === INIT_CONTAINER || each.name === PROXY_CONTAINER,
-  );
-  if (clash !== undefined) return failure([{ path: "spec.containers", message: `the name ${clash.name} is reserved for the mesh` }]);
+  const annotations = pod.metadata?.annotations ?? {};
+  const capture = captureFlags(annotations);
+  const proxy = proxySettings(annotations);
+  const settings = sidecarSettings(annotations);
+  const metrics = planMetrics(annotations);
+  if (!capture.ok || !proxy.ok || !settings.ok || !metrics.ok)
+    return failure([capture, proxy, settings, metrics].flatMap((each) => (each.ok ? [] : each.problems)));
+  const clash = findClash(pod, settings.value.volumes);
+  if (clash !== undefined) return failure([clash]);
 
-  const { image = given.image, resources = given.resources } = settings.value;
+  const { image = given.image, resources = given.resources, rewritesProbes } = settings.value;
   const limits = resources === undefined ? {} : { resources };
   // A Job whose sidecar is a plain container never ends.
   const nativeSidecar = workload.kind === "Job" || workload.kind === "CronJob" || (settings.value.nativeSidecar ?? given.nativeSidecar);
-  const values: InjectionValues = { ...given, image, nativeSidecar };
+  const values: InjectionValues = { ...given, image, nativeSidecar, dnsCapture: proxy.value.dnsCapture ?? given.dnsCapture };
+  const handlers = rewritesProbes ? rewriteHandlers(pod) : { replacements: [], probers: {}, warnings: [] };
+  const { holdsApplication } = proxy.value;
   const init = { ...initContainer(values, capture.value), ...limits };
-  const sidecar = { ...sidecarContainer(values, pod, workload, proxy.value), ...limits };
+  const sidecar = {
+    ...sidecarContainer(values, pod, workload, {
+      ...settings.value,
+      flags: [...settings.value.flags, ...proxy.value.flags],
+      probers: handlers.probers,
+      scrapeTargets: metrics.value.targets,
+      holdsApplication,
+    }),
+    ...limits,
+  };
   // With a native sidecar the app's own init containers run captured, behind a ready sidecar; with a plain one
   // nothing may be captured before it runs, so meshctl-init is the last init container.
   const containers: Additions["lists"] = values.nativeSidecar
     ? [{ field: "initContainers", items: [init, sidecar], front: true }]
     : [
         { field: "initContainers", items: [init], front: false },
-        { field: "containers", items: [sidecar], front: false },
+        { field: "containers", items: [sidecar], front: holdsApplication },
       ];
   return success({
     labels: missing(pod.metadata?.labels, labelsFor(pod, workload)),
-    annotations: missing(pod.metadata?.annotations, annotationsFor(pod, values)),
-    lists: [...containers, { field: "volumes", items: sidecarVolumes(), front: false }],
+    annotations: missing(pod.metadata?.annotations, { ...annotationsFor(pod, values), ...metrics.value.annotations }),
+    lists: [...containers, { field: "volumes", items: [...sidecarVolumes(), ...settings.value.volumes], front: false }],
+    handlers: handlers.replacements,
+    warnings: [...unusedAnnotations(annotations), ...proxy.value.warnings, ...handlers.warnings],
   });
+}
+
+/** Names that are taken: the mesh's in the pod, or the pod's by the volumes that its annotation asks for. */
+function findClash({ spec }: PodTemplate, volumes: readonly { readonly name: string }[]): Problem | undefined {
+  const containers = [...(spec.initContainers ?? []), ...spec.containers];
+  const container = containers.find((each) => each.name === INIT_CONTAINER || each.name === PROXY_CONTAINER);
+  if (container !== undefined) return { path: "spec.containers", message: `the name ${container.name} is reserved for the mesh` };
+  const own = sidecarVolumes().map((each) => each.name);
+  const taken = (spec.volumes ?? []).find((each) => own.includes(each.name) || volumes.some((volume) => volume.name === each.name));
+  if (taken !== undefined) return { path: "spec.volumes", message: `the name ${taken.name} is reserved for the mesh, or given twice` };
+  return undefined;
 }
 
 /**
@@ -123,6 +150,15 @@ export function injectionPatch(pod: PodTemplate, workload: Workload, values: Inj
   return success(toPatch(pod, planned.value, recordOf(pod, planned.value)));
 }
 
+function handlerOperations(pod: PodTemplate, { path, was, value }: HandlerReplacement): JsonPatchOperation[] {
+  const at = pointer(toIndexes(pod, path) ?? []);
+  if (was === "httpGet") return [{ op: "replace", path: `${at}/httpGet`, value }];
+  return [
+    { op: "remove", path: `${at}/${was}` },
+    { op: "add", path: `${at}/httpGet`, value },
+  ];
+}
+
 /** The additions and their record as operations on a pod that is data. */
 export function toPatch(pod: PodTemplate, additions: Additions, record: InjectionRecord): JsonPatchOperation[] {
   const annotations = { ...additions.annotations, [INJECTED_ANNOTATION]: JSON.stringify(record) };
@@ -130,6 +166,8 @@ export function toPatch(pod: PodTemplate, additions: Additions, record: Injectio
     ...(pod.metadata === undefined || pod.metadata === null ? [{ op: "add" as const, path: "/metadata", value: {} }] : []),
     ...mergeOperations("/metadata/labels", pod.metadata?.labels, additions.labels),
     ...mergeOperations("/metadata/annotations", pod.metadata?.annotations, annotations),
+    // Before the lists, whose indexes they go by, grow in front.
+    ...additions.handlers.flatMap((each) => handlerOperations(pod, each)),
     ...additions.lists.flatMap(({ field, items, front }) => listOperations(`/spec/${field}`, pod.spec[field], items, front)),
   ];
 }

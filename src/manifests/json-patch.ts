@@ -19,7 +19,7 @@ function unescapePointer(step: string): string {
 
 /** Applies the operations in order to a copy; throws when a path's parent doesn't exist, as an API server would refuse. */
 export function applyJsonPatch<T>(document: T, operations: readonly JsonPatchOperation[]): T {
-  const result = structuredClone(document);
+  const result = copyOf(document);
   for (const operation of operations) {
     const steps = operation.path.split("/").slice(1).map(unescapePointer);
     const last = steps.pop();
@@ -32,6 +32,13 @@ export function applyJsonPatch<T>(document: T, operations: readonly JsonPatchOpe
     else (parent as Record<string, unknown>)[last] = structuredClone(operation.value);
   }
   return result;
+}
+
+/** Unlike structuredClone's, each place has a copy of its own of what YAML's aliases share. */
+function copyOf<T>(value: T): T {
+  if (typeof value !== "object" || value === null) return value;
+  if (Array.isArray(value)) return value.map(copyOf) as T;
+  return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, copyOf(member as unknown)])) as T;
 }
 
 function patchList(list: unknown[], step: string, operation: JsonPatchOperation): void {

@@ -47,13 +47,15 @@ export interface Probe {
   };
   readonly tcpSocket?: { readonly port: number | string; readonly host?: string };
   readonly exec?: { readonly command: readonly string[] };
-  readonly grpc?: { readonly port: number };
+  readonly grpc?: { readonly port: number; readonly service?: string };
   readonly initialDelaySeconds?: number;
   readonly periodSeconds?: number;
   readonly timeoutSeconds?: number;
   readonly failureThreshold?: number;
   readonly successThreshold?: number;
 }
+
+export type LifecycleHandler = Pick<Probe, "httpGet" | "tcpSocket" | "exec"> & { readonly sleep?: { readonly seconds: number } };
 
 export interface Container {
   readonly name: string;
@@ -72,10 +74,12 @@ export interface Container {
   readonly readinessProbe?: Probe;
   readonly startupProbe?: Probe;
   readonly livenessProbe?: Probe;
+  readonly lifecycle?: { readonly preStop?: LifecycleHandler; readonly postStart?: LifecycleHandler };
   readonly securityContext?: {
     readonly runAsUser?: number;
     readonly runAsGroup?: number;
     readonly runAsNonRoot?: boolean;
+    readonly seccompProfile?: { readonly type: string };
     readonly readOnlyRootFilesystem?: boolean;
     readonly allowPrivilegeEscalation?: boolean;
     readonly privileged?: boolean;

@@ -1,11 +1,20 @@
 // What a pod's annotations say of its sidecar's container, by Istio's names and our own.
 import { failure, success, type Problem, type Result } from "../common/result.ts";
-import { parseQuantity } from "./part-normalization.ts";
+import { findAnnotation, problemOf, readBoolean, readCount, type Annotations, type GivenAnnotation } from "./annotation-values.ts";
+import { parseQuantity } from "./install/quantity.ts";
+import type { Volume, VolumeMount } from "./kube-objects.ts";
 
 export interface SidecarSettings {
   readonly image: string | undefined;
   readonly nativeSidecar: boolean | undefined;
   readonly resources: SidecarResources | undefined;
+  readonly rewritesProbes: boolean;
+  /** Flags of `meshctl proxy`. */
+  readonly flags: readonly string[];
+  /** Fields of the sidecar's readiness probe. */
+  readonly readiness: Readonly<Record<string, number>>;
+  readonly volumes: readonly Volume[];
+  readonly volumeMounts: readonly VolumeMount[];
 }
 
 export interface SidecarResources {
@@ -13,7 +22,8 @@ export interface SidecarResources {
   readonly limits?: Readonly<Record<string, string>>;
 }
 
-type Annotations = Readonly<Record<string, string>>;
+const PREFIX = "sidecar.istio.io/";
+const READINESS_PREFIX = "readiness.status.sidecar.istio.io/";
 
 /** Istio's, in the API server's spelling of 2000m and 1024Mi. */
 export const DEFAULT_RESOURCES: SidecarResources = {
@@ -28,40 +38,87 @@ const AMOUNTS = [
   { name: "proxyMemoryLimit", list: "limits", resource: "memory" },
 ] as const;
 
-/** An annotation by our own name or by Istio's; ours wins. @param prefix Istio's. */
-export function findAnnotation(annotations: Annotations, prefix: string, name: string): { key: string; text: string } | undefined {
-  for (const key of [`meshctl.io/${name}`, `${prefix}${name}`]) {
-    const text = annotations[key];
-    if (text !== undefined) return { key, text };
-  }
-  return undefined;
-}
+/** Envoy's words for the levels, which are Istio's, and ours. */
+const LOG_LEVELS: Readonly<Record<string, string>> = {
+  trace: "trace",
+  debug: "debug",
+  info: "info",
+  warning: "warn",
+  warn: "warn",
+  error: "error",
+  critical: "fatal",
+  fatal: "fatal",
+};
+
+const READINESS = [
+  { name: "initialDelaySeconds", least: 0 },
+  { name: "periodSeconds", least: 1 },
+  { name: "failureThreshold", least: 1 },
+] as const;
 
 /** Everything that is given, or every annotation that makes no sense. One amount given, and none of the defaults holds, as in Istio. */
 export function sidecarSettings(annotations: Annotations): Result<SidecarSettings> {
   const problems: Problem[] = [];
-  const find = (name: string): { key: string; text: string } | undefined => findAnnotation(annotations, "sidecar.istio.io/", name);
-  const refuse = (key: string, message: string): void => {
-    problems.push({ path: `metadata.annotations["${key}"]`, message });
+  const find = (name: string): GivenAnnotation | undefined => findAnnotation(annotations, PREFIX, name);
+  const refuse = (given: GivenAnnotation, what: string): void => {
+    problems.push(problemOf(given, `${JSON.stringify(given.text)} ${what}`));
   };
-  const native = find("nativeSidecar");
-  if (native !== undefined && native.text !== "true" && native.text !== "false")
-    refuse(native.key, `${JSON.stringify(native.text)} is neither "true" nor "false"`);
   const image = find("proxyImage");
-  if (image !== undefined && !/^\S+$/.test(image.text)) refuse(image.key, `${JSON.stringify(image.text)} is not the name of an image`);
+  if (image !== undefined && !/^\S+$/.test(image.text)) refuse(image, "is not the name of an image");
+  const mode = find("interceptionMode");
+  if (mode !== undefined && mode.text !== "REDIRECT") refuse(mode, "is no interception mode that there is: only REDIRECT");
+  const templates = annotations["inject.istio.io/templates"];
+  if (templates !== undefined && templates !== "sidecar")
+    problems.push(
+      problemOf({ key: "inject.istio.io/templates", text: templates }, `${JSON.stringify(templates)}: there is only "sidecar"`),
+    );
+  const level = find("logLevel");
+  if (level !== undefined && LOG_LEVELS[level.text] === undefined) refuse(level, `is none of ${Object.keys(LOG_LEVELS).join(", ")}`);
+  const readiness: Record<string, number> = {};
+  for (const { name, least } of READINESS) {
+    const count = readCount(annotations, READINESS_PREFIX, name, least, problems);
+    if (count !== undefined) readiness[name] = count;
+  }
+  const settings: SidecarSettings = {
+    image: image?.text,
+    nativeSidecar: readBoolean(annotations, PREFIX, "nativeSidecar", problems),
+    resources: readResources(find, refuse),
+    rewritesProbes: readBoolean(annotations, PREFIX, "rewriteAppHTTPProbers", problems) ?? true,
+    flags: level === undefined ? [] : ["--log-level", LOG_LEVELS[level.text] ?? ""],
+    readiness,
+    volumes: readNamed(find("userVolume"), problems),
+    volumeMounts: readNamed(find("userVolumeMount"), problems) as unknown as readonly VolumeMount[],
+  };
+  return problems.length > 0 ? failure(problems) : success(settings);
+}
+
+function readResources(
+  find: (name: string) => GivenAnnotation | undefined,
+  refuse: (given: GivenAnnotation, what: string) => void,
+): SidecarResources | undefined {
   const resources: Record<"requests" | "limits", Record<string, string>> = { requests: {}, limits: {} };
   for (const { name, list, resource } of AMOUNTS) {
     const amount = find(name);
     if (amount === undefined) continue;
-    if (!((parseQuantity(amount.text) ?? 0) > 0))
-      refuse(amount.key, `${JSON.stringify(amount.text)} is not a quantity such as 100m or 128Mi`);
+    if (!((parseQuantity(amount.text) ?? 0n) > 0n)) refuse(amount, "is not a quantity such as 100m or 128Mi");
     resources[list][resource] = amount.text;
   }
-  if (problems.length > 0) return failure(problems);
   const given = Object.fromEntries(Object.entries(resources).filter(([, amounts]) => Object.keys(amounts).length > 0));
-  return success({
-    image: image?.text,
-    nativeSidecar: native === undefined ? undefined : native.text === "true",
-    resources: Object.keys(given).length > 0 ? given : undefined,
-  });
+  return Object.keys(given).length > 0 ? given : undefined;
+}
+
+/** Istio's form of userVolume and userVolumeMount: a JSON object, name → the rest. */
+function readNamed(given: GivenAnnotation | undefined, problems: Problem[]): readonly { readonly name: string }[] {
+  if (given === undefined) return [];
+  const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+    typeof value === "object" && value !== null && !Array.isArray(value);
+  try {
+    const json: unknown = JSON.parse(given.text);
+    if (isObject(json) && Object.values(json).every(isObject))
+      return Object.entries(json).map(([name, rest]) => ({ name, ...(rest as object) }));
+  } catch {
+    // Said below.
+  }
+  problems.push(problemOf(given, "is no JSON object of objects by name"));
+  return [];
 }

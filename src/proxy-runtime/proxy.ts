@@ -80,6 +80,7 @@ export async function startProxy(options: ProxyOptions): Promise<RunningProxy> {
     log.info({ connections: await data.activeConnections(), atMostMs: options.drainTimeMs }, "draining");
     await data.drain({ inboundOnly: false, close: false, idleGraceMs: options.drainTimeMs * IDLE_SHARE });
     await waitForIdle(data, options.drainTimeMs);
+    await sidecar?.appEnded();
     await stopNow();
   };
 

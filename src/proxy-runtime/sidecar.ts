@@ -15,6 +15,7 @@ import type { StatusPortOptions } from "./status/status-port.ts";
 import { startDns, type DnsServer } from "./dns/dns-server.ts";
 import { watchFiles } from "./identity/file-watch.ts";
 import { WorkloadIdentity } from "./identity/workload-identity.ts";
+import { waitForOthersInPod } from "./others-in-pod.ts";
 import type { StatsStore } from "./telemetry/stats-store.ts";
 import type { WorkloadFacts } from "./telemetry/workload-facts.ts";
 
@@ -25,6 +26,8 @@ export interface SidecarParts {
   readonly app: Pick<StatusPortOptions, "probers" | "scrapeTargets" | "podIp">;
   /** Begins to get certificates; returns what ends it. */
   startIdentity(onSecrets: (secrets: readonly SecretConfig[]) => void): () => void;
+  /** At the end of the pod: resolves when the sidecar isn't needed any more. */
+  appEnded(): Promise<void>;
   /** @throws UserError where the DNS port can't be had. */
   startDns(names: () => ReadonlyMap<string, readonly string[]>, stats: StatsStore): Promise<DnsServer>;
 }
@@ -35,6 +38,8 @@ export interface SidecarOptions {
   readonly clock: Clock;
   readonly clusterDomain: string;
   readonly dnsUpstream: "none" | readonly HostPort[];
+  /** A plain sidecar gets its SIGTERM with the application, which may still need it. */
+  readonly outlivesApp: boolean;
   readonly log: (level: "info" | "warn" | "error", message: string) => void;
 }
 
@@ -83,6 +88,7 @@ export function makeSidecarParts(options: SidecarOptions): SidecarParts {
         identity.stop();
       };
     },
+    appEnded: () => (options.outlivesApp ? waitForOthersInPod() : Promise.resolve()),
     startDns: (names, stats) =>
       startDns({
         // Not the wildcard: an answer from the pod's own address would not match the captured query.

@@ -34,6 +34,17 @@ export const Port = {
   webhooks: 15017,
 } as const;
 
+/** Of the sidecar: what an application can't listen on, and nobody scrapes as the application's. */
+export const OWN_PORTS: ReadonlySet<number> = new Set([
+  Port.admin,
+  Port.outbound,
+  Port.inbound,
+  Port.mergedMetrics,
+  Port.ready,
+  Port.dns,
+  Port.prometheus,
+]);
+
 export const PROXY_UID = 1337;
 export const PROXY_GID = 1337;
 

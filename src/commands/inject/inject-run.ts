@@ -4,7 +4,7 @@ import { parseHostPort } from "../../common/address.ts";
 import { UserError } from "../../common/user-error.ts";
 import { VERSION } from "../../common/version.ts";
 import { injectFile } from "../../manifests/inject/inject-file.ts";
-import { namespacesOf } from "../../manifests/inject/manifest-files.ts";
+import { namespacesOf, type ObjectReport, type ParsedFile } from "../../manifests/inject/manifest-files.ts";
 import type { InjectionValues } from "../../manifests/injected-containers.ts";
 import { DEFAULT_RESOURCES } from "../../manifests/sidecar-annotations.ts";
 import { readManifests } from "./read-manifests.ts";
@@ -14,11 +14,20 @@ export async function run(context: CommandContext): Promise<void> {
   const values = toValues(context.options);
   const files = await readManifests(context);
   const settings = { values, namespace: context.options["namespace"] as string, namespaces: namespacesOf(files) };
-  writeManifests(
-    context,
-    files.map((file) => injectFile(file, settings)),
-    "injected",
-  );
+  const unread = await unreadKinds(files);
+  const changed = files.map((file, index) => {
+    const { text, reports, others } = injectFile(file, settings);
+    const more = unread[index] ?? [];
+    return { text, reports: [...reports, ...more], others: others - more.length };
+  });
+  writeManifests(context, changed, "injected");
+}
+
+/** The schemas of the mesh API are loaded for files that have some of it. */
+async function unreadKinds(files: readonly ParsedFile[]): Promise<readonly (readonly ObjectReport[])[]> {
+  if (!files.some((file) => file.texts.some(({ text }) => /\.istio\.io\/v/.test(text)))) return [];
+  const { reportUnreadKinds } = await import("../../manifests/inject/unread-kinds.ts");
+  return files.map(reportUnreadKinds);
 }
 
 // RFC 1123 for names; SPIFFE-ID specification, section 2.1, for the trust domain.

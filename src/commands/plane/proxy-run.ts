@@ -15,10 +15,15 @@ const USAGE = 64;
 export async function run(context: CommandContext): Promise<number> {
   const { options, args } = context;
   const role = args[0] ?? "sidecar";
+  if (role === "wait" || role === "drain") {
+    const { drainSidecar, waitForSidecar } = await import("./running-sidecar.ts");
+    await (role === "wait" ? waitForSidecar() : drainSidecar());
+    return 0;
+  }
   if (role !== "sidecar") {
     throw new UserError(
       `unknown role ${JSON.stringify(role)}`,
-      "the only role is sidecar; for a proxy of your own use --bootstrap FILE",
+      "the roles are sidecar, wait and drain; for a proxy of your own use --bootstrap FILE",
       USAGE,
     );
   }
@@ -84,6 +89,7 @@ function refuseSidecarFlags({ args, options }: CommandContext): void {
     ["--domain", options["domain"]],
     ["--discovery-address", options["discoveryAddress"]],
     ["--dns-upstream", options["dnsUpstream"]],
+    ["--outlive-app", options["outliveApp"]],
   ];
   const found = given.find(([, value]) => value !== undefined);
   if (found === undefined) return;

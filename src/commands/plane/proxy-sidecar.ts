@@ -29,6 +29,7 @@ export async function startSidecar(
     env,
     clock: systemClock,
     clusterDomain: domain?.split(".svc.")[1] ?? DEFAULT_CLUSTER_DOMAIN,
+    outlivesApp: options["outliveApp"] === true,
     dnsUpstream: toDnsUpstream((options["dnsUpstream"] as string | undefined) ?? "resolv.conf"),
     log: (level, message) => log[level]({}, message),
   });

@@ -22,8 +22,10 @@ export const proxy: Command = {
   description:
     "Runs the proxy. With --bootstrap it takes an Envoy v3 bootstrap; otherwise it is a workload's sidecar, configured by the " +
     "environment that the injector writes and by the control plane.\n\n" +
-    "SIGTERM drains open requests and exits; a second one exits at once. SIGUSR1 reopens access logs.",
-  arguments: [{ name: "[role]", description: "sidecar (the default)" }],
+    "SIGTERM drains open requests and exits; a second one exits at once. SIGUSR1 reopens access logs.\n\n" +
+    "Beside a running sidecar, in its container: the role wait returns when the sidecar is ready, the role drain has it ask its " +
+    "clients to go elsewhere.",
+  arguments: [{ name: "[role]", description: "sidecar (the default), wait or drain" }],
   flags: [
     { flags: "-b, --bootstrap <file>", description: "Envoy v3 bootstrap, YAML or JSON" },
     { flags: "--check", description: "with --bootstrap: report every problem of the file, and exit" },
@@ -35,6 +37,10 @@ export const proxy: Command = {
     {
       flags: "--dns-upstream <servers>",
       description: "of a sidecar: who is asked for names outside the mesh: resolv.conf, none, or addresses (default: resolv.conf)",
+    },
+    {
+      flags: "--outlive-app",
+      description: "of a sidecar: after SIGTERM, stay as long as another program of the pod listens or is connected",
     },
     {
       flags: "--concurrency <n>",

@@ -1,6 +1,6 @@
 // A pod template as a person wrote it: is it one at all, does another mesh have it, what will surprise its owner.
 import { failure, success, type Problem, type Result } from "../../common/result.ts";
-import { Port, PROXY_UID } from "../../xds/names.ts";
+import { OWN_PORTS, PROXY_UID } from "../../xds/names.ts";
 import type { Container, PodTemplate } from "../kube-objects.ts";
 import { isJson } from "./find-pods.ts";
 
@@ -51,16 +51,6 @@ function toTexts(field: string, map: Readonly<Record<string, unknown>>, warnings
   }
   return texts;
 }
-
-const OWN_PORTS: ReadonlySet<number> = new Set([
-  Port.admin,
-  Port.outbound,
-  Port.inbound,
-  Port.mergedMetrics,
-  Port.ready,
-  Port.dns,
-  Port.prometheus,
-]);
 
 function surprises({ spec }: PodTemplate): string[] {
   const warnings: string[] = [];

@@ -4,7 +4,7 @@ import { formatProblems } from "../../common/result.ts";
 import { VERSION } from "../../common/version.ts";
 import { readSourceTree, type SourceDocument } from "../../common/yaml-tree.ts";
 import { decideInjection, undecidedWords } from "../injection-decision.ts";
-import { INJECTED_ANNOTATION, RECORD_LIMIT_BYTES, recordOf, type Additions } from "../injection-record.ts";
+import { INJECTED_ANNOTATION, RECORD_LIMIT_BYTES, recordOf, toIndexes, type Additions } from "../injection-record.ts";
 import type { InjectionValues } from "../injected-containers.ts";
 import { planAdditions, toPatch } from "../injector.ts";
 import { applyJsonPatch } from "../json-patch.ts";
@@ -124,7 +124,7 @@ class DocumentInjection {
     if (other !== undefined) return this.#report(place, "skipped", other, [], true);
     const additions = planAdditions(pod, place.workload, this.#settings.values);
     if (!additions.ok) return this.#report(place, "refused", formatProblems(additions.problems), []);
-    this.#report(place, "injected", undefined, warnings);
+    this.#report(place, "injected", undefined, [...warnings, ...additions.value.warnings]);
     return { place, pod, additions: additions.value };
   }
 
@@ -153,10 +153,11 @@ class DocumentInjection {
     const lists = new Set<string>(plan.additions.lists.map(({ field }) => field));
     const fields = EDITED.filter(([top, field]) => top === "metadata" || lists.has(field!));
     const values = Object.keys(plan.additions.labels).map((key) => ["metadata", "labels", key]);
+    const handlers = plan.additions.handlers.map((each) => toIndexes(plan.pod, [...each.path, each.was]) ?? []);
     const written = writeOut(
       this.#text,
       this.#document,
-      [...fields, ...values].map((each) => [...path, ...each]),
+      [...fields, ...values, ...handlers].map((each) => [...path, ...each]),
     );
     const expected = expectedValue(this.#document.value, [plan]);
     this.#text = written.text;

@@ -1,7 +1,9 @@
 // Puts additions and their record into the text of one pod template.
+import { isDeepStrictEqual } from "node:util";
 import type { SourceChild, SourceNode } from "../../common/yaml-tree.ts";
-import { childAt, nodeAt } from "../../common/yaml-tree.ts";
-import { INJECTED_ANNOTATION, pointer, type Additions, type InjectionRecord } from "../injection-record.ts";
+import { childAt, nodeAt, readSourceTree } from "../../common/yaml-tree.ts";
+import type { HandlerReplacement } from "../app-handlers.ts";
+import { entryJson, INJECTED_ANNOTATION, pointer, toIndexes, type Additions, type InjectionRecord } from "../injection-record.ts";
 import { valueAt } from "./find-pods.ts";
 import { CollectionEditor, type TextEdit } from "./text-edit.ts";
 
@@ -37,6 +39,15 @@ export function injectIntoText(
   return new PodText(text, node, podPath.length, pod).inject(additions, record);
 }
 
+/** Aliases, for one, mean nothing by themselves. */
+function saysTheSame(source: string, json: string): boolean {
+  try {
+    return isDeepStrictEqual(readSourceTree(source).value, readSourceTree(json).value);
+  } catch {
+    return false;
+  }
+}
+
 class PodText {
   readonly #text: string;
   readonly #pod: SourceNode;
@@ -44,6 +55,7 @@ class PodText {
   readonly #value: unknown;
   readonly #editors = new Map<SourceNode, CollectionEditor>();
   readonly #replaced: Record<string, string | readonly [string, string]> = {};
+  readonly #entries: Record<string, string | readonly [string, string]> = {};
   readonly #made: string[] = [];
 
   constructor(text: string, pod: SourceNode, depth: number, value: unknown) {
@@ -55,18 +67,21 @@ class PodText {
 
   inject(additions: Additions, record: InjectionRecord): TextEdit[] {
     this.#note(additions);
+    const handlers = additions.handlers.map((each) => this.#replaceHandler(each));
     const { version, parts, shared } = record;
     const whole: InjectionRecord = {
       version,
       parts,
       ...(this.#made.length > 0 ? { made: this.#made } : {}),
       ...(Object.keys(this.#replaced).length > 0 ? { replaced: this.#replaced } : {}),
+      ...(Object.keys(this.#entries).length > 0 ? { entries: this.#entries } : {}),
       ...(shared === undefined || shared.length === 0 ? {} : { shared }),
     };
     const annotations = { ...additions.annotations, [INJECTED_ANNOTATION]: JSON.stringify(whole) };
     const metadata: Record<string, Entries> = { labels: additions.labels, annotations };
     if (Object.keys(additions.labels).length === 0) delete metadata["labels"];
     return [
+      ...handlers,
       ...this.#putIntoField(this.#pod, "metadata", 0, metadata, (node) =>
         Object.entries(metadata).flatMap(([field, entries]) =>
           this.#putIntoField(node, field, 1, entries, (map) => this.#putEntries(map, entries)),
@@ -110,6 +125,19 @@ class PodText {
     const source = this.#text.slice(node.start, node.end);
     const json = JSON.stringify(valueAt(this.#value, path) ?? null);
     this.#replaced[pointer(path)] = source === json ? source : [source, json];
+  }
+
+  /** The whole entry, key and all: what it was may have had another key. */
+  #replaceHandler({ path, was, value }: HandlerReplacement): TextEdit {
+    const steps = toIndexes(this.#value, path);
+    const probe = steps === undefined ? undefined : nodeAt(this.#pod, steps);
+    const child = probe === undefined ? undefined : childAt(probe, was);
+    if (steps === undefined || probe === undefined || child === undefined) throw new UneditableText(`${pointer(path)} is not there`);
+    const range = { start: child.start, end: Math.max(child.valueFrom, child.node.end) };
+    const source = this.#text.slice(range.start, range.end);
+    const json = entryJson(was, valueAt(this.#value, [...steps, was]));
+    this.#entries[pointer([...path, "httpGet"])] = saysTheSame(source, json) ? source : [source, json];
+    return { ...range, text: new CollectionEditor(this.#text, probe, this.#depth).entryText("httpGet", value), depth: Infinity };
   }
 
   /** Makes the field where there is none, else lets `inside` write into it. */

@@ -61,6 +61,13 @@ export class CollectionEditor {
     return Object.entries(entries).map(([key, value]) => this.#append(dumpYaml({ [key]: value }), (style) => entryText(key, value, style)));
   }
 
+  /** What to write where an entry stands already, at the column of its key. */
+  entryText(key: string, value: unknown): string {
+    if (this.#node.isFlow) return entryText(key, value, undefined);
+    // Its line, up to the key, and whatever follows behind the value stay.
+    return this.#blockLines(dumpYaml({ [key]: value })).trim();
+  }
+
   /** New items of a list, in front of those that are there or behind them. */
   insertItems(values: readonly unknown[], front: boolean): TextEdit[] {
     if (!front) return values.map((value) => this.#append(dumpYaml([value]), (style) => valueText(value, style)));

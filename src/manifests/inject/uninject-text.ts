@@ -2,7 +2,17 @@
 import { isDeepStrictEqual } from "node:util";
 import type { FieldPath } from "../../common/yaml.ts";
 import { childAt, nodeAt, readSourceTree, type SourceDocument, type SourceNode } from "../../common/yaml-tree.ts";
-import { fingerprint, INJECTED_ANNOTATION, parsePointer, parseRecord, pointer, type InjectionRecord } from "../injection-record.ts";
+import {
+  entryJson,
+  fingerprint,
+  INJECTED_ANNOTATION,
+  parsePointer,
+  parseRecord,
+  partAt,
+  pointer,
+  toIndexes,
+  type InjectionRecord,
+} from "../injection-record.ts";
 import { isJson, valueAt, type PodPlace } from "./find-pods.ts";
 import { applyEdits, CollectionEditor, type TextEdit } from "./text-edit.ts";
 import { shareAgain } from "./write-out.ts";
@@ -58,16 +68,10 @@ interface Removal {
 function changedParts(pod: unknown, record: InjectionRecord): string[] {
   return Object.entries(record.parts)
     .filter(([at, print]) => {
-      const value = partOf(pod, parsePointer(at));
+      const value = partAt(pod, parsePointer(at));
       return value !== undefined && fingerprint(value) !== print;
     })
     .map(([at]) => at);
-}
-
-function partOf(pod: unknown, path: readonly string[]): unknown {
-  const parent = valueAt(pod, path.slice(0, -1));
-  const last = path.at(-1)!;
-  return Array.isArray(parent) ? parent.find((each) => isJson(each) && each["name"] === last) : valueAt(parent, [last]);
 }
 
 function removeAll(text: string, document: SourceDocument, removals: readonly Removal[]): { text: string; document: SourceDocument } {
@@ -97,6 +101,13 @@ function parsesAsJson(text: string): boolean {
 }
 
 function isAsReplaced(value: unknown, { place, record, changed }: Removal): boolean {
+  const pod = valueAt(value, place.path);
+  const areEntries = Object.entries(record.entries ?? {}).every(([at, source]) => {
+    const parent = parsePointer(at).slice(0, -1);
+    const entry = readEntry(source);
+    return changed.has(at) || partAt(pod, parent) === undefined || isDeepStrictEqual(partAt(pod, [...parent, entry.key]), entry.value);
+  });
+  if (!areEntries) return false;
   return Object.entries(record.replaced ?? {}).every(([at, source]) => {
     if (changed.has(at) || typeof source === "string") return true;
     const now = valueAt(value, [...place.path, ...parsePointer(at)]);
@@ -123,11 +134,13 @@ class PodCleaner {
   }
 
   edits(): TextEdit[] {
-    const { parts, made = [], replaced = {} } = this.#removal.record;
+    const { parts, made = [], replaced = {}, entries = {} } = this.#removal.record;
     for (const at of [...Object.keys(parts), pointer(["metadata", "annotations", INJECTED_ANNOTATION])]) {
       if (this.#removal.changed.has(at)) continue;
       const source = replaced[at];
-      if (source === undefined) this.#drop(parsePointer(at));
+      const entry = entries[at];
+      if (entry !== undefined) this.#restoreEntry(parsePointer(at), entry);
+      else if (source === undefined) this.#drop(parsePointer(at));
       else this.#restore(parsePointer(at), source);
     }
     // Deeper ones first: what holds nothing but them is empty, too.
@@ -161,6 +174,17 @@ class PodCleaner {
     this.#gone.set(parent, gone.add(index));
   }
 
+  #restoreEntry(path: readonly string[], source: string | readonly [string, string]): void {
+    const parent = nodeAt(this.#pod, toIndexes(this.#value, path.slice(0, -1)) ?? [""]);
+    const child = parent === undefined ? undefined : childAt(parent, path.at(-1)!);
+    if (child === undefined) return;
+    const written = typeof source === "string" ? source : source[0];
+    const { key, value } = readEntry(source);
+    // A person's own text of it stands where it is JSON, too.
+    const text = this.#asJson && !parsesAsJson(`{${written}}`) ? entryJson(key, value) : written;
+    this.#edits.push({ start: child.start, end: Math.max(child.valueFrom, child.node.end), text, depth: 0 });
+  }
+
   #restore(path: readonly string[], source: string | readonly [string, string]): void {
     const node = nodeAt(this.#pod, path);
     if (node === undefined) return;
@@ -169,6 +193,14 @@ class PodCleaner {
     const start = text === "" && this.#text[node.start - 1] === " " ? node.start - 1 : node.start;
     this.#edits.push({ start, end: node.end, text, depth: 0 });
   }
+}
+
+/** What an entry that was replaced said. */
+function readEntry(source: string | readonly [string, string]): { readonly key: string; readonly value: unknown } {
+  // JSON's own text of an entry is YAML too.
+  const map = readSourceTree(typeof source === "string" ? source : source[1]).value;
+  const [[key, value] = ["", undefined]] = isJson(map) ? Object.entries(map) : [];
+  return { key, value };
 }
 
 function tryShareAgain(text: string, document: SourceDocument, at: string, source: string): { text: string; document: SourceDocument } {

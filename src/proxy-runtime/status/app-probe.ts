@@ -6,7 +6,7 @@ import { INBOUND_PASSTHROUGH_SOURCE_V4, INBOUND_PASSTHROUGH_SOURCE_V6 } from "..
 import type { Answer } from "../admin/answer.ts";
 import type { PlainRequest } from "../admin/answer-once.ts";
 import type { AppHttpGet, AppProber } from "./app-probers.ts";
-import { plainGet, type PlainResponse } from "./plain-get.ts";
+import { plainRequest, type PlainResponse } from "./plain-request.ts";
 
 // kubelet's own (pkg/probe/http: maxRespBodyLength; net/http: ten redirects).
 const MAX_BODY_BYTES = 10 * 1024;
@@ -69,7 +69,14 @@ async function getFollowing(get: AppHttpGet, asked: PlainRequest, pod: OwnPod, s
       ...[...own.values()].filter(([, value]) => value !== ""),
       ["Connection", "close"] as const,
     ];
-    const response = await plainGet({ ...placeOf({ host, port }, pod), tls: isTls, target, headers, maxBodyBytes: MAX_BODY_BYTES, signal });
+    const response = await plainRequest({
+      ...placeOf({ host, port }, pod),
+      tls: isTls,
+      target,
+      headers,
+      maxBodyBytes: MAX_BODY_BYTES,
+      signal,
+    });
     const location = response.headers.get("location");
     if (location === undefined || ![301, 302, 303, 307, 308].includes(response.status)) return response;
     const next = URL.parse(location, new URL(target, url));

@@ -85,8 +85,8 @@ function decodeProber(value: unknown): Result<AppProber> {
 function decodeHttpGet(get: Json, port: number, where: { readonly host?: string }): Result<AppHttpGet> {
   const problems: Problem[] = [];
   const { path: given = "/", scheme = "HTTP", httpHeaders = [] } = get;
-  // As kubelet: an empty path is the root, and one without a slash gets it.
-  const path = typeof given !== "string" ? "" : given.startsWith("/") ? given : `/${given}`;
+  // As kubelet: an empty path is the root, one without a slash gets it, and what no URL may hold is written with %.
+  const path = typeof given !== "string" ? "" : (given.startsWith("/") ? given : `/${given}`).replaceAll(/[^\x21-\x7e]+/gu, encode);
   if (!isPath(path)) problems.push({ path: "httpGet.path", message: `${JSON.stringify(given)} is no path` });
   if (scheme !== "HTTP" && scheme !== "HTTPS") problems.push({ path: "httpGet.scheme", message: "is neither HTTP nor HTTPS" });
   const headers: [string, string][] = [];
@@ -105,7 +105,11 @@ function refuse(path: string, message: string): Result<never> {
 }
 
 function isPath(path: string): boolean {
-  return /^\/[\x21-\x7e\x80-\uffff]*$/.test(path);
+  return /^\/[\x21-\x7e]*$/.test(path);
+}
+
+function encode(text: string): string {
+  return [...Buffer.from(text)].map((byte) => `%${byte.toString(16).toUpperCase().padStart(2, "0")}`).join("");
 }
 
 function isPort(value: unknown): value is number {

@@ -9,7 +9,7 @@ import { badRequest, type Answer } from "../admin/answer.ts";
 import type { PlainRequest } from "../admin/answer-once.ts";
 import { ownAddress } from "./app-probe.ts";
 import type { ScrapeTarget } from "./app-probers.ts";
-import { plainGet } from "./plain-get.ts";
+import { plainRequest } from "./plain-request.ts";
 
 export interface MetricSources {
   readonly reader: StatsReader;
@@ -58,7 +58,7 @@ const TEXT_ONLY = "text/plain;version=0.0.4";
 async function scrape({ port, path, isTls }: ScrapeTarget, podIp: string, accept: string, request: PlainRequest): Promise<Scraped> {
   const told = Number(request.headers.get("x-prometheus-scrape-timeout-seconds")) * 1000;
   const timeoutMs = (told > 0 ? Math.min(told, SCRAPE_TIMEOUT_MS * 6) : SCRAPE_TIMEOUT_MS) * SCRAPE_SHARE;
-  const response = await plainGet({
+  const response = await plainRequest({
     ...ownAddress(podIp, port),
     tls: isTls,
     target: path,

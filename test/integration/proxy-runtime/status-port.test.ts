@@ -84,10 +84,10 @@ describe("probes of the application by way of 15020", () => {
       { name: "X-Key", value: "a b" },
       { name: "Accept", value: "" },
     ];
-    const base = await startPort(context, { probers: http({ path: "health?deep=1", port, httpHeaders }) });
+    const base = await startPort(context, { probers: http({ path: "hea lth?deep=ü", port, httpHeaders }) });
     const answer = await ask(base, PATH, { "user-agent": "kube-probe/1.34" });
     assert.deepEqual(answer, { status: 418, type: "text/x", body: "short and stout" });
-    assert.deepEqual(seen, [["/health?deep=1", `127.0.0.1:${port}`, "kube-probe/1.34", "a b", undefined, "127.0.0.6"]]);
+    assert.deepEqual(seen, [["/hea%20lth?deep=%C3%BC", `127.0.0.1:${port}`, "kube-probe/1.34", "a b", undefined, "127.0.0.6"]]);
   });
 
   test("take a Host header of the probe's own, and any certificate", async (context) => {
@@ -217,7 +217,7 @@ describe("what the injector wrote", () => {
     ["{", /MESHCTL_KUBE_APP_PROBERS is no JSON/],
     ['{"/x":{}}', /\/x: .*has no httpGet, tcpSocket or grpc/],
     ['{"/x":{"tcpSocket":{"port":"web"}}}', /tcpSocket.port.*is no port/],
-    ['{"/x":{"httpGet":{"port":1,"path":"/ b"}}}', /"\/ b" is no path/],
+    ['{"/x":{"httpGet":{"port":1,"path":7}}}', /7 is no path/],
     ['{"/x":{"httpGet":{"port":1,"httpHeaders":[{"name":"a","value":"b\\r\\nc: d"}]}}}', /is no header/],
     ['{"/x":{"httpGet":{"port":1},"timeoutSeconds":-1}}', /timeoutSeconds/],
   ] as const)

@@ -78,6 +78,8 @@ export class ManifestGenerator {
       { team: "shop" },
       { note: "two\nlines\n" },
       { "linkerd.io/inject": "enabled" },
+      { "prometheus.io/scrape": "true", "prometheus.io/port": "9090", "prometheus.io/scheme": "https" },
+      { "prometheus.istio.io/merge-metrics": "false", "sidecar.istio.io/rewriteAppHTTPProbers": "false" },
     ]);
     const metadata = { ...(labels === undefined ? {} : { labels }), ...(annotations === undefined ? {} : { annotations }) };
     const spec = {
@@ -89,10 +91,34 @@ export class ManifestGenerator {
         { initContainers: [] },
         { initContainers: [{ name: "migrate", image: "x" }] },
       ]),
-      containers: [{ name: "web", image: "web:1", args: ["--flag", "a\nb\n\n"] }, ...(this.#maybe() ? [{ name: "second" }] : [])],
+      containers: [
+        { name: "web", image: "web:1", args: ["--flag", "a\nb\n\n"], ...this.#handlers(), ports: [{ name: "http", containerPort: 80 }] },
+        ...(this.#maybe() ? [{ name: "second", ...this.#handlers() }] : []),
+      ],
       ...this.#pick<object>([{}, { volumes: [] }, { volumes: null }, { volumes: [{ name: "data", emptyDir: {} }] }]),
     };
     return { ...(this.#below(4) === 0 ? {} : { metadata }), spec };
+  }
+
+  #handlers(): object {
+    const handler = (): object =>
+      this.#pick<object>([
+        { httpGet: { path: "/a b", port: 8080, httpHeaders: [{ name: "X", value: "it's # y" }] } },
+        { httpGet: { port: "http" } },
+        { tcpSocket: { port: 5432 } },
+        { grpc: { port: 9000, service: "a" } },
+        { exec: { command: ["true"] } },
+      ]);
+    const probe = (): object => ({
+      ...(this.#maybe() ? { periodSeconds: 5 } : {}),
+      ...handler(),
+      ...(this.#maybe() ? { timeoutSeconds: 2 } : {}),
+    });
+    return {
+      ...(this.#maybe() ? { readinessProbe: probe() } : {}),
+      ...(this.#below(3) === 0 ? { livenessProbe: probe() } : {}),
+      ...(this.#below(3) === 0 ? { lifecycle: { preStop: { httpGet: { port: 80, path: "/stop" } } } } : {}),
+    };
   }
 
   /** Flow style as people write it: plain words, blanks, trailing commas, over several lines. */
@@ -227,6 +253,37 @@ items:
     <<: *spec
     initContainers:
       - name: first
+`,
+  `x-probe: &probe
+  httpGet: &get
+    path: /healthz # the same for all
+    port: 8080
+x-defaults: &defaults
+  livenessProbe:
+    tcpSocket: &socket {port: 1}
+apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: shared-probes
+spec:
+  template:
+    spec:
+      containers:
+        - name: web
+          readinessProbe: *probe
+          startupProbe: {<<: *probe, periodSeconds: 1}
+        - name: other
+          <<: *defaults
+          readinessProbe:
+            httpGet: *get
+          startupProbe:
+            tcpSocket: *socket
+        - name: anchored
+          readinessProbe:
+            httpGet: &own
+              port: 1
+          startupProbe:
+            httpGet: *own
 `,
   `x-common: &common
   labels:

@@ -34,6 +34,11 @@ function plainPod(metadata: ObjectMeta = {}, spec: Partial<PodSpec> = {}): PodTe
   return { metadata, spec: { containers: [{ name: "web", command: ["web"] }], ...spec } };
 }
 
+function environmentOf({ initContainers = [] }: PodSpec): Readonly<Record<string, string | undefined>> {
+  const sidecar = initContainers.find(({ name }) => name === "meshctl-proxy");
+  return Object.fromEntries((sidecar?.env ?? []).map(({ name, value }) => [name, value]));
+}
+
 /** Compares with the file, or writes it when UPDATE_GOLDEN is set. */
 function assertGolden(name: string, value: unknown): void {
   const path = join(GOLDEN, name);
@@ -95,6 +100,7 @@ describe("the injector", () => {
 
   for (const [config, flags] of [
     ["concurrency: 2\nholdApplicationUntilProxyStarts: true\n", ["--concurrency", "2"]],
+    ["terminationDrainDuration: 1m30s\n", ["--drain-time", "90s"]],
     ['{"concurrency": 0}', ["--concurrency", "0"]],
     ["tracing: {}\n", []],
     ["", []],
@@ -110,6 +116,9 @@ describe("the injector", () => {
     ["concurrency: many", /concurrency: "many" is not a number from 0 to 128/],
     ["concurrency: 1.5", /concurrency: 1.5 is not a number/],
     ["concurrency: -1", /concurrency: -1 is not a number/],
+    ["terminationDrainDuration: soon", /terminationDrainDuration: "soon" is not a duration/],
+    ["holdApplicationUntilProxyStarts: 1", /holdApplicationUntilProxyStarts: 1 is neither true nor false/],
+    ["proxyMetadata: {ISTIO_META_DNS_CAPTURE: maybe}", /ISTIO_META_DNS_CAPTURE: "maybe" is neither/],
     ["- concurrency: 2", /is no mapping/],
     ["a: [", /line 1: not YAML/],
   ] as const) {
@@ -140,6 +149,92 @@ describe("the injector", () => {
     assert.match(spec.initContainers![0]!.args!.join(" "), / -o 3306/);
   });
 
+  test("sends no probes to the sidecar where the annotation says so, and merges no metrics", () => {
+    const probe = { readinessProbe: { httpGet: { port: 80 } } };
+    const annotations = {
+      "meshctl.io/rewriteAppHTTPProbers": "false",
+      "prometheus.istio.io/merge-metrics": "false",
+      "prometheus.io/port": "80",
+    };
+    const { metadata, spec } = inject(plainPod({ annotations }, { containers: [{ name: "web", ...probe }] }));
+    assert.deepEqual(spec.containers[0]?.readinessProbe, probe.readinessProbe);
+    assert.equal(metadata?.annotations?.["prometheus.io/port"], "80");
+    assert.equal(environmentOf(spec)["MESHCTL_SCRAPE_TARGETS"], undefined);
+  });
+
+  test("scrapes an application that wants it, and leaves one alone that doesn't", () => {
+    const targets = (annotations: Record<string, string>): unknown =>
+      JSON.parse(environmentOf(inject(plainPod({ annotations })).spec)["MESHCTL_SCRAPE_TARGETS"] ?? "null");
+    assert.deepEqual(targets({ "prometheus.io/scrape": "true" }), [{ port: 80, path: "/metrics" }]);
+    assert.deepEqual(targets({ "prometheus.io/path": "m", "prometheus.io/scheme": "https" }), [{ port: 80, path: "/m", scheme: "https" }]);
+    assert.deepEqual(targets({ "prometheus.istio.io/scrape-targets": "81:/a, 82" }), [
+      { port: 81, path: "/a" },
+      { port: 82, path: "/metrics" },
+    ]);
+    assert.equal(targets({ "prometheus.io/port": "15020" }), null);
+    assert.equal(targets({}), null);
+    const off = inject(plainPod({ annotations: { "prometheus.io/scrape": "false" } })).metadata?.annotations;
+    assert.deepEqual([off?.["prometheus.io/scrape"], off?.["prometheus.io/port"]], ["false", undefined]);
+  });
+
+  test("sends probes of other native sidecars to ours, and none of init containers that end", () => {
+    const probe = { startupProbe: { tcpSocket: { port: "81" } } };
+    const initContainers = [
+      { name: "log", restartPolicy: "Always", ...probe },
+      { name: "once", ...probe },
+    ];
+    const { spec } = inject(plainPod({}, { initContainers }));
+    const startup = (name: string): unknown => spec.initContainers?.find((each) => each.name === name)?.startupProbe;
+    assert.deepEqual(startup("log"), { httpGet: { path: "/app-health/log/startupz", port: 15020 } });
+    assert.deepEqual(startup("once"), probe.startupProbe);
+    assert.deepEqual(JSON.parse(environmentOf(spec)["MESHCTL_KUBE_APP_PROBERS"] ?? ""), {
+      "/app-health/log/startupz": { tcpSocket: { port: 81 }, timeoutSeconds: 1 },
+    });
+  });
+
+  test("rewrites each of several probes that are one object, as aliases in YAML make them", () => {
+    const probe = { tcpSocket: { port: 1 } };
+    const { containers } = inject(plainPod({}, { containers: [{ name: "web", readinessProbe: probe, livenessProbe: probe }] })).spec;
+    assert.deepEqual(containers[0]?.livenessProbe, { httpGet: { path: "/app-health/web/livez", port: 15020 } });
+    assert.deepEqual(containers[0]?.readinessProbe, { httpGet: { path: "/app-health/web/readyz", port: 15020 } });
+  });
+
+  test("puts a plain sidecar that the application waits for in front, and has it waited for", () => {
+    const annotations = { "proxy.istio.io/config": "holdApplicationUntilProxyStarts: true" };
+    const { containers } = inject(plainPod({ annotations }), { nativeSidecar: false }).spec;
+    assert.deepEqual(
+      containers.map(({ name }) => name),
+      ["meshctl-proxy", "web"],
+    );
+    assert.deepEqual(containers[0]?.lifecycle, { postStart: { exec: { command: ["meshctl", "proxy", "wait"] } } });
+    assert.ok(containers[0]?.args?.includes("--outlive-app"));
+  });
+
+  test("gives the sidecar volumes of the pod's own, and leaves DNS alone, where annotations ask for it", () => {
+    const annotations = {
+      "sidecar.istio.io/userVolume": '{"certs":{"secret":{"secretName":"certs"}}}',
+      "sidecar.istio.io/userVolumeMount": '{"certs":{"mountPath":"/etc/certs","readOnly":true}}',
+      "proxy.istio.io/config": 'proxyMetadata: {ISTIO_META_DNS_CAPTURE: "false"}',
+    };
+    const { spec } = inject(plainPod({ annotations }));
+    assert.deepEqual(spec.volumes?.at(-1), { name: "certs", secret: { secretName: "certs" } });
+    assert.deepEqual(spec.initContainers?.[1]?.volumeMounts?.at(-1), { name: "certs", mountPath: "/etc/certs", readOnly: true });
+    assert.ok(!spec.initContainers?.[0]?.args?.includes("--redirect-dns"));
+    const clash = injectionPatch(plainPod({ annotations }, { volumes: [{ name: "certs" }] }), workload, values);
+    assert.match(clash.ok ? "" : clash.problems[0]!.message, /certs is reserved for the mesh, or given twice/);
+  });
+
+  test("asks for nothing that Pod Security refuses in restricted namespaces but the init container's rights", () => {
+    const { initContainers = [] } = inject(plainPod()).spec;
+    for (const { securityContext } of initContainers) {
+      assert.deepEqual(securityContext?.seccompProfile, { type: "RuntimeDefault" });
+      assert.equal(securityContext?.allowPrivilegeEscalation, false);
+      assert.deepEqual(securityContext?.capabilities?.drop, ["ALL"]);
+    }
+    assert.equal(initContainers[1]?.securityContext?.runAsNonRoot, true);
+    assert.equal(initContainers[1]?.securityContext?.capabilities?.add, undefined);
+  });
+
   test("gives a Job the native sidecar whatever is asked for", () => {
     const pod = plainPod({ annotations: { "sidecar.istio.io/nativeSidecar": "false" } });
     const patch = injectionPatch(pod, { ...workload, kind: "Job" }, { ...values, nativeSidecar: false });
@@ -153,6 +248,16 @@ describe("the injector", () => {
     ["sidecar.istio.io/nativeSidecar", "yes", /"yes" is neither "true" nor "false"/],
     ["sidecar.istio.io/proxyImage", "a b", /"a b" is not the name of an image/],
     ["meshctl.io/excludeInterfaces", "a/b", /"a\/b" is not an interface name/],
+    ["istio.io/reroute-virtual-interfaces", "a/b", /"a\/b" is not an interface name/],
+    ["sidecar.istio.io/rewriteAppHTTPProbers", "yes", /"yes" is neither "true" nor "false"/],
+    ["sidecar.istio.io/interceptionMode", "TPROXY", /"TPROXY" is no interception mode that there is/],
+    ["sidecar.istio.io/logLevel", "loud", /"loud" is none of trace, debug/],
+    ["readiness.status.sidecar.istio.io/periodSeconds", "0", /"0" is not a number from 1/],
+    ["inject.istio.io/templates", "gateway", /there is only "sidecar"/],
+    ["sidecar.istio.io/userVolume", "[]", /is no JSON object of objects by name/],
+    ["prometheus.istio.io/merge-metrics", "1", /"1" is neither "true" nor "false"/],
+    ["prometheus.istio.io/scrape-targets", "80:/a,http:/b", /"http:\/b" is not a port/],
+    ["prometheus.io/port", "15090", /port 15090 is the sidecar's own/],
   ] as const) {
     test(`refuses ${annotation}: ${value}`, () => {
       const result = injectionPatch(plainPod({ annotations: { [annotation]: value } }), workload, values);

@@ -5,6 +5,7 @@ import { join, resolve } from "node:path";
 import { describe, test } from "node:test";
 import { dumpYaml } from "../../../../src/common/yaml.ts";
 import { INJECTED_ANNOTATION } from "../../../../src/manifests/injection-record.ts";
+import { reportUnreadKinds } from "../../../../src/manifests/inject/unread-kinds.ts";
 import { injectText, parse, uninjectText } from "../../../support/inject/inject-text.ts";
 
 const GOLDEN = resolve(import.meta.dirname, "../../../golden/inject/text");
@@ -39,8 +40,8 @@ describe("injecting a file", () => {
       reports.map(({ place, label, outcome, reason }) => [place, label, outcome, reason]),
       [
         ["app.yaml:8", "Deployment shop/web", "injected", undefined],
-        ["app.yaml:33", "CronJob report", "injected", undefined],
-        ["app.yaml:51", "DaemonSet logs", "skipped", "annotation linkerd.io/inject=disabled on the pod"],
+        ["app.yaml:40", "CronJob report", "injected", undefined],
+        ["app.yaml:58", "DaemonSet logs", "skipped", "annotation linkerd.io/inject=disabled on the pod"],
       ],
     );
     assert.equal(others, 1);
@@ -89,6 +90,26 @@ describe("injecting a file", () => {
   for (const [what, text, warning] of [
     ["a word that decides nothing", pod(CONTAINERS, 'name: a, labels: {sidecar.istio.io/inject: "True"}'), /says neither yes nor no/],
     ["an annotation that is no text", pod(CONTAINERS, "name: a, annotations: {x: 1}"), /annotations\["x"\]: 1 is no text/],
+    [
+      "a probe of a port that there isn't",
+      pod("containers: [{name: web, readinessProbe: {httpGet: {port: http}}}]"),
+      /readinessProbe.httpGet: "http" is no port of this container/,
+    ],
+    [
+      "an annotation that has no effect",
+      pod(CONTAINERS, "name: a, annotations: {sidecar.istio.io/statsInclusionPrefixes: x}"),
+      /statsInclusionPrefixes has no effect/,
+    ],
+    [
+      "a misspelled annotation of ours",
+      pod(CONTAINERS, "name: a, annotations: {meshctl.io/proxyCpu: 1m}"),
+      /did you mean meshctl.io\/proxyCPU\?/,
+    ],
+    [
+      "a setting of Istio's proxy that has no effect",
+      pod(CONTAINERS, 'name: a, annotations: {proxy.istio.io/config: "tracing: {}"}'),
+      /proxy.istio.io\/config: tracing has no effect/,
+    ],
     ["the sidecar's user", pod(`securityContext: {runAsUser: 1337}, ${CONTAINERS}`), /runs as user 1337/],
     ["a port of the sidecar's", pod("containers: [{name: web, ports: [{containerPort: 15001}]}]"), /port 15001, which the sidecar uses/],
     [
@@ -126,6 +147,25 @@ describe("injecting a file", () => {
     const text = "apiVersion: v1\nkind: Pod\nmetadata:\n  name: a\n  labels:\n    app: web\nspec:\n  containers:\n    - name: web\n";
     const no = (each: string): string => each.replace("    app: web\n", "    app: web\n    meshctl.io/inject: disabled\n");
     assert.equal(injectText(no(injectText(text).text)).text, no(text));
+  });
+});
+
+describe("objects of the mesh API that nothing reads", () => {
+  const reports = (text: string): (readonly [string, string | undefined])[] =>
+    reportUnreadKinds(parse(text)).map(({ place, label, reason }) => [`${place} ${label}`, reason]);
+  const object = (apiVersion: string, kind: string): string => `apiVersion: ${apiVersion}\nkind: ${kind}\nmetadata: {name: a}\n`;
+
+  test("are told, with what was meant", () => {
+    const text = `${object("v1", "Service")}---\n${object("networking.istio.io/v1", "VirtualServise")}---\n${object("security.istio.io/v2", "PeerAuthentication")}`;
+    assert.deepEqual(reports(text), [
+      ["app.yaml:5 VirtualServise a", "this mesh reads no VirtualServise of networking.istio.io/v1; did you mean VirtualService?"],
+      ["app.yaml:9 PeerAuthentication a", "this mesh reads no PeerAuthentication of security.istio.io/v2; write security.istio.io/v1"],
+    ]);
+    assert.match(reports(object("networking.istio.io/v1", "EnvoyFilter"))[0]![1]!, /it reads VirtualService, /);
+  });
+
+  test("are not those that are read, nor those of other groups", () => {
+    assert.deepEqual(reports(`${object("networking.istio.io/v1beta1", "VirtualService")}---\n${object("example.com/v1", "Gateway")}`), []);
   });
 });
 
@@ -180,6 +220,37 @@ describe("uninjecting what was edited", () => {
     for (const printed of [dumpYaml(sorted), JSON.stringify(sorted, undefined, 4)])
       assert.deepEqual(parse(uninjectText(printed).text).texts[0]!.document.value, expected);
     assert.deepEqual(JSON.parse(uninjectText(JSON.stringify(sorted)).text), expected);
+  });
+
+  test("gives probes and scrape annotations back from what kubectl prints", () => {
+    const handlers = {
+      readinessProbe: { tcpSocket: { port: 5432 } },
+      livenessProbe: { httpGet: { path: "/a", port: "http" }, periodSeconds: 3 },
+    };
+    const app = { name: "web", ...handlers, ports: [{ name: "http", containerPort: 80 }] };
+    const metadata = { name: "a", annotations: { "prometheus.io/port": "9090" } };
+    const value = { apiVersion: "v1", kind: "Pod", metadata, spec: { containers: [app] } };
+    const printed = JSON.parse(JSON.stringify(parse(injectText(dumpYaml(value)).text).texts[0]!.document.value)) as {
+      spec: { containers: { readinessProbe: { httpGet: object } }[] };
+    };
+    const probe = printed.spec.containers[0]!.readinessProbe;
+    assert.deepEqual(probe.httpGet, { path: "/app-health/web/readyz", port: 15020 });
+    Object.assign(probe.httpGet, { scheme: "HTTP" });
+    for (const text of [dumpYaml(printed), JSON.stringify(printed, undefined, 2)])
+      assert.deepEqual(parse(uninjectText(text).text).texts[0]!.document.value, value);
+    assert.deepEqual(JSON.parse(uninjectText(JSON.stringify(printed)).text), value);
+  });
+
+  test("keeps a probe's other fields that were edited, and names a handler of ours that was", () => {
+    const text =
+      "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec:\n  containers:\n    - name: web\n      readinessProbe:\n        periodSeconds: 1\n        tcpSocket:\n          port: 1\n";
+    const meshed = injectText(text).text;
+    const slower = (each: string): string =>
+      each.replace("        periodSeconds: 1\n", "        periodSeconds: 10\n        failureThreshold: 9\n");
+    assert.equal(uninjectText(slower(meshed)).text, slower(text));
+    const { text: after, reports } = uninjectText(meshed.replace("path: /app-health/web/readyz", "path: /mine"));
+    assert.deepEqual(reports[0]?.warnings, ["/spec/containers/web/readinessProbe/httpGet was changed by hand and stays"]);
+    assert.match(after, /path: \/mine/);
   });
 
   test("is refused where the record can't be read", () => {

@@ -32,7 +32,11 @@ function assertHolds(after: unknown, before: unknown, path: string): void {
     for (const [key, value] of Object.entries(before)) if (!REPLACED.has(key)) assertHolds(after[key], value, `${path}.${key}`);
   } else if (before !== null) assert.equal(after, before, path);
 }
-const REPLACED: ReadonlySet<string> = new Set(["security.istio.io/tlsMode"]);
+const REPLACED: ReadonlySet<string> = new Set([
+  "security.istio.io/tlsMode",
+  ...["prometheus.io/port", "prometheus.io/path", "prometheus.io/scheme"],
+  ...["httpGet", "tcpSocket", "grpc"],
+]);
 
 function check(text: string): void {
   for (const nativeSidecar of [true, false]) {

@@ -1,9 +1,10 @@
-// One GET over a connection of its own, on node:net and node:tls: how the sidecar asks its own application. node:http
+// One request without a body over a connection of its own, on node:net and node:tls: how the sidecar asks its own application. node:http
 // would cost each sidecar 3 MB for a probe every few seconds.
 import { connect as connectTcp, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
 
-export interface PlainGet {
+export interface RequestOrder {
+  readonly method?: "GET" | "POST";
   readonly host: string;
   readonly port: number;
   /** Any certificate is taken, as kubelet's probes do. */
@@ -28,18 +29,18 @@ export interface PlainResponse {
 const MAX_HEAD_BYTES = 65_536;
 
 /** @throws Error where no whole answer comes. */
-export function plainGet(get: PlainGet): Promise<PlainResponse> {
+export function plainRequest(order: RequestOrder): Promise<PlainResponse> {
   return new Promise((resolve, reject) => {
-    get.signal.throwIfAborted();
-    const { host, port, localAddress } = get;
+    order.signal.throwIfAborted();
+    const { host, port, localAddress } = order;
     // A name is asked for by SNI; addresses have none (RFC 6066 §3).
-    const socket: Socket = get.tls
+    const socket: Socket = order.tls
       ? connectTls({ host, port, ...withLocal(localAddress), rejectUnauthorized: false })
       : connectTcp({ host, port, ...withLocal(localAddress) });
-    const reader = new ResponseReader(get.maxBodyBytes);
+    const reader = new ResponseReader(order.maxBodyBytes);
     const onAbort = (): void => finish(() => reject(new Error("given up")));
     const finish = (settle: () => void): void => {
-      get.signal.removeEventListener("abort", onAbort);
+      order.signal.removeEventListener("abort", onAbort);
       socket.destroy();
       settle();
     };
@@ -51,11 +52,13 @@ export function plainGet(get: PlainGet): Promise<PlainResponse> {
         finish(() => reject(error instanceof Error ? error : new Error(String(error))));
       }
     };
-    get.signal.addEventListener("abort", onAbort);
+    order.signal.addEventListener("abort", onAbort);
     socket.on("error", (error) => finish(() => reject(error)));
     socket.on("data", (chunk: Buffer) => step(() => reader.push(chunk)));
     socket.on("end", () => step(() => reader.end()));
-    socket.write(`GET ${get.target} HTTP/1.1\r\n${get.headers.map(([name, value]) => `${name}: ${value}\r\n`).join("")}\r\n`);
+    socket.write(
+      `${order.method ?? "GET"} ${order.target} HTTP/1.1\r\n${order.headers.map(([name, value]) => `${name}: ${value}\r\n`).join("")}\r\n`,
+    );
   });
 }
 
