@@ -65,7 +65,7 @@ function lastWarnings(events: readonly KubeObject[]): string[] {
 }
 
 function statusOf(pod: KubeObject): PodStatus {
-  return (pod["status"] ?? {});
+  return pod["status"] ?? {};
 }
 
 function joined(what: string, why: string | undefined): string {
