@@ -11,6 +11,9 @@ export interface Permission {
   readonly namespace: string;
 }
 
+/** The API server's words, where it is the usual authorizer that refuses: of what was asked, it may be a part. */
+const REFUSED = / cannot (?<verb>\w+) resource "(?<resource>[\w/-]+)"/;
+
 /** @param advice what else may have been meant, when the server can't be talked to. */
 export function clusterError(error: unknown, connection: ClusterConnection, permission: Permission, advice?: string): UserError {
   if (error instanceof UserError) return error;
@@ -22,7 +25,8 @@ export function clusterError(error: unknown, connection: ClusterConnection, perm
     return new UserError(`the API server at ${server} doesn't accept these credentials`, hint);
   }
   if (code === 403) {
-    const { verb, resource, namespace } = permission;
+    const { verb, resource } = { ...permission, ...REFUSED.exec(message)?.groups };
+    const { namespace } = permission;
     const hint = `ask for this permission; kubectl auth can-i ${verb} ${resource} -n ${namespace} tells whether you have it`;
     return new UserError(`not allowed to ${verb} ${resource} in namespace ${namespace}: ${message}`, hint);
   }

@@ -134,12 +134,15 @@ describe("an inspecting command on a cluster", () => {
       api.forbids = ({ path }) => path.endsWith("/portforward");
       assert.equal(
         await refusal("web", "--as", "jane"),
-        'meshctl: not allowed to create pods/portforward in namespace shop: pods is forbidden: User "jane" cannot use resource ' +
+        'meshctl: not allowed to get pods/portforward in namespace shop: pods "web-7d9c-b" is forbidden: User "jane" cannot get resource ' +
           '"pods/portforward" in API group "" in the namespace "shop"\n' +
-          "  ask for this permission; kubectl auth can-i create pods/portforward -n shop tells whether you have it\n",
+          "  ask for this permission; kubectl auth can-i get pods/portforward -n shop tells whether you have it\n",
       );
       api.forbids = ({ path }) => path.endsWith("/pods");
       assert.match(await refusal("web"), /^meshctl: not allowed to list pods in namespace shop: /);
+      api.forbids = ({ path }) => path.includes("/pods");
+      assert.match(await refusal("web"), /^meshctl: not allowed to get pods in namespace shop: /);
+      api.forbids = ({ path }) => path.endsWith("/pods");
       // A pod's own name takes no list.
       assert.equal(await statsOf("web-7d9c-b"), "web-7d9c-b");
       api.forbids = ({ path }) => path.includes("endpointslices");

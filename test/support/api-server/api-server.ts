@@ -10,6 +10,7 @@ import type { Duplex } from "node:stream";
 import { selfSigned } from "../openssl.ts";
 import { BUILT_IN, groupList, MESH_CRDS, parseApiPath, resourceList } from "./api-resources.ts";
 import type { ApiPath, ApiResource } from "./api-resources.ts";
+import { readBody, reply } from "./api-messages.ts";
 import { ApiFailure, EXPIRED, forbidden } from "./api-status.ts";
 import { forwardPort, refuseUpgrade } from "./kubelet.ts";
 import type { ForwardTarget } from "./kubelet.ts";
@@ -254,7 +255,7 @@ export class ApiServer {
     if (failure !== undefined) throw failure;
     if (this.tokens !== undefined && !this.tokens.has(authorization?.replace(/^Bearer /, "") ?? ""))
       throw new ApiFailure(401, "Unauthorized", "Unauthorized");
-    if (this.forbids(seen)) throw forbidden(parseApiPath(url.pathname, this.#resources()), seen, as ?? "tester");
+    if (this.forbids(seen)) throw forbidden(parseApiPath(url.pathname, this.#resources()), method, as ?? "tester");
   }
 
   /** Port-forwarding is all that is upgraded here. */
@@ -343,14 +344,4 @@ export class ApiServer {
     response.on("close", () => this.#watchers.delete(watcher));
     for (const each of missed) watcher.tell(each);
   }
-}
-
-function reply(response: ServerResponse, code: number, body: unknown): void {
-  response.writeHead(code, { "content-type": "application/json" }).end(JSON.stringify(body));
-}
-
-async function readBody(request: IncomingMessage): Promise<unknown> {
-  let text = "";
-  for await (const chunk of request.setEncoding("utf8")) text += String(chunk);
-  return text === "" ? {} : JSON.parse(text);
 }

@@ -38,10 +38,12 @@ export class ApiFailure extends Error {
 
 export const EXPIRED = new ApiFailure(410, "Expired", "too old resource version");
 
-/** @param verb as `kubectl auth can-i` names it. */
-export function forbidden(path: ApiPath | undefined, verb: string, user: string): ApiFailure {
-  const { resource = { plural: "paths", group: "" }, subresource, namespace } = path ?? {};
+export function forbidden(path: ApiPath | undefined, method: string, user: string): ApiFailure {
+  const { resource = { plural: "paths", group: "" }, name, subresource, namespace } = path ?? {};
   const what = `resource "${resource.plural}${subresource === undefined ? "" : `/${subresource}`}" in API group "${resource.group}"`;
   const where = namespace === undefined ? "at the cluster scope" : `in the namespace "${namespace}"`;
-  return new ApiFailure(403, "Forbidden", `${resource.plural} is forbidden: User "${user}" cannot ${verb} ${what} ${where}`);
+  const verbs: Readonly<Record<string, string>> = { GET: name === undefined ? "list" : "get" };
+  const verb = verbs[method] ?? method.toLowerCase();
+  const object = name === undefined ? "" : ` "${name}"`;
+  return new ApiFailure(403, "Forbidden", `${resource.plural}${object} is forbidden: User "${user}" cannot ${verb} ${what} ${where}`);
 }
