@@ -6,14 +6,16 @@ import type { MeshService, MeshSnapshot } from "../registry/mesh-snapshot.ts";
 
 export function nameTable(snapshot: MeshSnapshot): NameTable {
   const table: Record<string, { ips: string[]; registry: string; shortname: string; namespace: string }> = {};
-  const entry = (service: MeshService, shortname: string, ips: string[]) => ({
+  const entry = ({ namespace }: { readonly namespace: string }, shortname: string, ips: string[]) => ({
     ips,
     registry: "Kubernetes",
     shortname,
-    namespace: service.namespace,
+    namespace,
   });
   for (const service of snapshot.services.values()) {
-    table[service.hostname] = entry(service, service.name, service.headless ? readyAddresses(service) : [...service.addresses]);
+    const ips = service.headless ? readyAddresses(service) : [...service.addresses];
+    table[service.hostname] = entry(service, service.name, ips);
+    for (const alias of service.aliases) table[alias.hostname] = entry(alias, alias.name, ips);
     if (!service.headless) continue;
     for (const [hostname, ips] of podNames(service)) {
       table[`${hostname}.${service.hostname}`] = entry(service, `${hostname}.${service.name}`, ips);

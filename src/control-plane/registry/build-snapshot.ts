@@ -2,7 +2,7 @@
 import type { EndpointSliceObject, MeshObject, ObjectMeta, PodObject, ServiceObject, SliceEndpoint } from "../ingest/mesh-object.ts";
 import { currentSettings } from "./current-settings.ts";
 import { localities, UNKNOWN_LOCALITY } from "./locality.ts";
-import { qualifyHost } from "./host-name.ts";
+import { qualifyHost, visibilityOf } from "./host-name.ts";
 import type {
   Endpoint,
   EndpointHealth,
@@ -10,9 +10,11 @@ import type {
   MeshService,
   MeshSettings,
   MeshSnapshot,
+  ServiceAlias,
   ServicePort,
   Workload,
 } from "./mesh-snapshot.ts";
+import { aliasesByHost } from "./service-alias.ts";
 import { protocolOf } from "./port-protocol.ts";
 
 /** @param given what the controller was started with; the mesh's ConfigMap has the last word where it says something. */
@@ -32,11 +34,12 @@ export function buildSnapshot(version: number, objects: Iterable<MeshObject>, gi
     if (!pod.hostNetwork) for (const address of workload.addresses) workloadsByAddress.set(address, workload);
   }
   const slices = groupBy(of("EndpointSlice"), (each) => `${each.meta.namespace}/${each.service}`);
-  const services = of("Service")
+  const serviceObjects = of("Service");
+  const aliases = aliasesByHost(serviceObjects, settings.clusterDomain);
+  const known: Known = { workloads, workloadsByAddress, byNode, aliases };
+  const services = serviceObjects
     .filter((each) => each.externalName === undefined)
-    .map((each) =>
-      toService(each, slices.get(`${each.meta.namespace}/${each.meta.name}`) ?? [], { workloads, workloadsByAddress, byNode }, settings),
-    )
+    .map((each) => toService(each, slices.get(`${each.meta.namespace}/${each.meta.name}`) ?? [], known, settings))
     .sort((a, b) => (a.hostname < b.hostname ? -1 : 1));
 
   const virtualServices = of("VirtualService").flatMap((object) =>
@@ -86,21 +89,24 @@ function toWorkload(pod: PodObject, locality = UNKNOWN_LOCALITY): Workload {
   };
 }
 
-/** What endpoints are joined with. */
+/** What Services are joined with. */
 interface Known {
   readonly workloads: ReadonlyMap<string, Workload>;
   readonly workloadsByAddress: ReadonlyMap<string, Workload>;
   /** By name of the node. */
   readonly byNode: ReadonlyMap<string, Locality>;
+  /** By host name. */
+  readonly aliases: ReadonlyMap<string, readonly ServiceAlias[]>;
 }
 
 function toService(
   object: ServiceObject,
   slices: readonly EndpointSliceObject[],
-  { workloads, workloadsByAddress, byNode }: Known,
+  { workloads, workloadsByAddress, byNode, aliases }: Known,
   settings: MeshSettings,
 ): MeshService {
   const { name, namespace } = object.meta;
+  const hostname = `${name}.${namespace}.svc.${settings.clusterDomain}`;
   const ports: ServicePort[] = object.ports
     .filter((each) => each.transport === "TCP")
     .map((each) => ({ name: each.name, port: each.port, targetPort: each.targetPort, protocol: protocolOf(each) }));
@@ -126,7 +132,7 @@ function toService(
   for (const list of endpoints.values())
     for (const each of list) if (each.workload !== undefined) accounts.add(each.workload.serviceAccount);
   return {
-    hostname: `${name}.${namespace}.svc.${settings.clusterDomain}`,
+    hostname,
     name,
     namespace,
     addresses: object.addresses,
@@ -135,10 +141,8 @@ function toService(
     ports,
     endpoints,
     serviceAccounts: [...accounts].sort(),
-    exportTo: (object.meta.annotations["networking.istio.io/exportTo"] ?? "")
-      .split(",")
-      .map((each) => each.trim())
-      .filter((each) => each !== ""),
+    exportTo: visibilityOf(object.meta.annotations),
+    aliases: aliases.get(hostname) ?? [],
   };
 }
 

@@ -14,6 +14,12 @@ export function hostPatterns(host: string): string[] {
   return patterns;
 }
 
+/** What the annotation networking.istio.io/exportTo of a Service says; empty without it. */
+export function visibilityOf(annotations: Readonly<Record<string, string>>): string[] {
+  const listed = (annotations["networking.istio.io/exportTo"] ?? "").split(",").map((each) => each.trim());
+  return listed.filter((each) => each !== "");
+}
+
 /** exportTo: `*` everyone, `.` the object's own namespace, `~` nobody, or namespaces by name; empty means everyone. */
 export function isVisible(exportTo: readonly string[] | undefined, ownNamespace: string, viewer: string): boolean {
   if (exportTo === undefined || exportTo.length === 0) return true;

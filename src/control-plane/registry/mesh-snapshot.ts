@@ -67,6 +67,15 @@ export interface Endpoint {
   readonly locality: Locality;
 }
 
+/** A Service of type ExternalName that means another one. */
+export interface ServiceAlias {
+  /** Fully qualified. */
+  readonly hostname: string;
+  readonly name: string;
+  readonly namespace: string;
+  readonly exportTo: readonly string[];
+}
+
 export interface MeshService {
   /** Fully qualified: `payments.shop.svc.cluster.local`. */
   readonly hostname: string;
@@ -81,6 +90,8 @@ export interface MeshService {
   /** Of every pod behind it, ready or not, sorted. */
   readonly serviceAccounts: readonly string[];
   readonly exportTo: readonly string[];
+  /** Further names of it. */
+  readonly aliases: readonly ServiceAlias[];
 }
 
 export interface MeshSnapshot {

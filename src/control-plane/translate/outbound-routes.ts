@@ -8,7 +8,7 @@ import type { RouteConfiguration } from "../../xds/gen/envoy/config/route/v3/rou
 import { ClusterName, outboundClusterName } from "../../xds/names.ts";
 import type { VirtualServiceObject } from "../ingest/mesh-object.ts";
 import { hostPatterns, isVisible } from "../registry/host-name.ts";
-import type { MeshService, MeshSnapshot, ServicePort } from "../registry/mesh-snapshot.ts";
+import type { MeshService, MeshSnapshot, ServiceAlias, ServicePort } from "../registry/mesh-snapshot.ts";
 import type { OutboundScope } from "./outbound-scope.ts";
 import { defaultRetryPolicy, headerEdits, plainAction, toAction } from "./route-action.ts";
 import { concerns, toRouteMatch } from "./route-match.ts";
@@ -76,7 +76,7 @@ function serviceHost(snapshot: MeshSnapshot, scope: OutboundScope, service: Mesh
       : toRoutes(snapshot, scope, virtualService, port.port);
   return create(VirtualHostSchema, {
     name: `${service.hostname}:${port.port}`,
-    domains: domainsOf(service, scope, port.port),
+    domains: domainsOf(snapshot, service, scope, port.port),
     routes,
     includeRequestAttemptCount: true,
   });
@@ -93,7 +93,7 @@ function hostsWithoutService(snapshot: MeshSnapshot, scope: OutboundScope, port:
     hosts.push(
       create(VirtualHostSchema, {
         name: `${host}:${port}`,
-        domains: [host, ...(host.startsWith("*") ? [] : [`${host}:${port}`])],
+        domains: withPort(namesOfHost(snapshot, scope, host), port),
         routes: toRoutes(snapshot, scope, virtualService, port),
         includeRequestAttemptCount: true,
       }),
@@ -140,12 +140,32 @@ function toRoutes(snapshot: MeshSnapshot, scope: OutboundScope, virtualService: 
 }
 
 /** Every way in which a client of this namespace may write the service's name, with and without the port. */
-function domainsOf(service: MeshService, scope: OutboundScope, port: number): string[] {
-  const { name, namespace, hostname } = service;
-  const names = [hostname, ...(namespace === scope.namespace ? [name] : []), `${name}.${namespace}`, `${name}.${namespace}.svc`];
-  if (service.headless) names.push(`*.${hostname}`);
+function domainsOf(snapshot: MeshSnapshot, service: MeshService, scope: OutboundScope, port: number): string[] {
+  const names = namesOf(service, scope);
+  if (service.headless) names.push(`*.${service.hostname}`);
   names.push(...service.addresses.map((each) => (isIpv6(each) ? `[${each}]` : each)));
+  for (const alias of service.aliases) {
+    // One with a VirtualService of its own is routed by that.
+    if (isVisible(alias.exportTo, alias.namespace, scope.namespace) && !snapshot.virtualServices.has(alias.hostname))
+      names.push(...namesOf(alias, scope));
+  }
+  return withPort(names, port);
+}
+
+function withPort(names: readonly string[], port: number): string[] {
   return names.flatMap((each) => (each.startsWith("*") ? [each] : [each, `${each}:${port}`]));
+}
+
+function namesOfHost(snapshot: MeshSnapshot, scope: OutboundScope, host: string): string[] {
+  for (const { aliases } of snapshot.services.values()) {
+    const alias = aliases.find((each) => each.hostname === host);
+    if (alias !== undefined) return namesOf(alias, scope);
+  }
+  return [host];
+}
+
+function namesOf({ name, namespace, hostname }: ServiceAlias, scope: OutboundScope): string[] {
+  return [hostname, ...(namespace === scope.namespace ? [name] : []), `${name}.${namespace}`, `${name}.${namespace}.svc`];
 }
 
 function allowAny(): VirtualHost {
