@@ -1,5 +1,6 @@
 // What the controller may do: list and follow the kinds that it reads in all namespaces, have tokens checked, and write what
 // is its own, by name. Creating can't be limited to a name.
+import { MESH_CONFIG_MAP } from "../../mesh-api/mesh-config.ts";
 import { MESH_KINDS } from "../../mesh-api/mesh-kinds.ts";
 import type { MeshKind } from "../../mesh-api/mesh-kinds.ts";
 import { MESH_RESOURCES } from "../crd/mesh-resources.ts";
@@ -58,6 +59,7 @@ function webhookRules(): PolicyRule[] {
 /** In the mesh's namespace only. */
 export function namespaceRules(): PolicyRule[] {
   return [
+    { apiGroups: [""], resources: ["configmaps"], resourceNames: [MESH_CONFIG_MAP], verbs: FOLLOW },
     ...owned("", "secrets", AUTHORITY_SECRET, ["get"]),
     ...owned("coordination.k8s.io", "leases", CONTROLLER_LEASE, ["get", "update"]),
   ];
