@@ -111,8 +111,10 @@ describe("meshctl check", () => {
     assert.equal(result.code, 1);
     const found = problems(result);
     assert.match(found[0] ?? "", /^pre-kubernetes-setup: error: meshctl is installed already/);
-    assert.ok(found.some((each) => each.includes("you may not create clusterroles.rbac.authorization.k8s.io in the whole cluster")));
-    assert.ok(found.some((each) => each.includes("you may not watch pods in the whole cluster")));
+    assert.ok(
+      found.some((each) => each.includes("you may not get, create, patch clusterroles.rbac.authorization.k8s.io in the whole cluster")),
+    );
+    assert.ok(found.some((each) => each.includes("you may not list, watch pods in the whole cluster")));
     assert.ok(!found.some((each) => each.includes("deployments")));
   });
 
@@ -131,7 +133,7 @@ describe("meshctl check", () => {
     const found = problems(result).join("\n");
     assert.match(found, /^kubernetes-version: warning: could not be checked: you lack the permission to list nodes in the whole cluster$/m);
     assert.match(found, /^identity: warning: could not be checked: you lack the permission to get secrets in namespace mesh-system$/m);
-    assert.match(found, /^control-plane: warning: .*you lack the permission to create pods\/portforward in namespace mesh-system$/m);
+    assert.match(found, /^control-plane: warning: .*you lack the permission to get,create pods\/portforward in namespace mesh-system$/m);
   });
 
   test("sees that the webhook shows another CA's certificate than the caBundle has", async () => {

@@ -3,7 +3,7 @@ import { INSTALLATION_LABEL } from "../../../manifests/install/installation-labe
 import type { Category, Finding } from "../check-list.ts";
 import { valueOf } from "../gathered.ts";
 import type { ClusterState, PermissionAnswer } from "../cluster-state.ts";
-import { canICommand, describePermission } from "../permission-text.ts";
+import { describePermissions, GRANT_INSTALLER } from "../permission-text.ts";
 
 export const preInstall: Category<ClusterState> = {
   name: "pre-kubernetes-setup",
@@ -63,10 +63,6 @@ export const preInstall: Category<ClusterState> = {
 };
 
 function lacking(answers: readonly PermissionAnswer[], purpose: PermissionAnswer["purpose"]): Finding[] {
-  return answers
-    .filter((each) => each.purpose === purpose && !each.isAllowed)
-    .map(({ permission }) => ({
-      message: `you may not ${describePermission(permission)}`,
-      remedy: canICommand(permission),
-    }));
+  const permissions = answers.filter((each) => each.purpose === purpose && !each.isAllowed).map((each) => each.permission);
+  return describePermissions(permissions).map((text) => ({ message: `you may not ${text}`, remedy: GRANT_INSTALLER }));
 }

@@ -9,7 +9,7 @@ import { KubeObjects } from "../../../kube/objects.ts";
 import type { ListOptions, ObjectName } from "../../../kube/objects.ts";
 import { requestText } from "../../../kube/request-json.ts";
 import type { Permission } from "../cluster-state.ts";
-import { canICommand, describePermission } from "../permission-text.ts";
+import { describePermission, grantCommand } from "../permission-text.ts";
 import { NotGathered, type Gathered } from "../gathered.ts";
 
 /** Of one request: a person waits. */
@@ -75,5 +75,5 @@ export class ClusterQuestions {
 /** What a refusal means to who reads it. */
 export function whyMissing(failure: ApiError, permission: Permission): NotGathered {
   if (failure.code !== 403) return new NotGathered(failure.message, "meshctl check    (again, once the API server answers)");
-  return new NotGathered(`you lack the permission to ${describePermission(permission)}`, canICommand(permission));
+  return new NotGathered(`you lack the permission to ${describePermission(permission)}`, grantCommand(permission));
 }

@@ -27,7 +27,7 @@ export async function askReplica(
   const open = (port: number): ReturnType<typeof openPortForward> =>
     openPortForward(questions.connection, { namespace, pod, port }, { clock: questions.clock, timeoutMs: TIMEOUT_MS });
   const refused = (error: unknown): NotGathered =>
-    whyMissing(fromThrown(error), { verb: "create", group: "", resource: "pods/portforward", namespace });
+    whyMissing(fromThrown(error), { verb: "get,create", group: "", resource: "pods/portforward", namespace });
   const remedy = `kubectl -n ${namespace} logs ${pod}`;
   const admin = new AdminClient({
     description: pod,

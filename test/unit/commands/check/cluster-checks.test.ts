@@ -6,6 +6,7 @@ import { customResources } from "../../../../src/commands/check/checks/custom-re
 import { kubernetesVersion } from "../../../../src/commands/check/checks/kubernetes-version.ts";
 import { preInstall } from "../../../../src/commands/check/checks/pre-install.ts";
 import type { ClusterState, CrdObject, ServerFacts } from "../../../../src/commands/check/cluster-state.ts";
+import { grantCommand } from "../../../../src/commands/check/permission-text.ts";
 import { findings, remedies } from "../../../support/check/find.ts";
 import { crds, healthyState, lease, meshCertificates, namespace, node, NOW_MS } from "../../../support/check/healthy-mesh.ts";
 
@@ -136,6 +137,7 @@ describe("before an installation", () => {
           { permission: create, purpose: "namespace", isAllowed: false },
           { permission: watch, purpose: "grant", isAllowed: false },
           { permission: { ...watch, verb: "list" }, purpose: "grant", isAllowed: true },
+          { permission: { ...watch, verb: "get" }, purpose: "grant", isAllowed: false },
         ],
       },
     };
@@ -143,7 +145,21 @@ describe("before an installation", () => {
     assert.deepEqual(findings(preInstall, "can create the objects of the control", state), [
       "error: you may not create deployments.apps in namespace mesh-system",
     ]);
-    assert.deepEqual(findings(preInstall, "can give", state), ["error: you may not watch pods in the whole cluster"]);
-    assert.deepEqual(remedies(preInstall, "can give", state), ["kubectl auth can-i watch pods    (ask a cluster admin for it)"]);
+    assert.deepEqual(findings(preInstall, "can give", state), ["error: you may not watch, get pods in the whole cluster"]);
+    assert.match(remedies(preInstall, "can give", state).join(), /^kubectl create clusterrolebinding \S+ --clusterrole=cluster-admin /);
   });
+});
+
+test("a permission that a check lacks is given by exactly one role, but never the CA's key", () => {
+  const nodes = { verb: "list", group: "", resource: "nodes", namespace: undefined };
+  assert.match(
+    grantCommand(nodes),
+    /^kubectl create clusterrole meshctl-check-nodes --verb=list --resource=nodes && kubectl create clusterrolebinding meshctl-check-nodes --clusterrole=meshctl-check-nodes --user=YOU /,
+  );
+  const forward = { verb: "create", group: "", resource: "pods/portforward", namespace: "mesh-system" };
+  assert.match(
+    grantCommand(forward),
+    /^kubectl -n mesh-system create role meshctl-check-pods-portforward --verb=create --resource=pods\/portforward /,
+  );
+  assert.match(grantCommand({ ...forward, resource: "secrets" }), /^meshctl check /);
 });
