@@ -18,9 +18,6 @@ export function controllerArgs(values: InstallValues): string[] {
     `--webhook-address=[::]:${Port.webhooks}`,
     `--sidecar-image=${values.image}`,
     `--monitoring-address=[::]:${Port.monitoring}`,
-    `--path-normalization=${values.pathNormalization}`,
-    `--protocol-detection-timeout=${values.protocolDetectionTimeout}`,
-    ...(values.accessLog === "" ? [] : [`--access-log=${values.accessLog}`]),
     `--log-level=${values.controller.logLevel}`,
     `--log-format=${values.controller.logFormat}`,
   ];

@@ -1,5 +1,8 @@
 // Everything that an installation consists of, in the order in which one `kubectl apply` can create it.
+import type { z } from "zod";
 import { dumpYaml } from "../../common/yaml.ts";
+import { MESH_CONFIG_KEY } from "../../mesh-api/mesh-config.ts";
+import type { meshConfig } from "../../mesh-api/mesh-config.ts";
 import { customResourceDefinitions } from "../crd/custom-resource-definition.ts";
 import type { CustomResourceDefinition } from "../crd/custom-resource-definition.ts";
 import type { ConfigMap, Deployment, KubeObject } from "../kube-objects.ts";
@@ -23,6 +26,10 @@ export function controlPlaneObjects({ values, given }: ResolvedValues): KubeObje
   const template = (name: string): KubeObject => readTemplate(name);
   const inNamespace = (object: KubeObject): KubeObject => ({ ...object, metadata: { ...object.metadata, namespace } });
   const givenValues: ConfigMap = { ...readTemplate<ConfigMap>("values"), data: keptData(given) };
+  const meshConfigMap: ConfigMap = {
+    ...readTemplate<ConfigMap>("mesh-config"),
+    data: { [MESH_CONFIG_KEY]: dumpYaml(meshConfigOf(values)) },
+  };
   const bound = (name: string): KubeObject => {
     const binding = readTemplate<KubeObject & { readonly subjects: readonly object[] }>(name);
     return { ...binding, subjects: binding.subjects.map((each) => ({ ...each, namespace })) } as KubeObject;
@@ -40,6 +47,7 @@ export function controlPlaneObjects({ values, given }: ResolvedValues): KubeObje
     inNamespace({ ...template("role"), rules: namespaceRules() } as KubeObject),
     inNamespace(bound("role-binding")),
     inNamespace(givenValues),
+    inNamespace(meshConfigMap),
     inNamespace(template("service")),
     inNamespace(controllerDeployment(readTemplate<Deployment>("deployment"), values)),
     ...(controller.minAvailable === 0 ? [] : [inNamespace(spec("disruption-budget", { minAvailable: controller.minAvailable }))]),
@@ -48,6 +56,11 @@ export function controlPlaneObjects({ values, given }: ResolvedValues): KubeObje
     ...webhookConfigurations(values),
   ];
   return objects.map((each) => labelled(each, values));
+}
+
+/** In the words of Istio's MeshConfig. All of it, so that whoever edits it sees what there is. */
+function meshConfigOf({ accessLog, pathNormalization, protocolDetectionTimeout }: InstallValues): z.input<typeof meshConfig> {
+  return { accessLogFile: accessLog, pathNormalization: { normalization: pathNormalization }, protocolDetectionTimeout };
 }
 
 /** As one stream of YAML documents. */

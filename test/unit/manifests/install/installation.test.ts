@@ -13,6 +13,7 @@ import type { ResolvedValues } from "../../../../src/manifests/install/profiles.
 import { readSetting } from "../../../../src/manifests/install/read-values.ts";
 import type { Deployment, KubeObject, PodSpec } from "../../../../src/manifests/kube-objects.ts";
 import { WATCHED_KINDS } from "../../../../src/control-plane/sources/kubernetes-kinds.ts";
+import { meshFromYaml } from "../../../support/mesh-from-yaml.ts";
 import { MESH_KINDS } from "../../../../src/mesh-api/mesh-kinds.ts";
 
 const GOLDEN = join(import.meta.dirname, "../../../golden/install");
@@ -51,6 +52,15 @@ describe("the control plane's objects", () => {
   }
 
   const all = [valuesOf(IMAGE), valuesOf(IMAGE, "profile=ha"), valuesOf(IMAGE, "profile=minimal", "namespace=other")];
+
+  test("hold a configuration of the mesh that the controller understands, whatever the values", () => {
+    const values = ["accessLog=/dev/stdout", "pathNormalization=NONE", "protocolDetectionTimeout=0"];
+    for (const resolved of [...all, valuesOf(...values)]) {
+      const yaml = toYaml(controlPlaneObjects(resolved).filter((each) => each.kind === "ConfigMap"));
+      const { accessLogPath, pathNormalization } = meshFromYaml(yaml, { rootNamespace: resolved.values.namespace }).settings;
+      assert.deepEqual([accessLogPath ?? "", pathNormalization], [resolved.values.accessLog, resolved.values.pathNormalization]);
+    }
+  });
 
   test("carry the label of their installation, each of them", () => {
     for (const resolved of all) {
