@@ -6,6 +6,7 @@ import { after, before, describe, test } from "node:test";
 import { systemClock } from "../../src/common/clock.ts";
 import { KubeObjects } from "../../src/kube/objects.ts";
 import { ClusterConnection } from "../../src/kube/cluster-connection.ts";
+import { ApiFailure } from "../support/api-server/api-status.ts";
 import { ClusterMesh } from "../support/cluster-mesh.ts";
 import type { ClusterProcess, ControllerProcess } from "../support/cluster-mesh.ts";
 import { eventually } from "../support/eventually.ts";
@@ -113,13 +114,19 @@ describe("controllers of a cluster", { skip: isRoot ? false : "needs root for na
     assert.equal(await isReady(), 200);
   });
 
-  test("take over from a leader that was killed, with the same root", async () => {
+  test("take over from a leader that was killed, with the same root, and know the sidecar by its certificate", async () => {
     const before = await holder();
+    const review = mesh.api.reviews.get("TokenReview")!;
+    mesh.api.reviews.set("TokenReview", () => {
+      throw new ApiFailure(500, "InternalError", "etcd is away");
+    });
     const next = await mesh.controller("--tls-san", "127.0.0.1");
     mesh.endpoints = [next.securePort];
     await next.logs(/ leads: writes statuses/, 30_000);
     assert.notEqual(await holder(), before);
     await eventually(async () => assert.equal(await proxiesOf(next), 1), slow);
+    await next.logs(/sidecars' tokens can't be checked: etcd is away/);
+    mesh.api.reviews.set("TokenReview", review);
     assert.equal((await bundles()).get("shop"), rootPem);
     controllers = [next];
   });

@@ -79,7 +79,8 @@ export function createCertificateService(options: CreateCertificateServiceOption
 
   async function identify(call: Call): Promise<string> {
     const token = bearerToken(call.metadata.get("authorization")[0]?.toString());
-    const certificate = call.getAuthContext().sslPeerCertificate?.raw;
+    // Alone it can't be renewed: what was stolen once would be good for ever.
+    const certificate = token === undefined ? undefined : call.getAuthContext().sslPeerCertificate?.raw;
     const answer = await authenticate({ token, certificate }).catch((error: Error) => {
       throw new Refusal(status.UNAVAILABLE, `the token can't be checked now: ${error.message}`);
     });

@@ -45,9 +45,9 @@ export function createTokenReviewer({ objects, clock, onReview, onTrouble }: Tok
   async function review(token: string): Promise<Authentication> {
     if (reviews >= MAX_REVIEWS) {
       if (waiting.length >= MAX_WAITING) throw new Error("too many tokens wait for being checked");
+      // Whoever ends hands its place on.
       await new Promise<void>((resolve) => waiting.push(resolve));
-    }
-    reviews++;
+    } else reviews++;
     try {
       const spec = { token, audiences: [TOKEN_AUDIENCE] };
       const made = await objects.create({ apiVersion: "authentication.k8s.io/v1", kind: "TokenReview", metadata: {}, spec });
@@ -62,8 +62,9 @@ export function createTokenReviewer({ objects, clock, onReview, onTrouble }: Tok
       onReview("failed");
       throw new Error(`the API server can't be asked: ${error.message}`, { cause: error });
     } finally {
-      reviews--;
-      waiting.shift()?.();
+      const next = waiting.shift();
+      if (next === undefined) reviews--;
+      else next();
     }
   }
 

@@ -9,7 +9,7 @@ import { parseHostPort } from "../../common/address.ts";
 import { UserError } from "../../common/user-error.ts";
 import { VERSION } from "../../common/version.ts";
 import { NodeSchema } from "../../xds/gen/envoy/config/core/v3/base_pb.ts";
-import { ClusterName, DEFAULT_CLUSTER_DOMAIN, Env, NodeMetadata, PodPath, Port, sidecarNodeId } from "../../xds/names.ts";
+import { ClusterName, DEFAULT_CLUSTER_DOMAIN, Env, NodeMetadata, PodPath, Port, SecretName, sidecarNodeId } from "../../xds/names.ts";
 import type { AdsConfig, BootstrapConfig, NodeConfig } from "./bootstrap-config.ts";
 import { EMPTY_PROXY_CONFIG } from "./proxy-config.ts";
 
@@ -108,7 +108,8 @@ function toAds(settings: SidecarSettings, discoveryAddress: string): AdsConfig {
       address.port === Port.xdsPlaintext
         ? undefined
         : {
-            certificateSecret: undefined,
+            // Beside the token, so that it is let in while nobody can be asked about that.
+            certificateSecret: SecretName.workload,
             validationSecret: undefined,
             sanMatches: [],
             alpn: [],

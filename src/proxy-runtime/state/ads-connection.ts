@@ -55,7 +55,9 @@ function openAds(
   const channel = connectGrpc({
     address: ads.address,
     connectTimeoutMs: ads.connectTimeoutMs,
-    ...(ads.tls === undefined ? {} : { tls: () => grpcTls(ads, bootstrap.statics.secrets) }),
+    ...(ads.tls === undefined
+      ? {}
+      : { tls: () => grpcTls(ads, (name) => bootstrap.statics.secrets.get(name) ?? state().identitySecret(name)) }),
   });
   const client = new AdsClient({
     channel,
@@ -77,9 +79,10 @@ function streamMetadata({ metadata, tokenFile }: AdsConfig): Readonly<Record<str
   return { ...metadata, authorization: `Bearer ${readFileSync(tokenFile, "utf8").trim()}` };
 }
 
-function grpcTls(ads: AdsConfig, secrets: ReadonlyMap<string, SecretConfig>): GrpcTls {
-  const validation = ads.tls?.validationSecret === undefined ? undefined : secrets.get(ads.tls.validationSecret);
-  const certificate = ads.tls?.certificateSecret === undefined ? undefined : secrets.get(ads.tls.certificateSecret);
+function grpcTls(ads: AdsConfig, findSecret: (name: string) => SecretConfig | undefined): GrpcTls {
+  const validation = ads.tls?.validationSecret === undefined ? undefined : findSecret(ads.tls.validationSecret);
+  // A sidecar has none until its control plane gave it one.
+  const certificate = ads.tls?.certificateSecret === undefined ? undefined : findSecret(ads.tls.certificateSecret);
   const roots =
     ads.rootsFile !== undefined ? readFileSync(ads.rootsFile, "utf8") : validation?.kind === "validation" ? validation.rootsPem : "";
   return {

@@ -107,6 +107,11 @@ export class XdsState {
     return problems;
   }
 
+  /** Of what setSecrets() was last called with. */
+  identitySecret(name: string): SecretConfig | undefined {
+    return this.#identitySecrets.get(name);
+  }
+
   /** The proxy's own certificate and roots; each call replaces the ones before. */
   setSecrets(secrets: readonly SecretConfig[]): void {
     this.#identitySecrets = new Map(secrets.map((each) => [each.name, each]));

@@ -162,6 +162,37 @@ test("refuses callers without a token, and with one that is expired, for others 
   assert.equal(outcomes.length, 5);
 });
 
+test("takes a certificate of its own for the token only while that can't be reviewed, and never renews one by itself", async (t) => {
+  const { ca, clock, port, outcomes } = await startCa(t, { authenticate: () => Promise.reject(new Error("the API server is away")) });
+  const obtain = async (id: string, from = ca, ttlS = 600) => {
+    const { keyPem, csrPem } = createKeyAndRequest(id);
+    return { key: keyPem, cert: toIssuedChain(await from.requestFor(id)(csrPem, ttlS)).chainPem };
+  };
+  const ask = async (own: { cert: string; key: string } | undefined, metadata: Readonly<Record<string, string>> = {}) => {
+    const channel = connectGrpc({
+      address: { host: "127.0.0.1", port },
+      tls: { roots: ca.rootsPem, servername: "controller.test", ...own },
+    });
+    t.after(() => channel.close());
+    const message = toBinary(
+      IstioCertificateRequestSchema,
+      create(IstioCertificateRequestSchema, { csr: createKeyAndRequest(uri).csrPem }),
+    );
+    return channel.unary(CREATE_CERTIFICATE_METHOD, message, { metadata });
+  };
+  const bearer = { authorization: "Bearer any" };
+  const own = await obtain(uri);
+  await ask(own, bearer);
+  assert.deepEqual(
+    outcomes.map((each) => each.identity),
+    [uri],
+  );
+  await assert.rejects(ask(own), failsWith(GrpcCode.unauthenticated, /no bearer token/));
+  await assert.rejects(ask(undefined, bearer), failsWith(GrpcCode.unavailable, /the API server is away/));
+  const foreign = await obtain(uri, await createTestAuthority(clock));
+  await assert.rejects(ask(foreign, bearer), failsWith(GrpcCode.unavailable, /the API server is away/));
+});
+
 test("says InvalidArgument for a broken request, a lifetime that is too long and wishes it does not grant", async (t) => {
   const { channel, tokenFile } = await startCa(t);
   const request = createCertificateClient({ channel, tokenFile });
