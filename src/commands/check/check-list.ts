@@ -6,7 +6,7 @@ export type Severity = "warning" | "error";
 /** Something wrong. */
 export interface Finding {
   readonly message: string;
-  /** The command that mends it. */
+  /** The command that mends it; what a person should know besides, behind `    # `. */
   readonly remedy: string;
   /** Where it is not the check's own. */
   readonly severity?: Severity;

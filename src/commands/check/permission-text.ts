@@ -1,7 +1,7 @@
 // A permission in words, and the commands by which a cluster admin gives it.
 import type { Permission } from "./cluster-state.ts";
 
-const BY_ADMIN = "(by a cluster admin; kubectl auth whoami tells who YOU are)";
+const BY_ADMIN = "# by a cluster admin; kubectl auth whoami tells who YOU are";
 
 /** `list pods in namespace shop`. */
 export function describePermission(permission: Permission): string {
@@ -19,7 +19,7 @@ export function grantCommand(permission: Permission): string {
   const { verb, namespace } = permission;
   const resource = resourceOf(permission);
   // Who may read it has the mesh: no check is worth that.
-  if (resource === "secrets") return "meshctl check    (run by a cluster admin: the Secret holds the CA's key)";
+  if (resource === "secrets") return "meshctl check    # run by a cluster admin: the Secret holds the CA's key";
   const name = `meshctl-check-${resource.replaceAll(/[^a-z]/g, "-")}`;
   const rules = `--verb=${verb} --resource=${resource}`;
   const role =

@@ -33,7 +33,9 @@ function formatCheck(check: CheckResult, style: ChalkInstance): string {
     ...shown.flatMap((each) => each.message.split("\n")),
     ...(more > 0 ? [`and ${more} more`] : []),
     `see ${hintOf(check)} for hints`,
-    ...remediesOf(shown).map((each) => `fix: ${style.bold(each)}`),
+    ...remediesOf(shown).map(
+      (each) => `fix: ${each.replace(/^(.*?)( {4}#.*)?$/, (_, command: string, comment = "") => style.bold(command) + style.dim(comment))}`,
+    ),
   ];
   return `${mark} ${check.description}\n${lines.map((each) => `    ${each}\n`).join("")}`;
 }

@@ -56,7 +56,7 @@ function causeOf(text: string, { metadata, spec }: PodObject, controlPlane: stri
   if (/both in iptables-nft and in iptables-legacy/.test(text))
     return {
       meaning: "the rules stand in both backends of iptables, nf_tables and legacy, and each connection would pass twice",
-      remedy: `kubectl -n ${metadata.namespace} delete pod ${metadata.name}    (a new pod has a network namespace without rules)`,
+      remedy: `kubectl -n ${metadata.namespace} delete pod ${metadata.name}    # a new pod has a network namespace without rules`,
     };
   if (/iptables-(nft|legacy)\b.*other rules in iptables-(nft|legacy)/s.test(text))
     return {
@@ -81,7 +81,7 @@ function causeOf(text: string, { metadata, spec }: PodObject, controlPlane: stri
   if (/not installed/.test(text))
     return {
       meaning: "the image lacks iptables",
-      remedy: `kubectl -n ${controlPlane} get configmap meshctl-values -o yaml    (image must be one of meshctl's own)`,
+      remedy: `kubectl -n ${controlPlane} get configmap meshctl-values -o yaml    # image must be one of meshctl's own`,
     };
   return undefined;
 }

@@ -23,7 +23,7 @@ export const clocks: Category<ClusterState> = {
         const skewMs = skewOf(facts);
         if (skewMs === undefined || Math.abs(skewMs) <= WORTH_SAYING_MS) return [];
         const message = `this machine's clock is ${describeMs(Math.abs(skewMs))} ${skewMs > 0 ? "ahead of" : "behind"} the API server's`;
-        return [{ message, remedy: "sudo timedatectl set-ntp true    (on this machine, or on the API server's)" }];
+        return [{ message, remedy: "sudo timedatectl set-ntp true    # on this machine, or on the API server's" }];
       },
     },
     {

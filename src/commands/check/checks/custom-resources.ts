@@ -34,7 +34,7 @@ export const customResources: Category<ClusterState> = {
           if (metadata.labels?.[INSTALLATION_LABEL] !== undefined) return [];
           const message = `${metadata.name} came with another mesh: its schema decides what can be written, and goes when that mesh is uninstalled`;
           const adopt = `kubectl label crd ${metadata.name} ${INSTALLATION_LABEL}=${state.installation.namespace} && ${APPLY}`;
-          return [{ message, remedy: `${adopt}    (once that mesh is gone)` }];
+          return [{ message, remedy: `${adopt}    # once that mesh is gone` }];
         }),
     },
   ],

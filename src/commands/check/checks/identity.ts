@@ -45,7 +45,7 @@ export const identity: Category<ClusterState> = {
       find: (state) => {
         const map = referenceMap(state);
         const roots = map === undefined ? [] : (readCertificates(bundleOf(map)) ?? []);
-        const remedy = `${replaceCaCommand(state.installation.namespace)}    (with a new root; then restart the control plane, and all meshed workloads)`;
+        const remedy = `${replaceCaCommand(state.installation.namespace)}    # with a new root; then restart the control plane, and all meshed workloads`;
         return roots.flatMap((root) => validityFindings(root, "root certificate", state.nowMs, remedy));
       },
     },
@@ -92,7 +92,7 @@ function issuerFindings(state: ClusterState): Finding[] {
   const { namespace } = state.installation;
   const remedy = `kubectl -n ${namespace} logs deployment/controller`;
   if (pem === undefined) return [{ message: `namespace ${namespace} has no Secret with the CA yet`, remedy, mayPass: true }];
-  const renewal = `${replaceCaCommand(namespace)}    (and restart the control plane)`;
+  const renewal = `${replaceCaCommand(namespace)}    # and restart the control plane`;
   const [issuer, ...chain] = readCertificates(pem) ?? [];
   if (issuer === undefined) return [{ message: "the Secret of the CA holds no certificate that can be read", remedy }];
   const map = referenceMap(state);
@@ -117,7 +117,7 @@ function bundleFindings(state: ClusterState): Finding[] {
   return meshedNamespaces(state).flatMap(({ metadata: { name } }): Finding[] => {
     const map = byNamespace.get(name);
     if (map !== undefined && fingerprintsOf(map) === wanted) return [];
-    const remedy = `kubectl -n ${name} delete configmap ${ROOT_CERTIFICATE_CONFIG_MAP} --ignore-not-found    (the control plane makes it again)`;
+    const remedy = `kubectl -n ${name} delete configmap ${ROOT_CERTIFICATE_CONFIG_MAP} --ignore-not-found    # the control plane makes it again`;
     const message =
       map === undefined
         ? `namespace ${name} has no ConfigMap ${ROOT_CERTIFICATE_CONFIG_MAP}: meshed pods don't start in it`

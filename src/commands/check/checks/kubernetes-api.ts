@@ -40,7 +40,7 @@ export const kubernetesApi: Category<ReachState> = {
           : [
               {
                 message: server.message,
-                remedy: server.code === 401 ? "kubectl config use-context ANOTHER    (or log in again)" : "kubectl cluster-info",
+                remedy: server.code === 401 ? "kubectl config use-context ANOTHER    # or log in again" : "kubectl cluster-info",
               },
             ],
     },

@@ -24,7 +24,7 @@ export const kubernetesVersion: Category<ClusterState> = {
       find: ({ server }) => {
         const { gitVersion } = valueOf(server);
         if (!readKubernetesVersion(gitVersion).isTooOld) return [];
-        const remedy = "kubeadm upgrade plan    (or your provider's upgrade of the control plane)";
+        const remedy = "kubeadm upgrade plan    # or your provider's upgrade of the control plane";
         const message = `the API server is ${gitVersion}; meshctl needs Kubernetes ${OLDEST} or newer, for native sidecars`;
         return [{ message, remedy }];
       },
@@ -38,7 +38,7 @@ export const kubernetesVersion: Category<ClusterState> = {
           const kubelet = status?.nodeInfo?.kubeletVersion;
           if (kubelet === undefined || !readKubernetesVersion(kubelet).isTooOld) return [];
           const message = `node ${metadata.name} runs kubelet ${kubelet}, older than ${OLDEST}: meshed pods don't start on it`;
-          return [{ message, remedy: `kubectl cordon ${metadata.name}    (until its kubelet is upgraded)` }];
+          return [{ message, remedy: `kubectl cordon ${metadata.name}    # until its kubelet is upgraded` }];
         }),
     },
     {
@@ -55,7 +55,7 @@ export const kubernetesVersion: Category<ClusterState> = {
           if (minor === undefined || (minor <= newest && newest - minor <= KUBELET_SKEW)) return [];
           const what = minor > newest ? "is newer than" : `is more than ${KUBELET_SKEW} minor versions older than`;
           const remedy =
-            minor > newest ? "kubeadm upgrade plan" : `kubectl drain ${metadata.name} --ignore-daemonsets    (and upgrade its kubelet)`;
+            minor > newest ? "kubeadm upgrade plan" : `kubectl drain ${metadata.name} --ignore-daemonsets    # and upgrade its kubelet`;
           return [{ message: `kubelet ${kubelet} of node ${metadata.name} ${what} the API server, ${gitVersion}`, remedy }];
         });
       },

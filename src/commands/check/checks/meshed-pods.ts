@@ -38,7 +38,7 @@ export function restartCommand({ metadata }: PodObject): string {
     case "Pod":
       return `kubectl -n ${namespace} get pod ${name} -o yaml | kubectl replace --force -f -`;
     default:
-      return `kubectl -n ${namespace} delete pod ${metadata.name}    (${kind} ${name} makes a new one)`;
+      return `kubectl -n ${namespace} delete pod ${metadata.name}    # ${kind} ${name} makes a new one`;
   }
 }
 
@@ -47,6 +47,6 @@ export function editCommand({ metadata }: PodObject, change: string): string {
   const { kind, name, namespace } = workloadOf(metadata, metadata.namespace ?? "");
   // Of a pod that stands for itself hardly a field can be changed: it is made anew from its manifest.
   if (kind === "Pod")
-    return `kubectl -n ${namespace} get pod ${name} -o yaml > ${name}.yaml    (${change}, then kubectl replace --force -f it)`;
-  return `kubectl -n ${namespace} edit ${kind.toLowerCase()}/${name}    (${change})`;
+    return `kubectl -n ${namespace} get pod ${name} -o yaml > ${name}.yaml    # ${change}, then kubectl replace --force -f it`;
+  return `kubectl -n ${namespace} edit ${kind.toLowerCase()}/${name}    # ${change}`;
 }

@@ -55,7 +55,7 @@ export const webhooks: Category<ClusterState> = {
             : [
                 {
                   message: `webhook ${webhook.name} has failurePolicy Ignore: a pod that is created while it can't be reached starts without a sidecar, in silence`,
-                  remedy: "meshctl check --proxy    (lists pods that were missed)",
+                  remedy: "meshctl check --proxy    # lists pods that were missed",
                 },
               ],
         ),
@@ -80,7 +80,7 @@ function caBundleOf({ clientConfig }: Webhook): string {
 
 function bundleFindings(state: ClusterState, { configuration, webhook }: OwnWebhook): Finding[] {
   const place = `${configuration.kind} ${configuration.metadata.name}, webhook ${webhook.name}`;
-  const remedy = `kubectl -n ${state.installation.namespace} rollout restart deployment/controller    (the control plane writes it)`;
+  const remedy = `kubectl -n ${state.installation.namespace} rollout restart deployment/controller    # the control plane writes it`;
   const bundle = readCertificates(caBundleOf(webhook));
   if (bundle === undefined) return [{ message: `${place}: its caBundle holds no certificate that can be read`, remedy }];
   if (bundle.length === 0) return [{ message: `${place}: it has no caBundle yet`, remedy, mayPass: true }];
@@ -103,7 +103,7 @@ function handshakeFindings(state: ClusterState): Finding[] {
   return valueOf(valueOf(state.controller).replicas).flatMap(({ pod, webhook }): Finding[] => {
     const chain = valueOf(webhook).chain.flatMap((each) => readCertificates(each) ?? []);
     const [leaf] = chain;
-    const remedy = `kubectl -n ${state.installation.namespace} delete pod ${pod}    (it signs a new certificate when it starts)`;
+    const remedy = `kubectl -n ${state.installation.namespace} delete pod ${pod}    # it signs a new certificate when it starts`;
     if (leaf === undefined) return [{ message: `${pod} shows no certificate on its webhook port`, remedy }];
     if (roots.length > 0 && !leadsTo(chain, roots))
       return [{ message: `${pod} shows a certificate that the caBundle does not verify`, remedy, mayPass: true }];

@@ -74,6 +74,6 @@ export class ClusterQuestions {
 
 /** What a refusal means to who reads it. */
 export function whyMissing(failure: ApiError, permission: Permission): NotGathered {
-  if (failure.code !== 403) return new NotGathered(failure.message, "meshctl check    (again, once the API server answers)");
+  if (failure.code !== 403) return new NotGathered(failure.message, "meshctl check    # again, once the API server answers");
   return new NotGathered(`you lack the permission to ${describePermission(permission)}`, grantCommand(permission));
 }

@@ -46,7 +46,7 @@ export async function askServer(connection: ClusterConnection, clock: Clock): Pr
     const text = code === 401 ? `the API server at ${server} doesn't accept these credentials` : `the API server at ${server}: ${message}`;
     const missing = new NotGathered(
       "you lack the permission to get /version",
-      "kubectl create clusterrolebinding meshctl-check-version --clusterrole=system:discovery --user=YOU    (by a cluster admin)",
+      "kubectl create clusterrolebinding meshctl-check-version --clusterrole=system:discovery --user=YOU    # by a cluster admin",
     );
     return { facts: { missing }, failure: new ApiError(code, reason, text) };
   }

@@ -25,7 +25,7 @@ const mesh: Category<LocalState> = {
       description: "its files are understood",
       hint: "local-mesh",
       severity: "error",
-      find: (state) => valueOf(state.mesh).problems.map((message) => ({ message, remedy: "meshctl local status    (after the edit)" })),
+      find: (state) => valueOf(state.mesh).problems.map((message) => ({ message, remedy: "meshctl local status    # after the edit" })),
     },
     {
       description: "the control plane is ready",
@@ -88,7 +88,7 @@ const capture: Category<LocalState> = {
           findings.push({
             message:
               "rules stand both in iptables-nft and in iptables-legacy: a connection passes both, and only one of the programs shows each",
-            remedy: "iptables-legacy-save; iptables-nft-save    (and move them into one of the two)",
+            remedy: "iptables-legacy-save; iptables-nft-save    # and move them into one of the two",
           });
         return findings;
       },

@@ -40,7 +40,7 @@ describe("a pod that should be meshed and isn't", () => {
     const ofJob = appPod("load-x", {}, { ownerReferences: [job] });
     assert.equal(
       remedies(injection, "pods that should", withPods(ofJob))[0],
-      "kubectl -n shop delete pod load-x    (Job load makes a new one)",
+      "kubectl -n shop delete pod load-x    # Job load makes a new one",
     );
   });
 
