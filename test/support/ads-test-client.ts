@@ -20,10 +20,13 @@ export class AdsTestClient {
   #waiting: (() => void)[] = [];
   #read = 0;
 
-  constructor(target: string, options: { token?: string; rootPem?: string } = {}) {
+  constructor(target: string, options: { token?: string; rootPem?: string; serverName?: string } = {}) {
     const credentials =
       options.rootPem === undefined ? grpc.credentials.createInsecure() : grpc.credentials.createSsl(Buffer.from(options.rootPem));
-    this.#client = new grpc.Client(target, credentials, { "grpc.max_receive_message_length": -1 });
+    this.#client = new grpc.Client(target, credentials, {
+      "grpc.max_receive_message_length": -1,
+      ...(options.serverName === undefined ? {} : { "grpc.ssl_target_name_override": options.serverName }),
+    });
     const metadata = new grpc.Metadata();
     if (options.token !== undefined) metadata.set("authorization", `Bearer ${options.token}`);
     this.#call = this.#client.makeBidiStreamRequest(

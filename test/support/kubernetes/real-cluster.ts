@@ -2,7 +2,7 @@
 // and no nodes: what a test needs of them it does itself, with namespace() and its like here.
 import { generateKeyPairSync } from "node:crypto";
 import { once } from "node:events";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import type { IncomingMessage } from "node:http";
 import { get } from "node:https";
 import { tmpdir } from "node:os";
@@ -18,6 +18,13 @@ import type { ProgramResult } from "../run-program.ts";
 import { asset } from "./assets.ts";
 import { BoundedProgram } from "./bounded-program.ts";
 import { enterOwnNetwork } from "./own-network.ts";
+
+export interface TokenFor {
+  readonly namespace: string;
+  readonly serviceAccount: string;
+  readonly pod?: string;
+  readonly audience?: string;
+}
 
 export const API_SERVER = { host: "10.99.0.1", port: 6443 };
 export const TOKEN_ISSUER = "https://kubernetes.default.svc.cluster.local";
@@ -41,6 +48,8 @@ export class RealCluster {
     const [, ...addresses] = enterOwnNetwork();
     this.addresses = addresses;
     this.folder = mkdtempSync(join(tmpdir(), "meshctl-cluster-"));
+    // Pods of other users find their token in it; keys are readable to root alone.
+    chmodSync(this.folder, 0o755);
     const { certificate, key } = selfSigned(`IP:${API_SERVER.host},DNS:kubernetes.default.svc`);
     this.#certificate = certificate;
     const signing = generateKeyPairSync("rsa", {
@@ -148,6 +157,20 @@ export class RealCluster {
     await this.#server?.stop("SIGKILL");
     await this.#etcd?.stop("SIGKILL");
     rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  /** PEM of the API server's. */
+  get certificate(): string {
+    return this.#certificate;
+  }
+
+  /** What a kubelet gets for a pod, or anybody for a service account. @param audience undefined: the API server itself. */
+  async token({ namespace, serviceAccount, pod, audience }: TokenFor): Promise<string> {
+    const bound = pod === undefined ? [] : ["--bound-object-kind=Pod", `--bound-object-name=${pod}`];
+    const audiences = audience === undefined ? [] : [`--audience=${audience}`];
+    const { code, stdout, stderr } = await this.kubectl(["create", "token", serviceAccount, "-n", namespace, ...bound, ...audiences]);
+    if (code !== 0) throw new Error(stderr);
+    return stdout.trim();
   }
 
   kubectl(args: readonly string[], input: string = ""): Promise<ProgramResult> {
