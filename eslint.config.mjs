@@ -2,7 +2,7 @@
 import tseslint from "typescript-eslint";
 
 export default tseslint.config(
-  { ignores: ["dist/", "dist.*/", ".build/", "node_modules/", "src/xds/gen/", "samples/", "templates/"] },
+  { ignores: ["dist/", "dist.*/", ".build/", "build/", "node_modules/", "src/xds/gen/", "samples/", "templates/"] },
   ...tseslint.configs.recommendedTypeChecked,
   {
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },

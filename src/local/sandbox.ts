@@ -71,7 +71,10 @@ export function findPackageRoot(from: string = import.meta.dirname): string {
   for (let folder = from; folder !== dirname(folder); folder = dirname(folder)) {
     if (existsSync(join(folder, "bin/meshctl")) && existsSync(join(folder, "dist/main.js"))) return folder;
   }
-  throw new UserError("cannot find meshctl's own files (bin/meshctl and dist/)", "run it from a checkout or an installed package");
+  throw new UserError(
+    "cannot find meshctl's own files (bin/meshctl and dist/)",
+    "the single executable runs no local mesh; use a checkout or the npm package",
+  );
 }
 
 function koffiFolders(): { readonly koffi: string; readonly platform: string } {

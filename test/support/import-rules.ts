@@ -35,6 +35,7 @@ export const TABLE: readonly Rule[] = [
   { folder: "src/local/", may: [MESH_API, MANIFESTS, { ...KUBE, typesOnly: true }, { path: "src/ca/client/" }, NAMES, COMMON] },
   { folder: "src/cli/", may: [KUBE, XDS, { path: "src/local/run-folder.ts" }, COMMON] },
   { folder: "src/commands/", may: [{ path: "src/" }] },
+  { folder: "src/binary/", may: [COMMON] },
   { folder: "src/main.ts", may: [{ path: "src/commands/" }, { path: "src/cli/" }, COMMON] },
 ];
 

@@ -6,6 +6,7 @@ import type { CommandContext } from "../../../cli/command.ts";
 import { isLive, startProgress, type Progress } from "../../../cli/progress.ts";
 import { UserError } from "../../../common/user-error.ts";
 import { findMesh, type MeshInfo } from "../../../local/run-folder.ts";
+import { findPackageRoot } from "../../../local/sandbox.ts";
 
 const POLL_MS = 100;
 /** Between the mesh being ready and the publisher listening. */
@@ -19,9 +20,11 @@ export interface DemoMesh {
 
 /**
  * Starts the mesh on the sample and shows its pods as they come up. When this rejects, nothing is left of it.
- * @throws UserError when it doesn't start; the signal's reason when that interrupts it.
+ * @throws UserError when it doesn't start, or can't from here; the signal's reason when that interrupts it.
  */
 export async function startMesh(context: CommandContext, name: string, signal: AbortSignal): Promise<DemoMesh> {
+  // Says so where there are none, before a child fails for it.
+  findPackageRoot();
   const up = runUp(context, name);
   const pods = new PodProgress(context, performance.now());
   const remove = async (): Promise<void> => {
