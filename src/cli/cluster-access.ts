@@ -14,7 +14,7 @@ import { requireRunning, sidecarOf, toClusterPod, type ClusterPod } from "./clus
 import { findClusterPod } from "./cluster-workload.ts";
 import type { CommandContext } from "./command.ts";
 import type { MeshAccess, MeshPod } from "./mesh-access.ts";
-import { parseWorkloadArgument } from "./workload.ts";
+import { parseWorkloadArgument, type PodFacts } from "./workload.ts";
 
 /** Of one question to the API server; a person waits. */
 const TIMEOUT_MS = 10_000;
@@ -82,6 +82,20 @@ export class ClusterAccess implements MeshAccess {
       throw new UserError(`no control plane runs in namespace ${namespace}`, hint);
     }
     return running.map((pod) => this.#meshPod(pod, `the control plane's ${pod.name}.${pod.namespace}`, CONTROLLER_CONTAINER));
+  }
+
+  async pods(): Promise<readonly PodFacts[]> {
+    const namespace = this.#options.namespace ?? this.#connection.namespace;
+    const objects = await this.#asking({ verb: "list", resource: "pods", namespace }, () =>
+      this.#objects.list({ apiVersion: "v1", kind: "Pod" }, { namespace }),
+    );
+    return (objects ?? []).map(toClusterPod);
+  }
+
+  async namespaces(): Promise<readonly string[]> {
+    const permission = { verb: "list", resource: "namespaces", namespace: this.#connection.namespace };
+    const objects = await this.#asking(permission, () => this.#objects.list({ apiVersion: "v1", kind: "Namespace" }));
+    return (objects ?? []).map((each) => each.metadata.name);
   }
 
   close(): void {

@@ -8,6 +8,8 @@ export interface Flag {
   /** How --help writes the default, where that is not the value: `1m` for 60000. */
   readonly defaultText?: string;
   readonly choices?: readonly string[];
+  /** What completion offers, where others are taken, too. */
+  readonly suggestions?: readonly string[];
   /** Environment variable that gives the value when the flag is absent. */
   readonly env?: string;
   /** Turns the text into a value; throws UserError on bad input. `previous` is the value so far, for repeated flags. */

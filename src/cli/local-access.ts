@@ -2,6 +2,7 @@
 import type { CommandContext } from "./command.ts";
 import { controllerAdmin, selectMesh, selectWorkload, sidecarAdmin } from "./local-mesh.ts";
 import type { MeshAccess, MeshPod } from "./mesh-access.ts";
+import type { PodFacts } from "./workload.ts";
 
 export class LocalAccess implements MeshAccess {
   readonly #context: CommandContext;
@@ -29,6 +30,21 @@ export class LocalAccess implements MeshAccess {
       const mesh = selectMesh(this.#context, this.#meshFlag);
       const { name = "controller", namespace = "" } = mesh.controller ?? {};
       resolve([{ name, namespace, admin: (port) => controllerAdmin(mesh, port) }]);
+    });
+  }
+
+  pods(): Promise<readonly PodFacts[]> {
+    return new Promise((resolve) => {
+      const { namespace } = this.#context.options;
+      const { pods } = selectMesh(this.#context, this.#meshFlag);
+      resolve(pods.filter((pod) => namespace === undefined || pod.namespace === namespace));
+    });
+  }
+
+  namespaces(): Promise<readonly string[]> {
+    return new Promise((resolve) => {
+      const { pods } = selectMesh(this.#context, this.#meshFlag);
+      resolve([...new Set(pods.map((pod) => pod.namespace))].sort());
     });
   }
 

@@ -6,6 +6,7 @@ import { isInCluster } from "../kube/service-account.ts";
 import { listMeshes } from "../local/run-folder.ts";
 import type { AdminClient } from "./admin-client.ts";
 import type { CommandContext } from "./command.ts";
+import type { PodFacts } from "./workload.ts";
 
 /** A pod of the mesh. */
 export interface MeshPod {
@@ -22,6 +23,9 @@ export interface MeshAccess {
   workload(argument: string): Promise<MeshPod>;
   /** The replicas of the control plane that run, by name. @throws UserError when there is none. */
   controllers(): Promise<readonly MeshPod[]>;
+  /** Those that a workload argument may mean, meshed or not. @throws UserError */
+  pods(): Promise<readonly PodFacts[]>;
+  namespaces(): Promise<readonly string[]>;
   close(): void;
 }
 

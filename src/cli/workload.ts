@@ -61,9 +61,14 @@ export function parseWorkloadArgument(text: string, namespaceFlag: string | unde
   return { kind: kindText === undefined ? undefined : toKind(kindText), name, namespace: ownNamespace ?? namespaceFlag };
 }
 
+/** As Kubernetes spells it; undefined for an unknown one. */
+export function kindOf(text: string): string | undefined {
+  return Object.keys(KINDS).find((kind) => KINDS[kind]?.includes(text.toLowerCase()));
+}
+
 function toKind(text: string): string {
-  const wanted = text.toLowerCase();
-  for (const [kind, spellings] of Object.entries(KINDS)) if (spellings.includes(wanted)) return kind;
+  const kind = kindOf(text);
+  if (kind !== undefined) return kind;
   const near = closestWord(text, Object.values(KINDS).flat());
   const kinds = Object.values(KINDS)
     .map((spellings) => spellings[0])

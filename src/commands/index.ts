@@ -1,6 +1,7 @@
 // Every command, under the heading it has in `meshctl --help`. The data is small and loads at once; what a command
 // does is loaded when it runs.
 import type { CommandGroup } from "../cli/command.ts";
+import { completeCommand, completion } from "./about/completion.ts";
 import { version } from "./about/version.ts";
 import { check } from "./check/check.ts";
 import { inject, uninject } from "./inject/inject.ts";
@@ -22,5 +23,5 @@ export const COMMANDS: readonly CommandGroup[] = [
   { heading: "Put workloads into the mesh:", commands: [inject, uninject] },
   { heading: "See what a workload does:", commands: [proxyStatus, proxyConfig, stats, tlsCheck, authn] },
   { heading: "Parts of the mesh (started by the mesh itself):", commands: [controller, init, proxy, ...localProcesses] },
-  { heading: "About:", commands: [version] },
+  { heading: "About:", commands: [version, completion, completeCommand(() => COMMANDS)] },
 ];

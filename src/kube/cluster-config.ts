@@ -73,6 +73,14 @@ export function loadInCluster(env: Environment, folder = SERVICE_ACCOUNT_FOLDER)
   return connection;
 }
 
+/** Of every context. @throws UserError for files that can't be read. */
+export function contextNames(kubeconfig: string | undefined, env: Environment): string[] {
+  const connection = new ClusterConnection();
+  for (const path of kubeconfig === undefined ? kubeconfigPaths(env).filter((each) => existsSync(each)) : [kubeconfig])
+    addFile(connection, path);
+  return connection.getContexts().map((each) => each.name);
+}
+
 /** Of names that several files have, the first file's counts, as kubectl merges. */
 function addFile(connection: KubeConfig, path: string): void {
   const part = readFile(path);

@@ -19,9 +19,12 @@ const VERBOSE: Flag = {
   flags: "--verbose [boolean]",
   description: "show every match; false gives one line for each",
   default: true,
+  suggestions: ["true", "false"],
   parse: parseBoolean,
 };
 
+const DIRECTIONS = ["inbound", "outbound"];
+const TYPES = ["HTTP", "TCP", "HTTP+TCP", "UNKNOWN"];
 /** envoy.config.core.v3.HealthStatus. */
 const HEALTH = ["HEALTHY", "UNHEALTHY", "DRAINING", "TIMEOUT", "DEGRADED", "UNKNOWN"];
 
@@ -39,7 +42,8 @@ const cluster: Command = {
     {
       flags: "--direction <direction>",
       description: "only inbound or outbound",
-      parse: wordFlag("--direction", ["inbound", "outbound"]),
+      suggestions: DIRECTIONS,
+      parse: wordFlag("--direction", DIRECTIONS),
     },
     { flags: "--subset <subset>", description: "only this subset" },
     PORT,
@@ -62,7 +66,12 @@ const endpoint: Command = {
     ADDRESS,
     PORT,
     { flags: "--cluster <name>", description: "only this cluster" },
-    { flags: "--status <status>", description: "only this status: healthy, unhealthy, draining, …", parse: wordFlag("--status", HEALTH) },
+    {
+      flags: "--status <status>",
+      description: "only this status: healthy, unhealthy, draining, …",
+      suggestions: HEALTH,
+      parse: wordFlag("--status", HEALTH),
+    },
     ...commonFlags(),
   ],
   examples: [
@@ -84,7 +93,8 @@ const listener: Command = {
     {
       flags: "--type <type>",
       description: "only HTTP, TCP, HTTP+TCP or UNKNOWN",
-      parse: wordFlag("--type", ["HTTP", "TCP", "HTTP+TCP", "UNKNOWN"]),
+      suggestions: TYPES,
+      parse: wordFlag("--type", TYPES),
     },
     VERBOSE,
     ...commonFlags(),
