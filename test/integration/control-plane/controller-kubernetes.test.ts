@@ -51,8 +51,8 @@ describe("meshctl controller on a cluster", () => {
     await server.stop();
   });
 
-  function start(): void {
-    child = spawn(BIN, ["controller", "--kubeconfig", kubeconfig, ...PORTS], { stdio: ["ignore", "ignore", "pipe"] });
+  function start(...flags: readonly string[]): void {
+    child = spawn(BIN, ["controller", "--kubeconfig", kubeconfig, ...PORTS, ...flags], { stdio: ["ignore", "ignore", "pipe"] });
     child.stderr!.setEncoding("utf8").on("data", (text: string) => (log += text));
   }
   const portOf = (name: string): Promise<string> =>
@@ -108,6 +108,37 @@ describe("meshctl controller on a cluster", () => {
     start();
     await portOf("monitoring");
     assert.match(log, / warn .*not applied: cluster: VirtualService default\/a: spec\.host: unknown field; did you mean "hosts"\?/);
+  });
+
+  test("ends with one message about a Secret that holds no CA", async () => {
+    const metadata = { name: "meshctl-ca", namespace: "mesh-system" };
+    server.create({ apiVersion: "v1", kind: "Secret", metadata, data: { "ca-cert.pem": "eA==", "root-cert.pem": "eA==" } });
+    start("--secure-address", "127.0.0.1:0");
+    assert.equal(await ends(), 1);
+    assert.match(log, /^meshctl: Secret mesh-system\/meshctl-ca lacks ca-key\.pem\n {2}\S.*\n$/m);
+    assert.doesNotMatch(log, /serving/);
+  });
+
+  test("waits for the CA's Secret while it may not read it, and ends in order meanwhile", async () => {
+    server.onRequest = ({ path }) => {
+      if (path.includes("/secrets")) server.failNext(new ApiFailure(403, "Forbidden", "secrets is forbidden"));
+    };
+    start("--secure-address", "127.0.0.1:0");
+    await eventually(() => assert.match(log, /secrets is forbidden; allow the controller to get and create Secrets in mesh-system\n/), {
+      withinMs: 20_000,
+    });
+    child!.kill("SIGTERM");
+    assert.equal(await ends(), 0);
+    assert.doesNotMatch(log, /serving/);
+  });
+
+  test("touches nothing of the cluster without the secure port", async () => {
+    start();
+    await portOf("monitoring");
+    assert.deepEqual(
+      server.requests.filter((each) => each.method !== "GET" || /secrets|leases/.test(each.path)),
+      [],
+    );
   });
 
   for (const [what, args, expected] of [

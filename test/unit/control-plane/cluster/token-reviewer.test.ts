@@ -117,6 +117,15 @@ describe("the token reviewer", () => {
     assert.ok(most <= 50, `${most} at a time`);
   });
 
+  test("lets five thousand more wait, and turns away who comes then", async () => {
+    await authenticate("first");
+    api.server.hold();
+    const waiting = Promise.allSettled(Array.from({ length: 5_050 }, (_, index) => authenticate(`t${index}`)));
+    await assert.rejects(authenticate("one more"), /too many tokens wait/);
+    api.connection.close();
+    assert.ok((await waiting).every((each) => each.status === "rejected"));
+  });
+
   test("refuses what is far too long without asking", async () => {
     assert.equal((await authenticate("x".repeat(17_000))).ok, false);
     assert.equal(asked.length, 0);
