@@ -6,6 +6,7 @@ import type { Logger } from "../../common/log.ts";
 import { fromThrown } from "../../kube/api-error.ts";
 import type { KubeObjects } from "../../kube/objects.ts";
 import type { OwnerReference } from "../../manifests/kube-objects.ts";
+import { INJECTED_ALREADY } from "./injection-webhook.ts";
 import type { InjectionReport } from "./injection-webhook.ts";
 import { controllerOf } from "./pod-owner.ts";
 
@@ -63,9 +64,10 @@ export class InjectionEvents {
     this.#cancels.clear();
   }
 
-  record({ outcome, text, pod, request }: InjectionReport): void {
+  record({ outcome, reason: word, text, pod, request }: InjectionReport): void {
     const owner = controllerOf(pod?.metadata);
-    if (request.dryRun || owner === undefined) return;
+    // API servers ask again about what they, or others, have changed since: that we were there is no news.
+    if (request.dryRun || owner === undefined || word === INJECTED_ALREADY) return;
     const { reason, type, text: what } = WORDS[outcome];
     const message = `${what}: ${text}`.slice(0, MAX_MESSAGE);
     const key = `${owner.uid} ${reason} ${message}`;

@@ -44,6 +44,9 @@ export interface InjectionWebhookOptions {
   readonly noNativeSidecars: () => string | undefined;
 }
 
+/** Of the metric. */
+export const INJECTED_ALREADY = "injected-already";
+
 export class InjectionWebhook {
   readonly #options: InjectionWebhookOptions;
 
@@ -58,7 +61,7 @@ export class InjectionWebhook {
     const checked = checkPod(request.object);
     if (!checked.ok) return this.#refuse(request, undefined, formatProblems(checked.problems));
     const { pod } = checked.value;
-    if (isInjected(pod)) return this.#skip(request, pod, "injected-already", "it has the sidecar already");
+    if (isInjected(pod)) return this.#skip(request, pod, INJECTED_ALREADY, "it has the sidecar already");
     const { decision, namespace } = await this.#decide(pod, request.namespace);
     const words = undecidedWords(pod.metadata);
     if (!decision.inject) return this.#skip(request, pod, decision.decidedBy, decision.reason, words);

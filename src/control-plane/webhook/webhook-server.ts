@@ -1,7 +1,7 @@
 // The webhooks' port (15017): HTTPS for API servers, who send a review in a POST and wait for the answer.
 import { createServer } from "node:https";
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import type { HostPort } from "../../common/address.ts";
 import type { ServerCertificate } from "../../ca/authority/server-certificate.ts";
 import { bindError } from "../bind-error.ts";
@@ -41,8 +41,19 @@ class BadRequest extends Error {
 /** @throws UserError when the address is taken. */
 export async function serveWebhooks(options: WebhookServerOptions): Promise<{ readonly port: number; stop(): Promise<void> }> {
   const { address, certificate } = options;
-  const limits = { headersTimeout: HEAD_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS, keepAliveTimeout: KEEP_ALIVE_MS };
+  const limits = {
+    handshakeTimeout: HEAD_TIMEOUT_MS,
+    headersTimeout: HEAD_TIMEOUT_MS,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+  };
   const server = createServer({ minVersion: "TLSv1.2", ...limits }, (request, response) => void answer(request, response, options));
+  // Node 26 closes those of an HTTPS server only once their TLS handshake is done.
+  const sockets = new Set<Socket>();
+  server.on("connection", (socket: Socket) => {
+    sockets.add(socket);
+    socket.once("close", () => sockets.delete(socket));
+  });
   const unsubscribe = certificate.subscribe(({ chainPem, keyPem }) =>
     server.setSecureContext({ cert: chainPem, key: keyPem, minVersion: "TLSv1.2" }),
   );
@@ -54,7 +65,7 @@ export async function serveWebhooks(options: WebhookServerOptions): Promise<{ re
     new Promise((resolve) => {
       unsubscribe();
       // Reviews under way are answered; they take milliseconds.
-      const timer = setTimeout(() => server.closeAllConnections(), STOP_GRACE_MS);
+      const timer = setTimeout(() => sockets.forEach((each) => each.destroy()), STOP_GRACE_MS);
       server.close(() => {
         clearTimeout(timer);
         resolve();

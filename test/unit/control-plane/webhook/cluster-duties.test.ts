@@ -194,8 +194,9 @@ describe("events of injection", () => {
     assert.equal(server.requests.filter((each) => each.method === "PATCH").length, 1);
   });
 
-  test("are not written for a dry run, nor about a pod that nobody made", () => {
+  test("are not written for a dry run, about a pod that nobody made, nor when the server asks again", () => {
     const made = recorder(new ManualClock());
+    made.record(report({ outcome: "skipped", reason: "injected-already" }));
     made.record(report({}, true));
     made.record(report({ pod: { metadata: { name: "a" }, spec: { containers: [] } } }));
     assert.deepEqual([server.requests.length, dropped], [0, 0]);

@@ -1,0 +1,100 @@
+// The webhooks' port: its certificate follows renewals, and nobody can hold it up.
+import assert from "node:assert/strict";
+import { X509Certificate } from "node:crypto";
+import { once } from "node:events";
+import { createConnection } from "node:net";
+import { connect } from "node:tls";
+import { afterEach, describe, test } from "node:test";
+import type { ServerCertificate, ServingPair } from "../../../../src/ca/authority/server-certificate.ts";
+import { serveWebhooks } from "../../../../src/control-plane/webhook/webhook-server.ts";
+import type { WebhookServerOptions } from "../../../../src/control-plane/webhook/webhook-server.ts";
+import { selfSigned } from "../../../support/openssl.ts";
+import { reviewOf } from "../../../support/webhook/reviews.ts";
+
+const [FIRST, SECOND] = [selfSigned("DNS:first.test"), selfSigned("DNS:second.test")] as const;
+const pairOf = ({ certificate, key }: typeof FIRST): ServingPair => ({ chainPem: certificate, keyPem: key });
+
+class Renewable implements ServerCertificate {
+  current = pairOf(FIRST);
+  readonly #subscribers = new Set<(pair: ServingPair) => void>();
+
+  subscribe(onPair: (pair: ServingPair) => void): () => void {
+    this.#subscribers.add(onPair);
+    onPair(this.current);
+    return () => this.#subscribers.delete(onPair);
+  }
+
+  renew(pair: ServingPair): void {
+    for (const each of this.#subscribers) each(pair);
+  }
+
+  get subscribers(): number {
+    return this.#subscribers.size;
+  }
+
+  stop(): void {}
+}
+
+describe("the webhooks' port", () => {
+  const certificate = new Renewable();
+  const failures: string[] = [];
+  let server: Awaited<ReturnType<typeof serveWebhooks>>;
+  const start = async (review: WebhookServerOptions["reviewers"][string]): Promise<void> => {
+    server = await serveWebhooks({
+      address: { host: "127.0.0.1", port: 0 },
+      certificate,
+      reviewers: { "/inject": review },
+      onBadRequest: () => undefined,
+      onFailure: (path, error) => failures.push(`${path} ${error.message}`),
+    });
+  };
+  afterEach(() => server.stop());
+
+  /** Sends a review over a connection, and gives the head and body that come back. */
+  async function ask(socket: ReturnType<typeof connect>): Promise<string> {
+    const body = JSON.stringify(reviewOf({}));
+    socket.write(`POST /inject HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`);
+    const [chunk] = (await once(socket, "data")) as [Buffer];
+    return chunk.toString();
+  }
+
+  test("shows a renewed certificate to new connections, and goes on with old ones", async () => {
+    await start(() => ({ allowed: true }));
+    const open = async (): Promise<ReturnType<typeof connect>> => {
+      const socket = connect({ host: "127.0.0.1", port: server.port, rejectUnauthorized: false });
+      await once(socket, "secureConnect");
+      return socket;
+    };
+    const nameOf = (socket: ReturnType<typeof connect>): string | undefined =>
+      new X509Certificate(socket.getPeerCertificate().raw).subjectAltName;
+    const old = await open();
+    assert.equal(nameOf(old), "DNS:first.test");
+    certificate.renew(pairOf(SECOND));
+    const fresh = await open();
+    assert.equal(nameOf(fresh), "DNS:second.test");
+    for (const each of [old, fresh]) {
+      assert.match(await ask(each), /^HTTP\/1\.1 200 OK\r\n[^]*"allowed":true/);
+      each.destroy();
+    }
+  });
+
+  test("answers 500 when a review fails, without a word of where", async () => {
+    await start(() => Promise.reject(new Error("no namespace")));
+    const socket = connect({ host: "127.0.0.1", port: server.port, rejectUnauthorized: false });
+    await once(socket, "secureConnect");
+    assert.match(await ask(socket), /^HTTP\/1\.1 500 [^]*\r\n\r\nthe review failed: no namespace\n$/);
+    assert.deepEqual(failures, ["/inject no namespace"]);
+    socket.destroy();
+  });
+
+  test("stops within moments though somebody connects and says nothing", async () => {
+    await start(() => ({ allowed: true }));
+    const silent = createConnection({ host: "127.0.0.1", port: server.port });
+    await once(silent, "connect");
+    const before = certificate.subscribers;
+    const ended = once(silent, "close");
+    await server.stop();
+    await ended;
+    assert.equal(certificate.subscribers, before - 1);
+  });
+});
