@@ -15,7 +15,7 @@ import { playNamespace } from "../support/kubernetes/played-controllers.ts";
 import { RealCluster } from "../support/kubernetes/real-cluster.ts";
 import { runMeshctl } from "../support/run-meshctl.ts";
 
-const within = { withinMs: 30_000 };
+const within = { withinMs: 60_000 };
 const MESH = "mesh-system";
 const CHECKOUT = { namespace: "shop", name: "checkout-1", serviceAccount: "checkout", address: "10.244.0.2" };
 const ROOTS = { apiVersion: "v1", kind: "ConfigMap", name: "meshctl-root-cert" };
@@ -62,7 +62,7 @@ describe("the controller on a real API server", () => {
   /** Takes clusters until they are as wanted. */
   async function clustersUntil(stream: AdsTestClient, isWanted: (names: readonly string[]) => boolean): Promise<void> {
     for (;;) {
-      const response = await stream.next(30_000);
+      const response = await stream.next(60_000);
       stream.ack(response);
       if (isWanted(resourceNames(response))) return;
     }
