@@ -138,7 +138,15 @@ const POD_FIELDS = new Set([
 ]);
 const CONTAINER_FIELDS = new Set([
   ...["name", "image", "imagePullPolicy", "command", "args", "workingDir", "env", "envFrom", "ports", "readinessProbe", "startupProbe"],
-  ...["livenessProbe", "securityContext", "volumeMounts", "restartPolicy", "terminationMessagePath", "terminationMessagePolicy"],
+  ...[
+    "livenessProbe",
+    "lifecycle",
+    "securityContext",
+    "volumeMounts",
+    "restartPolicy",
+    "terminationMessagePath",
+    "terminationMessagePolicy",
+  ],
 ]);
 const VOLUME_FIELDS = new Set(["name", "configMap", "emptyDir", "downwardAPI", "projected", "hostPath"]);
 
@@ -159,7 +167,10 @@ export function unsupportedFields(template: PodTemplate, owner: string): string[
       ...unknownFields(container, CONTAINER_FIELDS, `${owner}, container ${container.name}`),
       ...(["readinessProbe", "startupProbe", "livenessProbe"] as const)
         .filter((probe) => container[probe]?.grpc !== undefined)
-        .map((probe) => `${owner}, container ${container.name}: ${probe}.grpc has no effect in a local mesh`),
+        .map(
+          (probe) =>
+            `${owner}, container ${container.name}: ${probe}.grpc has no effect in a local mesh without a sidecar`,
+        ),
     ]),
     ...(spec.volumes ?? []).flatMap((volume) => unknownFields(volume, VOLUME_FIELDS, `${owner}, volume ${volume.name}`)),
   ];

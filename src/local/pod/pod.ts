@@ -6,7 +6,9 @@ import { join } from "node:path";
 import type { Container } from "../../manifests/kube-objects.ts";
 import { DNS_ADDRESS, GATEWAY, type AddressPair } from "../network/address-pool.ts";
 import { containerLaunch } from "./container-spec.ts";
-import { containerCommandLine, identityArguments, type Mount } from "./container-launch.ts";
+import { ContainerHooks } from "./container-hooks.ts";
+import { runBeside } from "./beside-process.ts";
+import { containerCommandLine, type Mount } from "./container-launch.ts";
 import { ContainerLog } from "./container-log.ts";
 import { ContainerProcess } from "./container-process.ts";
 import { NetworkNamespace } from "../network/namespace-socket.ts";
@@ -14,9 +16,10 @@ import type { Network } from "../network/network.ts";
 import { buildEnvironment, type PodFacts } from "./pod-environment.ts";
 import { openPodSocket } from "../network/pod-socket.ts";
 import { PodVolumes, type VolumeSources } from "./pod-volumes.ts";
+import type { ProbeTarget } from "./probe-attempt.ts";
 import { Prober } from "./prober.ts";
 import type { ContainerInfo, PodInfo, PodPhase } from "../run-folder.ts";
-import { runProgram } from "../run-program.ts";
+import { containerInfo, isSidecar, type RunningContainer } from "./running-container.ts";
 
 export const NODE_NAME = "local";
 const PODS_FOLDER = "/run/meshctl-pods";
@@ -40,14 +43,6 @@ export interface PodOptions {
   /** Volumes need what the control plane makes first (the root certificate): resolves when it is there. */
   readonly controlPlaneReady: Promise<void>;
   readonly onChange: () => void;
-}
-
-interface RunningContainer {
-  readonly spec: Container;
-  readonly kind: ContainerInfo["kind"];
-  readonly process: ContainerProcess;
-  readonly log: ContainerLog;
-  prober: Prober | undefined;
 }
 
 export class Pod {
@@ -121,7 +116,13 @@ export class Pod {
     }
     await this.#writeVolumes();
     if (this.isTerminating) return;
-    for (const container of facts.spec.containers) this.#launch(container, "app").process.start();
+    for (const container of facts.spec.containers) {
+      const running = this.#launch(container, "app");
+      running.process.start();
+      // As in kubelet: the containers behind it wait for a container's postStart.
+      await running.hooks.started;
+      if (this.isTerminating) return;
+    }
     this.#phase = "Running";
     this.#options.onChange();
   }
@@ -172,8 +173,19 @@ export class Pod {
       log,
       onChange: this.#options.onChange,
     });
-    const running: RunningContainer = { spec: container, kind, process, log, prober: undefined };
-    process.onStart = () => this.#watch(running);
+    const hooks = new ContainerHooks(container.lifecycle, {
+      target: () => this.#probeTarget(running),
+      onFailed: (which, why) => {
+        log.note(`meshctl: ${which}: ${why}`);
+        // As in kubelet: without its postStart a container is ended, and the restart policy does the rest.
+        if (which === "postStart") void process.kill(this.#graceMs());
+      },
+    });
+    const running: RunningContainer = { spec: container, kind, process, log, hooks, prober: undefined };
+    process.onStart = () => {
+      this.#watch(running);
+      hooks.afterStart();
+    };
     process.onEnd = () => running.prober?.stop();
     this.#containers.push(running);
     return running;
@@ -182,25 +194,27 @@ export class Pod {
   #watch(running: RunningContainer): void {
     running.prober?.stop();
     const { startupProbe, readinessProbe, livenessProbe } = running.spec;
-    const namespace = this.#namespace;
-    if (namespace === undefined) return;
-    running.prober = new Prober(
-      { startup: startupProbe, readiness: readinessProbe, liveness: livenessProbe },
-      {
-        namespace,
-        podIp: this.facts.ips[0] ?? "127.0.0.1",
-        port: (port) => (typeof port === "number" ? port : this.portNumber(port)),
-        exec: (command, timeoutMs) => this.#exec(running, command, timeoutMs),
+    const target = this.#probeTarget(running);
+    if (target === undefined) return;
+    running.prober = new Prober({ startup: startupProbe, readiness: readinessProbe, liveness: livenessProbe }, target, {
+      onChange: this.#options.onChange,
+      onUnhealthy: (why) => {
+        running.log.note(`meshctl: restarting: ${why}`);
+        void running.process.kill(this.#graceMs());
       },
-      {
-        onChange: this.#options.onChange,
-        onUnhealthy: (why) => {
-          running.log.note(`meshctl: restarting: ${why}`);
-          void running.process.kill(this.#graceMs());
-        },
-      },
-    );
+    });
     running.prober.start();
+  }
+
+  #probeTarget(running: RunningContainer): ProbeTarget | undefined {
+    const namespace = this.#namespace;
+    if (namespace === undefined) return undefined;
+    return {
+      namespace,
+      podIp: this.facts.ips[0] ?? "127.0.0.1",
+      port: (port) => (typeof port === "number" ? port : this.portNumber(port)),
+      exec: (command, timeoutMs) => this.#exec(running, command, timeoutMs),
+    };
   }
 
   /** By the name that a container gives its port. */
@@ -212,14 +226,8 @@ export class Pod {
   async #exec(running: RunningContainer, command: readonly string[], timeoutMs: number): Promise<number> {
     const pid = running.process.pid;
     if (pid === undefined) return 1;
-    const identity = identityArguments(containerLaunch(running.spec, this.facts, {}, () => []).launch.identity);
-    const enter = ["-t", `${pid}`, "--mount", "--uts", "--net", "--root", "--wdns=/", "setpriv", ...identity, "--", ...command];
-    try {
-      await runProgram("nsenter", enter, "", timeoutMs);
-      return 0;
-    } catch (error) {
-      return (error as { exitCode?: number }).exitCode ?? 1;
-    }
+    const { identity } = containerLaunch(running.spec, this.facts, {}, () => []).launch;
+    return runBeside(pid, identity, command, timeoutMs);
   }
 
   #runInitContainer(container: Container): Promise<void> {
@@ -266,12 +274,20 @@ export class Pod {
     this.#phase = "Terminating";
     const graceMs = Math.min(this.#graceMs(), longestGraceMs);
     const stopAll = (containers: readonly RunningContainer[], ms: number): Promise<unknown> =>
-      Promise.all(containers.map((each) => each.process.stop(ms)));
+      Promise.all(
+        containers.map(async (each) => {
+          const leftMs = isSidecar(each) ? ms : await each.hooks.beforeStop(ms);
+          await each.process.stop(leftMs);
+        }),
+      );
     for (const each of this.#containers) each.prober?.stop();
+    // A native sidecar's comes at once, too, though its end comes last.
+    const sidecarHooks = Promise.all(this.#containers.filter(isSidecar).map((each) => each.hooks.beforeStop(graceMs)));
     await stopAll(
       this.#containers.filter((each) => !isSidecar(each)),
       graceMs,
     );
+    await sidecarHooks;
     await stopAll(this.#containers.filter(isSidecar), Math.min(SIDECAR_GRACE_MS, longestGraceMs));
     await Promise.race([this.#started, new Promise((resolve) => setTimeout(resolve, 1000).unref())]);
     this.#socket?.close();
@@ -308,25 +324,4 @@ export class Pod {
       message: this.failure,
     };
   }
-}
-
-function isSidecar(container: RunningContainer): boolean {
-  return container.kind === "sidecar";
-}
-
-function containerInfo({ spec, kind, process, log, prober }: RunningContainer): ContainerInfo {
-  const done = kind === "init" && process.state === "Completed";
-  const ready = done || (process.state === "Running" && kind !== "init" && prober?.ready === true);
-  return {
-    name: spec.name,
-    kind,
-    state: process.state,
-    ready,
-    restarts: process.restarts,
-    pid: process.pid,
-    logPath: log.path,
-    previousLogPath: log.previousPath,
-    lastEnd: process.lastEnd,
-    message: ready ? undefined : (process.message ?? prober?.message),
-  };
 }
