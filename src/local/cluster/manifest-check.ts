@@ -167,10 +167,7 @@ export function unsupportedFields(template: PodTemplate, owner: string): string[
       ...unknownFields(container, CONTAINER_FIELDS, `${owner}, container ${container.name}`),
       ...(["readinessProbe", "startupProbe", "livenessProbe"] as const)
         .filter((probe) => container[probe]?.grpc !== undefined)
-        .map(
-          (probe) =>
-            `${owner}, container ${container.name}: ${probe}.grpc has no effect in a local mesh without a sidecar`,
-        ),
+        .map((probe) => `${owner}, container ${container.name}: ${probe}.grpc has no effect in a local mesh without a sidecar`),
     ]),
     ...(spec.volumes ?? []).flatMap((volume) => unknownFields(volume, VOLUME_FIELDS, `${owner}, volume ${volume.name}`)),
   ];

@@ -114,7 +114,7 @@ describe("the user's YAML", () => {
     assert.deepEqual(unsupportedFields({ spec }, "Deployment web"), [
       "Deployment web: dnsPolicy has no effect in a local mesh",
       "Deployment web, container web: resources has no effect in a local mesh",
-      "Deployment web, container web: readinessProbe.grpc has no effect in a local mesh",
+      "Deployment web, container web: readinessProbe.grpc has no effect in a local mesh without a sidecar",
       "Deployment web, volume s: secret has no effect in a local mesh",
     ]);
     write("web.yaml", DEPLOYMENT);
