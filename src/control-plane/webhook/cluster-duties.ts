@@ -8,16 +8,19 @@ import { KubeObjects } from "../../kube/objects.ts";
 import type { SourceChange } from "../sources/source.ts";
 import { ClusterFacts } from "./cluster-facts.ts";
 import { ObjectStatus } from "./object-status.ts";
+import { UnseenAnnotations } from "./unseen-annotations.ts";
 import { WebhookMetrics } from "./webhook-metrics.ts";
 
 export class ClusterDuties {
   readonly metrics = new WebhookMetrics();
   readonly facts: ClusterFacts;
   readonly #status: ObjectStatus;
+  readonly #annotations: UnseenAnnotations;
   #leadership: Leadership | undefined;
 
   constructor(connection: ClusterConnection, clock: Clock, log: Logger) {
     this.facts = new ClusterFacts({ connection, clock, log });
+    this.#annotations = new UnseenAnnotations(log);
     this.#status = new ObjectStatus({
       objects: new KubeObjects({ connection, clock }),
       isLeader: () => this.#leadership?.current === true,
@@ -34,6 +37,7 @@ export class ClusterDuties {
   /** What the cluster's source has heard of. */
   apply(changes: readonly SourceChange[]): void {
     this.#status.apply(changes);
+    this.#annotations.apply(changes);
   }
 
   /** Until then, and without, nothing is written. */

@@ -11,6 +11,7 @@ import { ClusterFacts } from "../../../../src/control-plane/webhook/cluster-fact
 import { InjectionEvents } from "../../../../src/control-plane/webhook/injection-events.ts";
 import type { InjectionReport } from "../../../../src/control-plane/webhook/injection-webhook.ts";
 import { ObjectStatus } from "../../../../src/control-plane/webhook/object-status.ts";
+import { UnseenAnnotations } from "../../../../src/control-plane/webhook/unseen-annotations.ts";
 import { loadKubeconfig } from "../../../../src/kube/cluster-config.ts";
 import type { ClusterConnection } from "../../../../src/kube/cluster-connection.ts";
 import { KubeObjects } from "../../../../src/kube/objects.ts";
@@ -288,6 +289,35 @@ describe("the status of mesh objects", () => {
       assert.equal((await conditions()).length, 1);
     }, within);
     assert.equal(text.match(/can't write its status: no; allow the controller/g)?.length, 1);
+  });
+});
+
+describe("a namespace that asks for sidecars by an annotation", () => {
+  const namespace = (metadata: object): Parameters<UnseenAnnotations["apply"]>[0] => {
+    const value = { apiVersion: "v1", kind: "Namespace", metadata: { name: "shop", ...metadata } };
+    const origin = { file: "cluster", locate: () => ({ line: 0, column: 0 }) };
+    const raw = { apiVersion: "v1", kind: "Namespace", namespace: "", name: "shop", value, origin };
+    return [{ part: "Namespace /shop", objects: [raw], problems: [], readable: true }];
+  };
+  const asking = { annotations: { "linkerd.io/inject": "enabled" } };
+
+  test("is named in the log, once, as no API server asks about its pods", () => {
+    const hints = new UnseenAnnotations(log);
+    hints.apply(namespace(asking));
+    hints.apply(namespace(asking));
+    assert.equal(
+      text.match(/warn +its pods get no sidecar .*annotation linkerd\.io\/inject=enabled.*label it so.* namespace=shop/g)?.length,
+      1,
+    );
+    hints.apply(namespace({}));
+    hints.apply(namespace(asking));
+    assert.equal(text.match(/its pods get no sidecar/g)?.length, 2);
+  });
+
+  test("is not, when a label says the same, or no", () => {
+    const hints = new UnseenAnnotations(log);
+    for (const word of ["enabled", "disabled"]) hints.apply(namespace({ ...asking, labels: { "meshctl.io/inject": word } }));
+    assert.equal(text, "");
   });
 });
 
