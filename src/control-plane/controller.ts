@@ -21,6 +21,7 @@ import { formatConfigProblem } from "./ingest/raw-object.ts";
 import { adsHooks } from "./push/ads-hooks.ts";
 import { drainStreams } from "./push/drain-streams.ts";
 import { PushCoordinator } from "./push/push-coordinator.ts";
+import { StreamAges } from "./push/stream-ages.ts";
 import { Registry } from "./registry/registry.ts";
 import type { MeshSettings } from "./registry/mesh-snapshot.ts";
 import { serveSecurePort } from "./secure-port.ts";
@@ -120,7 +121,7 @@ export async function startController(options: ControllerOptions): Promise<Contr
     }
     pushes.pushNow();
 
-    const hooks = adsHooks(pushes, metrics, log);
+    const hooks = adsHooks(pushes, metrics, log, cluster === undefined ? undefined : new StreamAges(clock));
     const controlPlane = JSON.stringify({ Component: "meshctl", Info: { version: VERSION } });
     const xdsPort =
       options.xdsAddress === undefined ? undefined : listening(await servePlaintextXds(options.xdsAddress, hooks, controlPlane));

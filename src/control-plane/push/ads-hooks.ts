@@ -6,6 +6,7 @@ import type { ControlMetrics } from "../admin/control-metrics.ts";
 import type { ProxyNode } from "../translate/proxy-view.ts";
 import { admitProxy } from "./proxy-node.ts";
 import type { FindPod } from "./proxy-node.ts";
+import type { StreamAges } from "./stream-ages.ts";
 import type { PushCoordinator } from "./push-coordinator.ts";
 
 const SHORT_TYPES: Readonly<Record<string, string>> = {
@@ -16,7 +17,8 @@ const SHORT_TYPES: Readonly<Record<string, string>> = {
   [TypeUrl.nameTable]: "nds",
 };
 
-export function adsHooks(pushes: PushCoordinator, metrics: ControlMetrics, log: Logger): AdsHooks<ProxyNode> {
+/** @param ages undefined: streams may become as old as they like. */
+export function adsHooks(pushes: PushCoordinator, metrics: ControlMetrics, log: Logger, ages: StreamAges | undefined): AdsHooks<ProxyNode> {
   return {
     admit: (node, identity) => {
       const findPod: FindPod = (namespace, name) => pushes.cache.snapshot.workloads.get(`${namespace}/${name}`);
@@ -30,10 +32,12 @@ export function adsHooks(pushes: PushCoordinator, metrics: ControlMetrics, log: 
     resourcesFor: (proxy) => pushes.cache.resourcesFor(proxy),
     onConnected: (connection) => {
       pushes.connected(connection);
+      ages?.opened(connection);
       log.info({ proxy: connection.proxy.id, peer: connection.peer }, "proxy connected");
     },
     onDisconnected: (connection) => {
       pushes.disconnected(connection);
+      ages?.closed(connection);
       log.info({ proxy: connection.proxy.id }, "proxy disconnected");
     },
     onSent: (connection, typeUrl, resources) => {
