@@ -18,6 +18,8 @@ import { parseWorkloadArgument, type PodFacts } from "./workload.ts";
 
 /** Of one question to the API server; a person waits. */
 const TIMEOUT_MS = 10_000;
+/** Shorter than the whole of a question to a pod may take. */
+const FORWARD_TIMEOUT_MS = 5000;
 const CONTROLLER_PODS = "app.kubernetes.io/name=meshctl,app.kubernetes.io/component=controller";
 const CONTROLLER_CONTAINER = "controller";
 
@@ -105,7 +107,7 @@ export class ClusterAccess implements MeshAccess {
   #meshPod({ name, namespace }: ClusterPod, description: string, container: string): MeshPod {
     const permission = { verb: "create", resource: "pods/portforward", namespace };
     const target = { namespace, pod: name };
-    const options = { clock: systemClock, timeoutMs: TIMEOUT_MS };
+    const options = { clock: systemClock, timeoutMs: FORWARD_TIMEOUT_MS };
     const admin = (port: number): AdminClient =>
       new AdminClient({
         description,

@@ -34,5 +34,8 @@ export function clusterError(error: unknown, connection: ClusterConnection, perm
     const hint = `see whether it runs and kubectl reaches it, or choose another context with --context${or}`;
     return new UserError(`can't reach the API server at ${server}: ${message}`, hint);
   }
+  // Of kube-apiserver, when it can't connect to a kubelet.
+  if (message.includes("error dialing backend"))
+    return new UserError(`the API server can't reach the pod's node: ${message}`, "kubectl get nodes tells whether it is ready");
   return new UserError(`the API server at ${server} fails: ${message}`, "try again; kubectl get --raw /readyz tells how it is");
 }

@@ -40,7 +40,7 @@ const DATA = 0;
 const ERROR = 1;
 /** The first message of each channel is the port, little-endian. */
 const PORT_BYTES = 2;
-/** Reason of an ApiError that tells what the container runtime said, and not the API server. */
+/** Reason of an ApiError that is about the pod or its node, and not about the API server. */
 export const POD_FAILED = "PodFailed";
 /** RFC 6455 §7.4.1: closed in order, also where no code was given. */
 const ORDERLY: ReadonlySet<number> = new Set([1000, 1001, 1005]);
@@ -58,7 +58,8 @@ export async function openPortForward(
   const stream = new ForwardedPort();
   let cancel = (): void => undefined;
   const tooLate = new Promise<never>((_, reject) => {
-    cancel = clock.after(timeoutMs, () => reject(new ApiError(0, "", `no answer within ${timeoutMs / 1000} s`)));
+    const reason = (): string => (stream.isUpgraded ? POD_FAILED : "");
+    cancel = clock.after(timeoutMs, () => reject(new ApiError(0, reason(), `no answer within ${timeoutMs / 1000} s`)));
   });
   try {
     await Promise.race([connect(connection, target, stream), tooLate]);
@@ -103,6 +104,7 @@ async function connect(connection: ClusterConnection, target: PortForwardTarget,
       throw (event as { error?: unknown }).error ?? event;
     });
   await Promise.race([opening, refused]);
+  stream.isUpgraded = true;
   await Promise.race([stream.isTaken, refused]);
 }
 
@@ -114,6 +116,8 @@ async function readRefusal(response: IncomingMessage): Promise<ApiError> {
 class ForwardedPort extends Duplex {
   /** The kubelet has said which port it connects to; rejects when the connection ends before. */
   readonly isTaken: Promise<void>;
+  /** The API server has handed it on: what is missing now is the kubelet's word. */
+  isUpgraded = false;
   #taken: () => void = () => undefined;
   #failed: (error: Error) => void = () => undefined;
   #socket: WebSocket | undefined;

@@ -58,7 +58,8 @@ describe("an inspecting command on a cluster", () => {
   async function refusal(...args: readonly string[]): Promise<string> {
     const result = await cluster.run("stats", "--raw", ...args);
     assert.deepEqual([result.code, result.stdout], [1, ""]);
-    return result.stderr.replaceAll(cluster.api.url, "SERVER");
+    // A local mesh of somebody else on this machine is offered, too.
+    return result.stderr.replaceAll(cluster.api.url, "SERVER").replace("; or add --local to look into the local mesh", "");
   }
 
   for (const [argument, pod] of [
@@ -126,6 +127,24 @@ describe("an inspecting command on a cluster", () => {
       "meshctl: the sidecar of deaf.shop does not answer /stats: nothing listens there\n" +
         "  see kubectl -n shop logs deaf -c meshctl-proxy\n",
     );
+  });
+
+  test("says that the pod's node is away, or gives no answer", async () => {
+    const { api } = cluster;
+    const { forward } = api;
+    try {
+      api.onRequest = ({ path }) => {
+        const away = "error dialing backend: dial tcp 10.0.0.7:10250: connect: no route to host";
+        if (path.endsWith("/portforward")) api.failNext(new ApiFailure(500, "InternalError", away));
+      };
+      assert.match(await refusal("web"), /^meshctl: the API server can't reach the pod's node: error dialing .*\n  kubectl get nodes/);
+      api.onRequest = () => undefined;
+      api.forward = () => "silent";
+      assert.match(await refusal("web"), /^meshctl: the sidecar of web-7d9c-b.shop does not answer \/stats: no answer within 5 s\n/);
+    } finally {
+      api.onRequest = () => undefined;
+      api.forward = forward;
+    }
   });
 
   test("names the permission that is missing", async () => {

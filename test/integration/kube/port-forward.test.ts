@@ -12,7 +12,7 @@ import { systemClock } from "../../../src/common/clock.ts";
 import { ApiError } from "../../../src/kube/api-error.ts";
 import { loadKubeconfig } from "../../../src/kube/cluster-config.ts";
 import type { ClusterConnection } from "../../../src/kube/cluster-connection.ts";
-import { openPortForward } from "../../../src/kube/port-forward.ts";
+import { openPortForward, POD_FAILED } from "../../../src/kube/port-forward.ts";
 import { ApiServer } from "../../support/api-server/api-server.ts";
 import { ApiFailure } from "../../support/api-server/api-status.ts";
 import { eventually } from "../../support/eventually.ts";
@@ -173,10 +173,12 @@ describe("a forwarded port", () => {
 
   test("takes its time only as long as it may", async () => {
     api.hold();
-    assert.equal((await refusal(open("web-1", 50))).message, "no answer within 0.05 s");
+    const held = await refusal(open("web-1", 50));
+    assert.deepEqual([held.reason, held.message], ["", "no answer within 0.05 s"]);
     api.release();
     api.forward = () => "silent";
-    assert.equal((await refusal(open("web-1", 200))).message, "no answer within 0.2 s");
+    const silent = await refusal(open("web-1", 200));
+    assert.deepEqual([silent.reason, silent.message], [POD_FAILED, "no answer within 0.2 s"]);
   });
 
   test("says that nothing listens where the API server should be", async () => {
