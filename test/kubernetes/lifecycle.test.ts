@@ -1,203 +1,141 @@
-// install --apply, upgrade and uninstall on a real API server, with a controller that makes what it makes.
+// An installation from its first apply to its last delete, on a real API server, with a controller that runs meanwhile.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { parseYamlDocuments } from "../../src/common/yaml.ts";
+import type { ClusterConnection } from "../../src/kube/cluster-connection.ts";
 import type { KubeObjects } from "../../src/kube/objects.ts";
 import { eventually } from "../support/eventually.ts";
 import { REAL, SKIPPED } from "../support/kubernetes/assets.ts";
 import { InstalledController } from "../support/kubernetes/installed-controller.ts";
-import { deleteAll, playNamespace, playNamespaceEnd } from "../support/kubernetes/played-controllers.ts";
+import type { Replica } from "../support/kubernetes/installed-controller.ts";
+import { inventory, playNamespace, playNamespaceEnd } from "../support/kubernetes/played-controllers.ts";
 import { RealCluster } from "../support/kubernetes/real-cluster.ts";
 import { runMeshctl } from "../support/run-meshctl.ts";
 import type { MeshctlResult } from "../support/run-meshctl.ts";
 
+const within = { withinMs: 60_000 };
 const MESH = "mesh-system";
 const DEPLOYMENT = { apiVersion: "apps/v1", kind: "Deployment", namespace: MESH, name: "controller" };
-const VALUES = { apiVersion: "v1", kind: "ConfigMap", namespace: MESH, name: "meshctl-values" };
-const SECRET = { apiVersion: "v1", kind: "Secret", namespace: MESH, name: "meshctl-ca" };
-const ROOTS = { apiVersion: "v1", kind: "ConfigMap", namespace: "shop", name: "meshctl-root-cert" };
-const POLICY = { apiVersion: "security.istio.io/v1", kind: "PeerAuthentication", namespace: MESH, name: "default" };
-const within = { withinMs: 30_000 };
 
 describe("the life of an installation on a real API server", () => {
   let cluster: RealCluster;
+  let admin: ClusterConnection;
   let objects: KubeObjects;
+  let controller: InstalledController;
+  let replica: Replica;
+  let initial: readonly string[];
   before(async () => {
     if (SKIPPED !== undefined) return;
     cluster = await RealCluster.start();
+    admin = cluster.connect();
     objects = cluster.objects();
-    await playNamespace(objects, "shop");
+    await playNamespace(objects, "shop", { "meshctl.io/inject": "enabled" });
+    // Made by the API server itself in its first seconds.
+    await eventually(async () => assert.ok((await inventory(admin)).includes("EndpointSlice default/kubernetes")), within);
+    initial = await inventory(admin);
   });
-  after(async () => cluster?.stop());
+  after(async () => {
+    await controller?.stop();
+    await cluster?.stop();
+  });
 
-  const meshctl = (...args: readonly string[]): Promise<MeshctlResult> => runMeshctl([...args, "--kubeconfig", cluster.kubeconfig]);
-  const changes = (stdout: string): string[] => [...new Set([...stdout.matchAll(/^\S+ (.*)$/gm)].map((match) => match[1]!))].sort();
-  async function applied(...args: readonly string[]): Promise<string[]> {
+  const meshctl = (...args: readonly string[]): Promise<MeshctlResult> =>
+    runMeshctl(args, { env: { KUBECONFIG: cluster.kubeconfig }, timeoutMs: 60_000 });
+  async function runs(...args: readonly string[]): Promise<string> {
     const { code, stdout, stderr } = await meshctl(...args);
     assert.equal(code, 0, stderr);
-    return changes(stdout);
+    return stdout;
   }
-  /** By the label, of every kind that the server has. */
-  async function labelled(): Promise<string[]> {
-    const { stdout: kinds } = await cluster.kubectl(["api-resources", "--verbs=list", "-o", "name"]);
-    const all = kinds.trim().split("\n").join(",");
-    const columns = "custom-columns=K:.kind,NS:.metadata.namespace,N:.metadata.name";
-    const { stdout } = await cluster.kubectl(["get", all, "-A", "-l", "meshctl.io/installation", "--no-headers", "-o", columns]);
-    const lines = stdout.split("\n").filter((line) => line !== "");
-    return [...new Set(lines.map((line) => line.replace(/\s+/g, " ").trim()))].sort();
-  }
-  function listed({ stdout }: MeshctlResult): string[] {
-    const { documents } = parseYamlDocuments(stdout, "stdout");
-    const found = documents.map(({ value }) => value as { kind: string; metadata: { name: string; namespace?: string } });
-    return found.map(({ kind, metadata: { namespace = "<none>", name } }) => `${kind} ${namespace} ${name}`);
-  }
+  const added = async (): Promise<string[]> => (await inventory(admin)).filter((each) => !initial.includes(each));
 
-  test("begins with a dry run that keeps nothing, and one apply that creates all", REAL, async () => {
-    assert.deepEqual(await applied("install", "--apply", "--dry-run=server"), ["created (server dry run)"]);
-    assert.equal(await objects.get(VALUES), undefined);
-    assert.deepEqual(await applied("install", "--apply"), ["created"]);
-    assert.deepEqual(await applied("install", "--apply"), ["unchanged"]);
-    assert.deepEqual(await applied("install", "--apply", "--dry-run=server"), ["unchanged (server dry run)"]);
-    const { stdout, stderr } = await meshctl("upgrade", "--diff");
-    assert.deepEqual([stdout, stderr], ["", "nothing would change\n"]);
+  test("install --apply --dry-run=server is checked whole and leaves nothing", REAL, async () => {
+    await runs("install", "--apply", "--dry-run=server");
+    assert.deepEqual(await added(), []);
   });
 
-  test("goes on beside a controller, whose own fields and objects stay as they are", REAL, async () => {
-    const controller = new InstalledController(cluster);
-    try {
-      await controller.ready(await controller.start());
-      await eventually(async () => assert.ok((await objects.get(ROOTS)) !== undefined), within);
-      const webhook = {
-        apiVersion: "admissionregistration.k8s.io/v1",
-        kind: "MutatingWebhookConfiguration",
-        name: "meshctl-sidecar-injector",
-      };
-      const before = await objects.get(webhook);
-      assert.match(JSON.stringify(before), /"caBundle":"\w/);
-      assert.deepEqual(await applied("install", "--apply"), ["unchanged"]);
-      assert.equal((await objects.get(webhook))?.metadata.resourceVersion, before?.metadata.resourceVersion);
-      assert.deepEqual(listed(await meshctl("upgrade", "--prune")), []);
-    } finally {
-      await controller.stop();
-    }
-  });
-
-  test("waits until the Deployment says that it is ready", REAL, async () => {
-    const { metadata } = (await objects.get(DEPLOYMENT))!;
-    const { generation } = metadata as { generation?: number };
-    const status = { observedGeneration: generation, replicas: 1, updatedReplicas: 1, readyReplicas: 1, availableReplicas: 1 };
-    await objects.mergePatch(DEPLOYMENT, { status }, { subresource: "status" });
-    assert.deepEqual(await applied("upgrade", "--apply", "--wait=20s"), ["unchanged"]);
-  });
-
-  test("shows what an upgrade changes, makes it so, and keeps the values", REAL, async () => {
-    const set = ["--set", "controller.logLevel=debug", "--set", "controller.replicas=2"];
-    const { stdout } = await meshctl("upgrade", "--diff", ...set);
-    assert.match(stdout, /^--- Deployment mesh-system\/controller \(in the cluster\)$/m);
-    assert.match(stdout, /^- {2}replicas: 1\n\+ {2}replicas: 2$/m);
-    assert.deepEqual(
-      [...stdout.matchAll(/^[-+] +(- --log.*)$/gm)].map((match) => match[1]),
-      ["- --log-level=info", "- --log-level=debug"],
+  test("install --apply --wait installs, and ends when the controller is ready", REAL, async () => {
+    const installing = runs("install", "--apply", "--wait", "50s");
+    await eventually(async () => assert.ok(await objects.get(DEPLOYMENT)), within);
+    controller = new InstalledController(cluster);
+    replica = await controller.start();
+    await controller.ready(replica);
+    await controller.serve(replica);
+    const { metadata } = (await objects.get(DEPLOYMENT)) as unknown as { metadata: { generation: number } };
+    const condition = { type: "Available", status: "True", reason: "MinimumReplicasAvailable", message: "" };
+    const counts = { replicas: 1, updatedReplicas: 1, readyReplicas: 1, availableReplicas: 1 };
+    await objects.mergePatch(
+      DEPLOYMENT,
+      { status: { ...counts, observedGeneration: metadata.generation, conditions: [condition] } },
+      { subresource: "status" },
     );
-    assert.deepEqual(await applied("upgrade", "--apply", ...set), ["configured", "unchanged"]);
-    assert.deepEqual(await applied("upgrade", "--apply"), ["unchanged"]);
-    assert.match(JSON.stringify((await objects.get(VALUES))?.["data"]), /logLevel: debug.*replicas: 2/);
+    await installing;
+    for (const each of ["Secret mesh-system/meshctl-ca", "Lease mesh-system/meshctl-controller", "ConfigMap shop/meshctl-root-cert"])
+      await eventually(async () => assert.ok((await added()).includes(each), each), within);
   });
 
-  test("refuses to overwrite a field that somebody has edited, until it is told to", REAL, async () => {
-    await cluster.kubectl(["-n", MESH, "set", "image", "deployment/controller", "controller=edited:1"]);
-    const { code, stdout, stderr } = await meshctl("upgrade", "--apply");
-    assert.deepEqual([code, stdout], [1, ""]);
-    assert.match(
-      stderr,
-      /Deployment mesh-system\/controller: \.spec\.template\.spec\.containers\[name="controller"\]\.image is managed by kubectl-set/,
-    );
-    assert.deepEqual(await applied("upgrade", "--apply", "--force-conflicts"), ["configured", "unchanged"]);
-    assert.doesNotMatch(JSON.stringify(await objects.get(DEPLOYMENT)), /edited:1/);
+  test("upgrade keeps the values that were given, shows what changes, and then changes it", REAL, async () => {
+    assert.equal(await runs("upgrade", "--diff"), "");
+    const set = ["--set", "controller.logLevel=debug"];
+    const diff = await runs("upgrade", "--diff", ...set);
+    assert.match(diff, /^-.*--log-level=info$/m);
+    assert.match(diff, /^\+.*--log-level=debug$/m);
+    await runs("upgrade", "--apply", ...set);
+    assert.match(await runs("upgrade"), /--log-level=debug/);
+    assert.equal(await runs("upgrade", "--diff"), "");
+    assert.equal(await runs("upgrade", "--prune"), "");
+    // What the controller owns is still its own.
+    await eventually(() => objects.create(pod("trial"), { dryRun: true }), within);
   });
 
-  test("takes over what kubectl applied, and the fields that are left out now go", REAL, async () => {
-    const { stdout: yaml } = await meshctl("install", "--set", "controller.nodeSelector={disk: ssd}");
-    assert.equal((await cluster.kubectl(["apply", "-f", "-"], yaml)).code, 0);
-    const { stdout } = await meshctl("install", "--apply", "--dry-run=server");
-    assert.match(stdout, /^deployment\.apps\/controller configured \(server dry run\)$/m);
-    await applied("install", "--apply");
-    assert.doesNotMatch(JSON.stringify((await objects.get(DEPLOYMENT))?.["spec"]), /nodeSelector/);
-    assert.deepEqual(await applied("install", "--apply"), ["unchanged"]);
-  });
-
-  test("lists what a profile has left behind, and nothing else", REAL, async () => {
-    await applied("upgrade", "--apply", "--profile", "ha");
-    await applied("upgrade", "--apply", "--profile", "default");
-    const pruned = await meshctl("upgrade", "--prune");
-    assert.deepEqual(listed(pruned), ["HorizontalPodAutoscaler mesh-system controller", "PodDisruptionBudget mesh-system controller"]);
-    assert.equal((await cluster.kubectl(["delete", "-f", "-"], pruned.stdout)).code, 0);
-    assert.equal((await meshctl("upgrade", "--prune")).stderr, "nothing to prune\n");
-  });
-
-  test("never goes back to an older version", REAL, async () => {
-    await objects.mergePatch(VALUES, { data: { version: "99.0.0" } });
-    const { code, stdout, stderr } = await meshctl("upgrade");
-    assert.deepEqual([code, stdout], [1, ""]);
-    assert.match(stderr, /^meshctl: the cluster has meshctl 99\.0\.0, and this is \d.*: an upgrade never goes back\n/);
-    await objects.mergePatch(VALUES, { data: { version: "0.0.1" } });
-    assert.equal((await meshctl("upgrade")).code, 0);
-  });
-
-  test("refuses a broken trust chain: a root that a namespace doesn't trust, a key of another certificate", REAL, async () => {
-    const roots = (await objects.get(ROOTS))?.["data"] as Record<string, string>;
-    await objects.mergePatch(ROOTS, { data: { "root-cert.pem": "" } });
-    assert.match((await meshctl("upgrade", "--apply")).stderr, /trust chain is broken.*is not in ConfigMap meshctl-root-cert of shop\n/);
-    await objects.mergePatch(ROOTS, { data: roots });
-    const secret = (await objects.get(SECRET))?.["data"] as Record<string, string>;
-    await objects.mergePatch(SECRET, { data: { "ca-key.pem": Buffer.from("no key").toString("base64") } });
-    assert.match((await meshctl("upgrade", "--apply")).stderr, /trust chain is broken, and nothing was changed: ca-key\.pem of Secret/);
-    await objects.mergePatch(SECRET, { data: secret });
-    assert.deepEqual(await applied("upgrade", "--apply", "--force-conflicts"), ["configured", "unchanged"]);
-  });
-
-  test("isn't ended while a pod with a sidecar runs", REAL, async () => {
-    const annotations = { "meshctl.io/injected": "{}" };
-    const metadata = { name: "checkout-1", namespace: "shop", labels: { "security.istio.io/tlsMode": "istio" }, annotations };
-    await objects.create({ apiVersion: "v1", kind: "Pod", metadata, spec: { containers: [{ name: "app", image: "app" }] } });
-    const { code, stdout, stderr } = await meshctl("uninstall");
-    assert.deepEqual([code, stdout], [1, ""]);
-    assert.match(stderr, /^meshctl: 1 pod still has a sidecar, which need.*:\n {2}shop\/checkout-1\n/);
-    assert.match((await meshctl("uninstall", "--force")).stdout, /kind: Deployment/);
-    await deleteAll(cluster.connect(), { apiVersion: "v1", kind: "Pod" }, "shop");
-  });
-
-  test("ends with everything of ours deleted but CRDs, and with --crds everything", REAL, async () => {
-    const policy = { ...POLICY, metadata: { name: POLICY.name, namespace: MESH }, spec: { mtls: { mode: "STRICT" } } };
-    await objects.create(policy);
-    const kept = await meshctl("uninstall");
-    assert.match(kept.stderr, /^namespace mesh-system stays, because objects of yours are in it: 1 PeerAuthentication; /m);
-    await objects.delete(POLICY);
-
-    const all = await labelled();
-    const first = await meshctl("uninstall");
-    assert.equal(first.stderr, "3 CustomResourceDefinitions stay, and every object of theirs (--crds deletes them, too)\n");
-    // Nothing of any kind that the server has is missed.
+  test("upgrade can be piped to kubectl apply, too, and changes nothing more", REAL, async () => {
+    const yaml = await runs("upgrade");
+    await cluster.kubectl(["apply", "-f", "-"], yaml);
+    const { code, stdout } = await cluster.kubectl(["apply", "-f", "-"], yaml);
+    assert.equal(code, 0);
     assert.deepEqual(
-      listed(first).sort(),
-      all.filter((each) => !each.startsWith("CustomResourceDefinition ")),
-    );
-    for (const made of ["Secret mesh-system meshctl-ca", "ConfigMap shop meshctl-root-cert", "Lease mesh-system meshctl-controller"])
-      assert.ok(all.includes(made), made);
-    const deleted = await cluster.kubectl(["delete", "--wait=false", "-f", "-"], first.stdout);
-    assert.deepEqual([deleted.code, deleted.stdout.trimEnd().split("\n").length], [0, listed(first).length]);
-    await playNamespaceEnd(cluster.connect(), MESH);
-    assert.deepEqual(
-      (await labelled()).filter((each) => !each.startsWith("CustomResourceDefinition ")),
+      stdout
+        .trimEnd()
+        .split("\n")
+        .filter((each) => !each.endsWith(" unchanged")),
       [],
     );
+  });
 
-    await objects.create({ ...policy, metadata: { name: "default", namespace: "shop" } });
-    const last = await meshctl("uninstall", "--crds");
-    assert.match(last.stderr, /^CustomResourceDefinition PeerAuthentication: 1 object goes with it$/m);
-    assert.match(last.stderr, /^CustomResourceDefinition VirtualService: 0 objects go with it$/m);
-    assert.equal((await cluster.kubectl(["delete", "-f", "-"], last.stdout)).code, 0);
-    assert.deepEqual(await labelled(), []);
-    assert.deepEqual(listed(await meshctl("uninstall", "--crds")), []);
+  test("uninstall refuses while there is a meshed pod, and names it", REAL, async () => {
+    await objects.create(pod("web"));
+    const { code, stdout, stderr } = await meshctl("uninstall");
+    assert.deepEqual([code, stdout], [1, ""]);
+    assert.match(stderr, /shop\/web/);
+    await objects.delete({ ...pod("web"), namespace: "shop", name: "web" });
+  });
+
+  test("uninstall leaves nothing of ours but the CRDs, though the controller still runs", REAL, async () => {
+    await objects.create({
+      apiVersion: "networking.istio.io/v1",
+      kind: "DestinationRule",
+      metadata: { name: "users", namespace: "shop" },
+      spec: { host: "web" },
+    });
+    const { code, stderr } = await cluster.kubectl(["delete", "--wait=false", "-f", "-"], await runs("uninstall"));
+    assert.equal(code, 0, stderr);
+    await replica.process.stop();
+    await playNamespaceEnd(admin, MESH);
+    assert.deepEqual(await added(), [
+      "CustomResourceDefinition destinationrules.networking.istio.io",
+      "CustomResourceDefinition peerauthentications.security.istio.io",
+      "CustomResourceDefinition virtualservices.networking.istio.io",
+      "DestinationRule shop/users",
+    ]);
+  });
+
+  test("uninstall --crds counts the users' objects that go with them, and leaves nothing at all", REAL, async () => {
+    const { code, stdout, stderr } = await meshctl("uninstall", "--crds");
+    assert.equal(code, 0, stderr);
+    assert.match(stderr, /DestinationRule: 1 object goes with it/);
+    assert.equal((await cluster.kubectl(["delete", "--wait=false", "-f", "-"], stdout)).code, 0);
+    await eventually(async () => assert.deepEqual(await added(), []), within);
   });
 });
+
+function pod(name: string): Parameters<KubeObjects["create"]>[0] {
+  return { apiVersion: "v1", kind: "Pod", metadata: { name, namespace: "shop" }, spec: { containers: [{ name: "web", image: "web" }] } };
+}

@@ -45,7 +45,8 @@ export async function playNamespaceEnd(connection: ClusterConnection, name: stri
   const objects = new KubeObjects({ connection, clock: systemClock });
   const namespace = { apiVersion: "v1", kind: "Namespace", name };
   await objects.delete(namespace);
-  for (const { apiVersion, kind } of await deletableKinds(connection)) await deleteAll(connection, { apiVersion, kind }, name);
+  for (const { namespaced, ...kind } of await kindsWith(connection, "deletecollection"))
+    if (namespaced) await deleteAll(connection, kind, name);
   const found = await objects.get(namespace);
   if (found === undefined) return;
   await objects.replace({ apiVersion: "v1", kind: "Namespace", metadata: { name }, spec: { finalizers: [] } }, { subresource: "finalize" });
@@ -54,10 +55,11 @@ export async function playNamespaceEnd(connection: ClusterConnection, name: stri
 interface ListedKind {
   readonly apiVersion: string;
   readonly kind: string;
+  readonly namespaced: boolean;
 }
 
-/** Every kind of the server whose objects are in namespaces and can be deleted all at once. */
-async function deletableKinds(connection: ClusterConnection): Promise<ListedKind[]> {
+/** Every kind of the server that can be asked for this. */
+async function kindsWith(connection: ClusterConnection, verb: string): Promise<ListedKind[]> {
   const ask = (path: string): Promise<unknown> => requestJson(connection, { method: "GET", path }, OPTIONS);
   const { groups } = (await ask("/apis")) as { groups: readonly { preferredVersion: { groupVersion: string } }[] };
   const kinds: ListedKind[] = [];
@@ -66,7 +68,19 @@ async function deletableKinds(connection: ClusterConnection): Promise<ListedKind
       resources: readonly { name: string; kind: string; namespaced: boolean; verbs: readonly string[] }[];
     };
     for (const { name, kind, namespaced, verbs } of resources)
-      if (namespaced && verbs.includes("deletecollection") && !name.includes("/")) kinds.push({ apiVersion, kind });
+      if (verbs.includes(verb) && !name.includes("/")) kinds.push({ apiVersion, kind, namespaced });
   }
   return kinds;
+}
+
+/** Everything in the cluster, by kind, namespace and name, but what the API server makes and removes by itself. */
+export async function inventory(connection: ClusterConnection): Promise<string[]> {
+  const objects = new KubeObjects({ connection, clock: systemClock });
+  const found: string[] = [];
+  for (const { apiVersion, kind } of await kindsWith(connection, "list")) {
+    if (["Event", "ComponentStatus", "APIService"].includes(kind)) continue;
+    for (const { metadata } of (await objects.list({ apiVersion, kind })) ?? [])
+      found.push(`${kind} ${metadata.namespace === undefined ? "" : `${metadata.namespace}/`}${metadata.name}`);
+  }
+  return [...new Set(found)].sort();
 }
