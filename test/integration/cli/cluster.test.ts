@@ -12,12 +12,8 @@ const hash = { "pod-template-hash": "7d9c" };
 
 describe("an inspecting command on a cluster", () => {
   const cluster = new ClusterDouble();
-  /** Pods whose sidecars were asked, in order. */
-  let asked: string[] = [];
-  const sidecar = (name: string) => (path: string) => {
-    asked.push(name);
-    return path === "/stats" ? `cluster.x.upstream_rq_total: 1\n` : path === "/config_dump" ? DUMP : undefined;
-  };
+  const sidecar = (name: string) => (path: string) =>
+    path === "/stats" ? `${name}.total: 1\n` : path === "/config_dump" ? DUMP : undefined;
   const meshed = (name: string, owner: string, isReady = true) =>
     cluster.addPod({ name, labels: hash, owner: { kind: "ReplicaSet", name: `${owner}-7d9c` }, isReady, ports: { 15000: sidecar(name) } });
   before(async () => {
@@ -46,12 +42,11 @@ describe("an inspecting command on a cluster", () => {
   });
   after(() => cluster.stop());
 
+  /** The pod whose sidecar answers. */
   async function statsOf(...args: readonly string[]): Promise<string | undefined> {
-    asked = [];
     const result = await cluster.run("stats", "--raw", ...args);
     assert.equal(result.stderr, "");
-    assert.equal(result.stdout, "cluster.x.upstream_rq_total: 1\n");
-    return asked.at(-1);
+    return /^(\S+)\.total: 1\n$/.exec(result.stdout)?.[1];
   }
 
   /** Standard error of a command that fails. */
@@ -62,16 +57,18 @@ describe("an inspecting command on a cluster", () => {
     return result.stderr.replaceAll(cluster.api.url, "SERVER").replace("; or add --local to look into the local mesh", "");
   }
 
-  for (const [argument, pod] of [
-    ["web-7d9c-a", "web-7d9c-a"],
-    ["web", "web-7d9c-b"],
-    ["deploy/web.shop", "web-7d9c-b"],
-    ["svc/front", "web-7d9c-c"],
-    ["front", "web-7d9c-c"],
-    ["istio", "istio"],
-  ] as const) {
-    test(`asks ${pod} for ${argument}`, async () => assert.equal(await statsOf(argument), pod));
-  }
+  describe("means by a workload argument", { concurrency: 2 }, () => {
+    for (const [argument, pod] of [
+      ["web-7d9c-a", "web-7d9c-a"],
+      ["web", "web-7d9c-b"],
+      ["deploy/web.shop", "web-7d9c-b"],
+      ["svc/front", "web-7d9c-c"],
+      ["front", "web-7d9c-c"],
+      ["istio", "istio"],
+    ] as const) {
+      test(`${pod} for ${argument}`, async () => assert.equal(await statsOf(argument), pod));
+    }
+  });
 
   test("prints what a sidecar's dump says, just as from a file", async () => {
     const result = await cluster.run("proxy-config", "cluster", "web");
@@ -99,31 +96,32 @@ describe("an inspecting command on a cluster", () => {
   });
 
   test("says what there is instead of what isn't", async () => {
+    const [typo, namespace, idle, ended] = await Promise.all([
+      refusal("wbe"),
+      refusal("web", "-n", "shpo"),
+      refusal("idle"),
+      refusal("done-29000000-x"),
+    ]);
     assert.equal(
-      await refusal("wbe"),
+      typo,
       "meshctl: no pod, owner or Service named wbe in namespace shop\n" +
         "  did you mean web? running: deaf.shop, istio.shop, plain.shop, stuck.shop, web.shop\n",
     );
-    assert.equal(await refusal("web", "-n", "shpo"), "meshctl: there is no namespace shpo\n  did you mean shop?\n");
-    assert.equal(
-      await refusal("idle"),
-      "meshctl: deployment/idle.shop has no pods\n  kubectl -n shop describe deployment idle tells why\n",
-    );
-    assert.match(
-      await refusal("done-29000000-x"),
-      /^meshctl: container meshctl-proxy of pod done-29000000-x.shop isn't running: the pod is/,
-    );
+    assert.equal(namespace, "meshctl: there is no namespace shpo\n  did you mean shop?\n");
+    assert.equal(idle, "meshctl: deployment/idle.shop has no pods\n  kubectl -n shop describe deployment idle tells why\n");
+    assert.match(ended, /^meshctl: container meshctl-proxy of pod done-29000000-x.shop isn't running: the pod is Succeeded\n/);
   });
 
   test("says why a pod's sidecar can't be asked", async () => {
-    assert.match(await refusal("plain"), /^meshctl: pod plain.shop has no sidecar\n  .*meshctl check --proxy -n shop/);
+    const [plain, stuck, deaf] = await Promise.all([refusal("plain"), refusal("stuck"), refusal("deaf")]);
+    assert.match(plain, /^meshctl: pod plain.shop has no sidecar\n  .*meshctl check --proxy -n shop/);
     assert.equal(
-      await refusal("stuck"),
+      stuck,
       "meshctl: container meshctl-proxy of pod stuck.shop isn't running: ImagePullBackOff: no such image\n" +
         "  kubectl -n shop describe pod stuck tells more\n",
     );
     assert.equal(
-      await refusal("deaf"),
+      deaf,
       "meshctl: the sidecar of deaf.shop does not answer /stats: nothing listens there\n" +
         "  see kubectl -n shop logs deaf -c meshctl-proxy\n",
     );
