@@ -21,8 +21,7 @@ export const capture: Category<ClusterState> = {
 /** Whether the init container has ended badly at least once and not well since. */
 export function hasCaptureFailed(pod: PodObject): boolean {
   const status = statusOf(pod, INIT_CONTAINER);
-  if (status === undefined || status.state?.terminated?.exitCode === 0) return false;
-  return failureOf(status) !== undefined;
+  return status !== undefined && failureOf(status) !== undefined;
 }
 
 function failureOf({ state, lastState }: ContainerStatus): { exitCode: number; message?: string } | undefined {

@@ -104,6 +104,13 @@ describe("CustomResourceDefinitions", () => {
     ]);
   });
 
+  test("count a version only where it is served", () => {
+    const versions = first.spec.versions.map((each) => ({ ...each, served: each.name !== "v1beta1" }));
+    assert.deepEqual(findings(customResources, "they are served", withFirst({ ...first, spec: { ...first.spec, versions } })), [
+      `warning: ${first.metadata.name} is not served as v1beta1: objects of that version can't be applied`,
+    ]);
+  });
+
   test("that the API server doesn't serve are told with its reason", () => {
     const conditions = [{ type: "NamesAccepted", status: "False", message: '"vs" is already in use' }];
     assert.deepEqual(findings(customResources, "they are served", withFirst({ ...first, status: { conditions } })), [
