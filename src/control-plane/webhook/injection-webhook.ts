@@ -91,7 +91,8 @@ export class InjectionWebhook {
     if (obstacle !== undefined) return this.#refuse(request, pod, obstacle);
     const patch = toPatch(pod, additions.value, recordOf(pod, additions.value));
     const report = { outcome: "injected", reason: decision.decidedBy, text: decision.reason, pod, request } as const;
-    return { answer: { allowed: true, patch, auditAnnotations: auditOf(report), warnings }, report };
+    const told = [...warnings, ...additions.value.warnings];
+    return { answer: { allowed: true, patch, auditAnnotations: auditOf(report), warnings: told }, report };
   }
 
   #skip(request: AdmissionRequest, pod: PodTemplate | undefined, reason: string, text: string, warnings: readonly string[] = []): Reviewed {

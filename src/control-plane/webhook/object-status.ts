@@ -56,7 +56,6 @@ export class ObjectStatus {
   #wake(): void {
     this.#cancelRetry = undefined;
     if (this.#isWriting || this.#isStopped || this.#pending.size === 0) return;
-    if (!this.#options.isLeader()) return this.#wakeAfter(LEADER_CHECK_MS);
     this.#isWriting = true;
     void this.#writeAll().then((delayMs) => {
       this.#isWriting = false;
