@@ -20,13 +20,15 @@ import { memory } from "./scenarios/memory.ts";
 import { mesh } from "./scenarios/mesh.ts";
 import { SUBJECT } from "./scenarios/scenario.ts";
 import type { Scenario } from "./scenarios/scenario.ts";
+import { sync } from "./scenarios/sync.ts";
 import { tcp } from "./scenarios/tcp.ts";
 
 const STOP_SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 const SCENARIOS: readonly Scenario[] = [hop, mesh, bulk, grpc, tcp, latency, handshake];
 const MEMORY = "memory";
 const COMMANDS = "commands";
-const NAMES = [...SCENARIOS.map((each) => each.name), MEMORY, COMMANDS];
+const SYNC = "sync";
+const NAMES = [...SCENARIOS.map((each) => each.name), MEMORY, COMMANDS, SYNC];
 
 const USAGE = `Usage: npm run bench -- [options]
   --scenario LIST     only these: ${NAMES.join(", ")} (default: all)
@@ -105,6 +107,16 @@ async function main(): Promise<number> {
     await attempt(COMMANDS, async () => {
       console.log("commands: whole processes, from start to end, the median of nine\n");
       await commands((verdict) => {
+        limits.push(verdict);
+        console.log(renderVerdicts([verdict])[0]);
+      });
+      console.log("");
+    });
+  }
+  if (chosen.has(SYNC)) {
+    await attempt(SYNC, async (lab, signal) => {
+      console.log("sync: a new controller reads a big cluster and serves a sidecar\n");
+      await sync(lab, signal, (verdict) => {
         limits.push(verdict);
         console.log(renderVerdicts([verdict])[0]);
       });
