@@ -19,6 +19,8 @@ const NAMESPACE = "mesh-system";
 const MONITORING_PORT = 15014;
 const START_TIMEOUT_MS = 60_000;
 
+const READY = [{ type: "Ready", status: "True" }];
+
 interface Container {
   readonly args: readonly string[];
   readonly env?: readonly {
@@ -65,7 +67,7 @@ export class InstalledController {
   }
 
   /** Starts one more pod of the Deployment; resolves while it may not be ready yet. */
-  async start(): Promise<Replica> {
+  async start(placement: { readonly nodeName?: string } = {}): Promise<Replica> {
     const template = await this.#template();
     const { serviceAccountName, containers, securityContext } = template.spec;
     await playServiceAccount(this.#objects, NAMESPACE, serviceAccountName);
@@ -73,10 +75,10 @@ export class InstalledController {
     const address = this.network.nextAddress;
     const { labels } = template.metadata;
     const draft = { apiVersion: "v1", kind: "Pod", metadata: { ...template.metadata, name, namespace: NAMESPACE, labels } };
-    const pod = await this.#objects.create({ ...draft, spec: template.spec });
+    const pod = await this.#objects.create({ ...draft, spec: { ...template.spec, ...placement } });
     await this.#objects.mergePatch(
       { ...draft, name, namespace: NAMESPACE },
-      { status: { phase: "Running", podIP: address, podIPs: [{ ip: address }] } },
+      { status: { phase: "Running", podIP: address, podIPs: [{ ip: address }], conditions: READY } },
       { subresource: "status" },
     );
     const token = await this.#cluster.token({ namespace: NAMESPACE, serviceAccount: serviceAccountName, pod: name });

@@ -13,13 +13,20 @@ export interface MeshedPod {
   readonly address: string;
 }
 
-/** A pod that runs, bound to a node that nobody has. */
-export async function playPod(objects: KubeObjects, pod: MeshedPod): Promise<void> {
+/** A pod with a sidecar that runs. @param placement without a node it is on none. */
+export async function playPod(objects: KubeObjects, pod: MeshedPod, placement: { readonly nodeName?: string } = {}): Promise<void> {
   const { namespace, name, serviceAccount, address } = pod;
   await playServiceAccount(objects, namespace, serviceAccount);
   const draft = { apiVersion: "v1", kind: "Pod", metadata: { name, namespace, labels: { app: serviceAccount } } };
-  await objects.create({ ...draft, spec: { serviceAccountName: serviceAccount, containers: [{ name: "app", image: "app" }] } });
-  await objects.mergePatch({ ...draft, ...pod }, { status: { podIP: address, podIPs: [{ ip: address }] } }, { subresource: "status" });
+  const containers = ["app", "meshctl-proxy"].map((each) => ({ name: each, image: each }));
+  await objects.create({ ...draft, spec: { serviceAccountName: serviceAccount, containers, ...placement } });
+  const containerStatuses = containers.map((each) => ({
+    ...each,
+    ...{ imageID: each.image, ready: true, restartCount: 0, state: { running: { startedAt: "2026-01-01T00:00:00Z" } } },
+  }));
+  const conditions = [{ type: "Ready", status: "True" }];
+  const status = { phase: "Running", podIP: address, podIPs: [{ ip: address }], conditions, containerStatuses };
+  await objects.mergePatch({ ...draft, ...pod }, { status }, { subresource: "status" });
 }
 
 /** The token that a kubelet would put into the pod for its sidecar. */

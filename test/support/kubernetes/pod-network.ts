@@ -81,6 +81,10 @@ export class PodProcess {
     this.#child.stdin!.end("go\n");
   }
 
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
   get output(): string {
     return this.#output;
   }
