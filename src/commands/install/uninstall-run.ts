@@ -1,6 +1,8 @@
 // Prints what kubectl should delete.
 import type { CommandContext } from "../../cli/command.ts";
 import { UserError } from "../../common/user-error.ts";
+import { AUTHORITY_SECRET } from "../../manifests/install/controller-permissions.ts";
+import { INSTALLATION_LABEL } from "../../manifests/install/installation-label.ts";
 import { CRD, NAMESPACE } from "../../manifests/install/installed-kinds.ts";
 import type { KubeObject } from "../../manifests/kube-objects.ts";
 import { deletionList } from "./deletion-list.ts";
@@ -25,6 +27,7 @@ export async function run(context: CommandContext): Promise<void> {
       stderr.write(`${pods.length} ${pods.length === 1 ? "pod" : "pods"} with sidecars will be without a control plane\n`);
     if (deleted.length === 0)
       stderr.write(`nothing of meshctl's to delete in the cluster of context ${cluster.connection.getCurrentContext()}\n`);
+    for (const each of deleted.filter(({ kind }) => kind === NAMESPACE.kind)) await tellForeignAuthority(cluster, each, stderr);
     stdout.write(deletionList(deleted));
   } finally {
     cluster.connection.close();
@@ -54,6 +57,14 @@ async function keptObjects(
     tell(`namespace ${name} stays, because objects of yours are in it: ${counts}; kubectl delete namespace ${name} deletes them with it`);
   }
   return kept;
+}
+
+/** A CA that somebody has brought carries no label of ours, and is lost with the namespace all the same. */
+async function tellForeignAuthority({ objects }: Cluster, { metadata }: KubeObject, stderr: CommandContext["stderr"]): Promise<void> {
+  const { name: namespace = "" } = metadata;
+  const secret = (await objects.get({ apiVersion: "v1", kind: "Secret", namespace, name: AUTHORITY_SECRET })) as KubeObject | undefined;
+  if (secret === undefined || secret.metadata.labels?.[INSTALLATION_LABEL] !== undefined) return;
+  stderr.write(`Secret ${namespace}/${AUTHORITY_SECRET} is not meshctl's, but goes with its namespace: keep a copy of that CA\n`);
 }
 
 function podsRemain(pods: readonly string[]): UserError {

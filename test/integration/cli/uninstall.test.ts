@@ -83,6 +83,16 @@ describe("meshctl uninstall", () => {
     );
   });
 
+  test("says that a CA which somebody has brought goes with the namespace", async () => {
+    const secret = ours("v1", "Secret", "meshctl-ca", "mesh-system");
+    const { labels: _labels, ...metadata } = secret["metadata"] as Record<string, unknown>;
+    server.replace({ ...secret, metadata });
+    const { stderr, stdout } = await uninstall();
+    server.replace(secret);
+    assert.match(stderr, /^Secret mesh-system\/meshctl-ca is not meshctl's, but goes with its namespace: keep a copy of that CA$/m);
+    assert.doesNotMatch(stdout, /kind: Secret/);
+  });
+
   test("asks for the kinds that there are, each narrowed down by the label, and for no others", async () => {
     await uninstall();
     const lists = server.requests.filter(({ query }) => query.has("limit") && query.get("limit") !== "1");
