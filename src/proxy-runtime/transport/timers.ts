@@ -2,7 +2,8 @@
 // duration expire in the order in which they were armed, so each duration is a linked list with one Node timer at its
 // head; arming and disarming touch a few pointers. One that is armed again for as long only notes its new deadline, and is
 // looked at when the old one comes. A timer fires up to one millisecond late, or 1/256 of its time where it was armed again;
-// never early.
+// never early. After a turn that has kept the loop for long, what has arrived meanwhile is read before time is up: the answer
+// that somebody waits for may be among it.
 import { performance } from "node:perf_hooks";
 import { turnNow } from "./turn-clock.ts";
 
@@ -36,6 +37,9 @@ export class TimerEntry {
 // setTimeout fires at once for more (24.8 days); the list is then looked at early and waits on.
 const MAX_DELAY_MS = 2 ** 31 - 1;
 
+/** Later than this, and the loop was busy with something else. */
+const LATE_MS = 20;
+
 class TimerList {
   readonly durationMs: number;
   readonly #onThrown: (thrown: unknown) => void;
@@ -43,6 +47,8 @@ class TimerList {
   readonly #onEarly: (entry: TimerEntry, now: number, durationMs: number) => void;
   readonly #anchor: TimerEntry;
   #timer: NodeJS.Timeout | undefined = undefined;
+  /** When the timer should fire, ms of performance.now(). */
+  #scheduledFor = 0;
 
   constructor(
     durationMs: number,
@@ -67,7 +73,7 @@ class TimerList {
     entry.next = this.#anchor;
     last.next = entry;
     this.#anchor.previous = entry;
-    this.#timer ??= this.#schedule(this.durationMs);
+    this.#timer ??= this.#schedule(this.durationMs, now);
   }
 
   remove(entry: TimerEntry): void {
@@ -77,6 +83,12 @@ class TimerList {
     entry.next = undefined;
     entry.list = undefined;
   }
+
+  // libuv runs timers before it polls (uv_run), and immediates behind it.
+  readonly #onTime = (): void => {
+    if (performance.now() - this.#scheduledFor > LATE_MS) setImmediate(this.#expire);
+    else this.#expire();
+  };
 
   // The timer that fired stays in #timer until the end, so that owners who arm again in onTimer don't start a second one.
   readonly #expire = (): void => {
@@ -89,7 +101,7 @@ class TimerList {
       head = this.#anchor.next!;
     }
     if (head === this.#anchor) this.#onEmpty(this.durationMs);
-    else this.#timer = this.#schedule(head.due - now);
+    else this.#timer = this.#schedule(head.due - now, now);
   };
 
   #fire(entry: TimerEntry): void {
@@ -100,9 +112,11 @@ class TimerList {
     }
   }
 
-  #schedule(delayMs: number): NodeJS.Timeout {
+  #schedule(delayMs: number, now: number): NodeJS.Timeout {
+    const waitMs = Math.min(Math.ceil(delayMs), MAX_DELAY_MS);
+    this.#scheduledFor = now + waitMs;
     // An idle proxy with nothing but timers may exit.
-    return setTimeout(this.#expire, Math.min(Math.ceil(delayMs), MAX_DELAY_MS)).unref();
+    return setTimeout(this.#onTime, waitMs).unref();
   }
 }
 
