@@ -13,7 +13,7 @@ export async function waitForOthersInPod(tables: readonly string[] = TABLES): Pr
   while (await areOthersAtWork(tables)) await new Promise((resolve) => setTimeout(resolve, POLL_MS));
 }
 
-async function areOthersAtWork(tables: readonly string[]): Promise<boolean> {
+export async function areOthersAtWork(tables: readonly string[]): Promise<boolean> {
   for (const table of tables) {
     // A family that the kernel lacks has no table.
     const text = await readFile(table, "utf8").catch(() => "");

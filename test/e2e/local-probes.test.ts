@@ -73,7 +73,7 @@ ${fields}
 kind: Service
 metadata: { name: web }
 spec: { selector: { app: web }, ports: [{ name: http, port: 80, targetPort: http }] }
-${pod("web", WEB, '{ prometheus.io/port: "8080" }', fields)}
+${pod("web", WEB, '{ prometheus.io/port: "8080", proxy.istio.io/config: "concurrency: 2" }', fields)}
 ${pod("client", CLIENT, `{ sidecar.istio.io/nativeSidecar: "false", proxy.istio.io/config: ${JSON.stringify(config)} }`, "")}`;
 }
 
@@ -122,7 +122,7 @@ describe("an injected pod of the local mesh", NEEDS, () => {
     const { stdout } = await mesh.inSandbox("curl", "-s", `http://${ip}:15020/stats/prometheus`);
     const metrics = parsePrometheus(stdout);
     assert.equal(metrics.get("app_orders")?.samples[0]?.value, 7);
-    assert.ok(metrics.has("envoy_server_concurrency"));
+    assert.equal(metrics.get("envoy_server_concurrency")?.samples[0]?.value, 2);
   });
 
   test("has a plain sidecar that the application waits for, and that waits for the application", async () => {

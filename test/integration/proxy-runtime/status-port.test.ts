@@ -144,6 +144,19 @@ describe("probes of the application by way of 15020", () => {
     assert.equal((await ask(base, "/app-health/away/livez")).status, 302);
   });
 
+  test("keep a Host header of their own for a redirect that names no host", async (context) => {
+    const targets: Record<string, (port: number) => string> = { "/near": () => "/x", "/named": (port) => `http://127.0.0.1:${port}/x` };
+    const port: number = await startApp(context, ({ url = "", headers }, response) => {
+      const location = targets[url]?.(port);
+      if (location === undefined) response.end(headers.host);
+      else response.writeHead(307, { location }).end();
+    });
+    const get = (path: string): object => ({ httpGet: { path, port, httpHeaders: [{ name: "Host", value: "web.example" }] } });
+    const base = await startPort(context, { probers: { "/app-health/a/livez": get("/near"), "/app-health/b/livez": get("/named") } });
+    assert.equal((await ask(base, "/app-health/a/livez")).body, "web.example");
+    assert.equal((await ask(base, "/app-health/b/livez")).body, `127.0.0.1:${port}`);
+  });
+
   test("connect for tcpSocket", async (context) => {
     const port = await listen(context, createServer());
     const closed = createServer();

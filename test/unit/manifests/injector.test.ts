@@ -199,6 +199,12 @@ describe("the injector", () => {
     assert.deepEqual(containers[0]?.readinessProbe, { httpGet: { path: "/app-health/web/readyz", port: 15020 } });
   });
 
+  test("leaves probes alone that ask a sidecar already", () => {
+    const probes = { readinessProbe: { httpGet: { path: "/healthz/ready", port: 15021 } }, livenessProbe: { tcpSocket: { port: 15020 } } };
+    const [web] = inject(plainPod({}, { containers: [{ name: "web", ...probes }] })).spec.containers;
+    assert.deepEqual([web?.readinessProbe, web?.livenessProbe], [probes.readinessProbe, probes.livenessProbe]);
+  });
+
   test("puts a plain sidecar that the application waits for in front, and has it waited for", () => {
     const annotations = { "proxy.istio.io/config": "holdApplicationUntilProxyStarts: true" };
     const { containers } = inject(plainPod({ annotations }), { nativeSidecar: false }).spec;

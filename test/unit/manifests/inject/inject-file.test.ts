@@ -241,6 +241,23 @@ describe("uninjecting what was edited", () => {
     assert.deepEqual(JSON.parse(uninjectText(JSON.stringify(printed)).text), value);
   });
 
+  test("gives a probe back as content where its own text would say something else by now", () => {
+    const deep =
+      "spec:\n        containers:\n                - name: web\n                  readinessProbe:\n                          tcpSocket:\n                                  port: 1\n";
+    const text = `apiVersion: v1\nkind: Pod\nmetadata: {name: a}\n${deep}`;
+    const value = parse(text).texts[0]!.document.value;
+    const printed = dumpYaml(parse(injectText(text).text).texts[0]!.document.value);
+    assert.deepEqual(parse(uninjectText(printed).text).texts[0]!.document.value, value);
+    const shallow =
+      "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec:\n containers:\n - name: web\n   readinessProbe:\n    tcpSocket:\n     port: 1\n     host: b\n";
+    const wide = injectText(shallow).text.replace(
+      /^ {3}readinessProbe:\n {4}httpGet:\n {6}(.*)\n {6}(.*)\n/m,
+      "   readinessProbe:\n         httpGet:\n           $1\n           $2\n",
+    );
+    assert.match(wide, /^ {9}httpGet:/m);
+    assert.deepEqual(parse(uninjectText(wide).text).texts[0]!.document.value, parse(shallow).texts[0]!.document.value);
+  });
+
   test("keeps a probe's other fields that were edited, and names a handler of ours that was", () => {
     const text =
       "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec:\n  containers:\n    - name: web\n      readinessProbe:\n        periodSeconds: 1\n        tcpSocket:\n          port: 1\n";
