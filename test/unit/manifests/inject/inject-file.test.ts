@@ -250,12 +250,16 @@ describe("uninjecting what was edited", () => {
     assert.deepEqual(parse(uninjectText(printed).text).texts[0]!.document.value, value);
     const shallow =
       "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec:\n containers:\n - name: web\n   readinessProbe:\n    tcpSocket:\n     port: 1\n     host: b\n";
-    const wide = injectText(shallow).text.replace(
-      /^ {3}readinessProbe:\n {4}httpGet:\n {6}(.*)\n {6}(.*)\n/m,
-      "   readinessProbe:\n         httpGet:\n           $1\n           $2\n",
-    );
-    assert.match(wide, /^ {9}httpGet:/m);
-    assert.deepEqual(parse(uninjectText(wide).text).texts[0]!.document.value, parse(shallow).texts[0]!.document.value);
+    // Children of the handler's own text come to stand under its key, or beside it.
+    for (const column of [9, 5]) {
+      const indent = " ".repeat(column);
+      const wide = injectText(shallow).text.replace(
+        /^ {4}httpGet:\n {6}(.*)\n {6}(.*)\n/m,
+        `${indent}httpGet:\n${indent}  $1\n${indent}  $2\n`,
+      );
+      assert.match(wide, new RegExp(`^${indent}httpGet:`, "m"));
+      assert.deepEqual(parse(uninjectText(wide).text).texts[0]!.document.value, parse(shallow).texts[0]!.document.value);
+    }
   });
 
   test("keeps a probe's other fields that were edited, and names a handler of ours that was", () => {
