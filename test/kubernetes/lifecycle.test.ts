@@ -59,14 +59,7 @@ describe("the life of an installation on a real API server", () => {
     replica = await controller.start();
     await controller.ready(replica);
     await controller.serve(replica);
-    const { metadata } = (await objects.get(DEPLOYMENT)) as unknown as { metadata: { generation: number } };
-    const condition = { type: "Available", status: "True", reason: "MinimumReplicasAvailable", message: "" };
-    const counts = { replicas: 1, updatedReplicas: 1, readyReplicas: 1, availableReplicas: 1 };
-    await objects.mergePatch(
-      DEPLOYMENT,
-      { status: { ...counts, observedGeneration: metadata.generation, conditions: [condition] } },
-      { subresource: "status" },
-    );
+    await controller.playAvailable(1);
     await installing;
     for (const each of ["Secret mesh-system/meshctl-ca", "Lease mesh-system/meshctl-controller", "ConfigMap shop/meshctl-root-cert"])
       await eventually(async () => assert.ok((await added()).includes(each), each), within);

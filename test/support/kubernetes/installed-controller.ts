@@ -156,6 +156,16 @@ export class InstalledController {
     );
   }
 
+  /** What the deployment controller says once so many pods are ready. */
+  async playAvailable(replicas: number): Promise<void> {
+    const { metadata } = (await this.#get("apps/v1", "Deployment")) as unknown as { metadata: { generation: number } };
+    const condition = { type: "Available", status: "True", reason: "MinimumReplicasAvailable", message: "" };
+    const counts = { replicas, updatedReplicas: replicas, readyReplicas: replicas, availableReplicas: replicas };
+    const status = { ...counts, observedGeneration: metadata.generation, conditions: [condition] };
+    const name = { apiVersion: "apps/v1", kind: "Deployment", namespace: NAMESPACE, name: "controller" };
+    await this.#objects.mergePatch(name, { status }, { subresource: "status" });
+  }
+
   async stop(): Promise<void> {
     await this.network.stop();
   }
