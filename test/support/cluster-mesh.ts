@@ -25,8 +25,8 @@ export class ClusterProcess {
     this.exit = once(this.child, "exit").then(([code]) => code as number | null);
   }
 
-  /** The first group, once something like it has been logged. */
-  logs(pattern: RegExp, withinMs = 20_000): Promise<string> {
+  /** The first group, once something like it has been logged; processes take their time to start on a busy machine. */
+  logs(pattern: RegExp, withinMs = 60_000): Promise<string> {
     return eventually(
       () => {
         const match = pattern.exec(this.log);
