@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { getAssetKeys, getRawAsset } from "node:sea";
 import { UserError } from "../common/user-error.ts";
 import { restartAsSidecar } from "./sidecar-start.ts";
-import { unpack } from "./unpack.ts";
+import { assertExecutable, unpack } from "./unpack.ts";
 
 /** Assets that are not files: the digest of all that are, which names their folder. */
 const DIGEST = "digest";
@@ -17,8 +17,12 @@ function run(): void {
   const surroundings = { env: process.env, uid: process.getuid?.() ?? 0 };
   const files = getAssetKeys().filter((name) => name !== DIGEST);
   const digest = Buffer.from(getRawAsset(DIGEST)).toString("latin1");
-  const folder = unpack({ digest, files, read: (name) => new Uint8Array(getRawAsset(name)) }, surroundings);
-  restartAsSidecar(args, folder);
+  const cargo = { digest, files, read: (name: string) => new Uint8Array(getRawAsset(name)) };
+  const folder = unpack(cargo, surroundings);
+  if (args[0] === "proxy") {
+    assertExecutable(cargo, folder);
+    restartAsSidecar(args, folder);
+  }
   createRequire(join(folder, "/"))(`./${START}`);
 }
 

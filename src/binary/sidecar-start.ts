@@ -15,12 +15,12 @@ const NODE_OPTIONS = [
   "--minimum-invocations-after-ic-update=100",
 ];
 
-/** Returns where the process is no sidecar, or one that has its settings; else it goes on as the program's next start. */
+/** Returns in a process that has a sidecar's settings; any other goes on as the program's next start. */
 export function restartAsSidecar(args: readonly string[], folder: string): void {
   const { env } = process;
   const isStarted = env[STARTED] !== undefined;
   delete env[STARTED];
-  if (args[0] !== "proxy" || isStarted) return;
+  if (isStarted) return;
   // Until the restart, warnings have had no turn of the loop to be printed in: execve is experimental in Node 26.
   process.execve!(process.execPath, [process.argv0, `--node-options=${NODE_OPTIONS.join(" ")}`, ...args], {
     ...(env as Record<string, string>),

@@ -1,6 +1,6 @@
 // Puts the files that the single executable carries into a folder named by their digest, once; every later start compares
 // them with the binary's own, byte for byte (some 3 ms), before any of them runs.
-import { lstatSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { accessSync, constants, lstatSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describeFileError } from "../common/file-error.ts";
 import { UserError } from "../common/user-error.ts";
@@ -24,6 +24,24 @@ export function unpack(cargo: Cargo, surroundings: Surroundings): string {
   return folder;
 }
 
+/** @throws UserError where the file system forbids what `meshctl proxy` does with native code: access(2) tells of noexec. */
+export function assertExecutable({ files }: Cargo, folder: string): void {
+  for (const file of files.filter(isNative)) {
+    try {
+      accessSync(join(folder, file), constants.X_OK);
+    } catch {
+      throw new UserError(
+        `nothing in ${folder} may be executed: its file system is mounted noexec`,
+        "set MESHCTL_CACHE to a folder of another file system",
+      );
+    }
+  }
+}
+
+function isNative(file: string): boolean {
+  return file.endsWith(".node");
+}
+
 function writeAll({ digest, files, read }: Cargo, cache: string, folder: string): void {
   let fresh: string | undefined;
   try {
@@ -32,7 +50,7 @@ function writeAll({ digest, files, read }: Cargo, cache: string, folder: string)
     for (const file of files) {
       const path = join(fresh, file);
       mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-      writeFileSync(path, read(file), { mode: 0o600 });
+      writeFileSync(path, read(file), { mode: isNative(file) ? 0o700 : 0o600 });
     }
     renameSync(fresh, folder);
   } catch (error) {

@@ -101,6 +101,18 @@ describe("the single executable", { skip: isSupported ? false : "it is built for
     assert.match(stderr, /^meshctl: .*foreign belongs to user 4242, not to 65534\n/);
   });
 
+  test("says so where native code can't be loaded from its folder", { skip: isRoot ? false : "needs root to mount" }, async () => {
+    const cache = ownFolder("noexec");
+    const script = 'mount -t tmpfs -o noexec none "$1" && exec env -i MESHCTL_CACHE="$1/cache" "$2" proxy --help';
+    const args = ["--mount", "sh", "-c", script, "sh", cache, binary];
+    const { code, stderr } = await runProgram("unshare", args, { timeoutMs: STARTS_WITHIN_MS });
+    assert.equal(code, 1, stderr);
+    assert.match(
+      stderr,
+      /^meshctl: nothing in .*noexec\/cache\/.* may be executed: its file system is mounted noexec\n {2}set MESHCTL_CACHE/,
+    );
+  });
+
   test("prints the same installation as the npm package", async () => {
     const args = ["install", "--offline"];
     const ours = await run(args);
