@@ -1,7 +1,7 @@
 // What injection did to a pod, in an annotation of it: enough to take it back, and to see what was changed since.
 import { createHash } from "node:crypto";
 import { VERSION } from "../common/version.ts";
-import type { HandlerReplacement } from "./app-handlers.ts";
+import type { HandlerReplacement } from "./app-probes.ts";
 import { escapePointer } from "./json-patch.ts";
 import type { PodTemplate } from "./kube-objects.ts";
 import { normalizePart } from "./part-normalization.ts";

@@ -2,7 +2,7 @@
 // them), for `meshctl inject` (which carries them out on text) and for the local mesh (which applies them to objects).
 import { failure, success, type Problem, type Result } from "../common/result.ts";
 import { TLS_MODE_MESH } from "../xds/names.ts";
-import { rewriteHandlers, type HandlerReplacement } from "./app-handlers.ts";
+import { rewriteHandlers, type HandlerReplacement } from "./app-probes.ts";
 import { captureFlags } from "./capture-annotations.ts";
 import {
   INIT_CONTAINER,

@@ -2,7 +2,7 @@
 import { isDeepStrictEqual } from "node:util";
 import type { SourceChild, SourceNode } from "../../common/yaml-tree.ts";
 import { childAt, nodeAt, readSourceTree } from "../../common/yaml-tree.ts";
-import type { HandlerReplacement } from "../app-handlers.ts";
+import type { HandlerReplacement } from "../app-probes.ts";
 import { entryJson, INJECTED_ANNOTATION, pointer, toIndexes, type Additions, type InjectionRecord } from "../injection-record.ts";
 import { valueAt } from "./find-pods.ts";
 import { CollectionEditor, type TextEdit } from "./text-edit.ts";
