@@ -29,7 +29,7 @@ export function applyJsonPatch<T>(document: T, operations: readonly JsonPatchOpe
     if (typeof parent !== "object" || parent === null) throw new Error(`patch ${operation.op} ${operation.path}: no such parent`);
     if (Array.isArray(parent)) patchList(parent, last, operation);
     else if (operation.op === "remove") delete (parent as Record<string, unknown>)[last];
-    else (parent as Record<string, unknown>)[last] = structuredClone(operation.value);
+    else (parent as Record<string, unknown>)[last] = copyOf(operation.value);
   }
   return result;
 }
@@ -45,7 +45,7 @@ function patchList(list: unknown[], step: string, operation: JsonPatchOperation)
   const index = step === "-" ? list.length : Number(step);
   if (!Number.isInteger(index) || index < 0 || index > list.length)
     throw new Error(`patch ${operation.op} ${operation.path}: no such index`);
-  if (operation.op === "add") list.splice(index, 0, structuredClone(operation.value));
+  if (operation.op === "add") list.splice(index, 0, copyOf(operation.value));
   else if (operation.op === "remove") list.splice(index, 1);
-  else list[index] = structuredClone(operation.value);
+  else list[index] = copyOf(operation.value);
 }
