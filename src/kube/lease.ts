@@ -203,7 +203,7 @@ export class LeaseElection implements Leadership {
 }
 
 function specOf({ spec }: KubeObject): LeaseSpec {
-  return (spec ?? {});
+  return spec ?? {};
 }
 
 /** MicroTime: the API server takes exactly six digits. */

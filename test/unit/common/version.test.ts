@@ -4,7 +4,17 @@ import { describe, test } from "node:test";
 import { compareVersions } from "../../../src/common/version.ts";
 
 describe("versions are ordered as Semantic Versioning says", () => {
-  const ascending = ["0.1.0", "0.2.0-alpha", "0.2.0-alpha.1", "0.2.0-alpha.2", "0.2.0-alpha.10", "0.2.0-alpha.b", "0.2.0", "0.10.0", "1.0.0"];
+  const ascending = [
+    "0.1.0",
+    "0.2.0-alpha",
+    "0.2.0-alpha.1",
+    "0.2.0-alpha.2",
+    "0.2.0-alpha.10",
+    "0.2.0-alpha.b",
+    "0.2.0",
+    "0.10.0",
+    "1.0.0",
+  ];
   for (const [index, version] of ascending.slice(1).entries()) {
     const older = ascending[index] ?? "";
     test(`${older} before ${version}`, () => {
