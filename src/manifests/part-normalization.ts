@@ -20,6 +20,13 @@ const DEFAULTS: Readonly<Record<string, readonly unknown[]>> = {
 
 const NANO = 1e9;
 
+/** Where the API server mounts the token of a Pod's ServiceAccount, into every container (its admission of that name). */
+const SERVICE_ACCOUNT_MOUNT = "/var/run/secrets/kubernetes.io/serviceaccount";
+
+function isAddedMount(value: unknown): boolean {
+  return typeof value === "object" && value !== null && "mountPath" in value && value.mountPath === SERVICE_ACCOUNT_MOUNT;
+}
+
 /** Plain data with sorted keys, defaults and empty maps left out, quantities as numbers. */
 export function normalizePart(value: unknown, isQuantity = false): unknown {
   if (Array.isArray(value)) return value.map((each) => normalizePart(each));
@@ -30,7 +37,9 @@ export function normalizePart(value: unknown, isQuantity = false): unknown {
   const result: Record<string, unknown> = {};
   for (const [key, member] of Object.entries(value).toSorted(([a], [b]) => (a < b ? -1 : 1))) {
     if (member === undefined || member === null || DEFAULTS[key]?.includes(member) === true) continue;
-    const normal = normalizePart(member, isQuantity || key === "requests" || key === "limits");
+    const own: unknown = key === "volumeMounts" && Array.isArray(member) ? member.filter((each) => !isAddedMount(each)) : member;
+    if (Array.isArray(own) && own.length === 0) continue;
+    const normal = normalizePart(own, isQuantity || key === "requests" || key === "limits");
     const isEmptyMap = typeof normal === "object" && normal !== null && !Array.isArray(normal) && Object.keys(normal).length === 0;
     if (!isEmptyMap) result[key] = normal;
   }
