@@ -16,11 +16,4 @@ before(async () => {
 });
 after(async () => cluster?.stop());
 
-/** An API server takes no upper case in externalName. */
-const IMPOSSIBLE = ["external-name"];
-
-sourceSuite("the Kubernetes source on a real API server", () => realClusterBed(cluster), {
-  withinMs: 20_000,
-  impossible: IMPOSSIBLE,
-  ...REAL,
-});
+sourceSuite("the Kubernetes source on a real API server", () => realClusterBed(cluster), { withinMs: 20_000, ...REAL });

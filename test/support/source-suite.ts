@@ -38,15 +38,9 @@ export interface SuiteOptions {
   readonly withinMs?: number;
   /** Why it can't run here. */
   readonly skip?: string;
-  /** Golden cases with an object that it can't have. */
-  readonly impossible?: readonly string[];
 }
 
-export function sourceSuite(
-  name: string,
-  open: () => Promise<SourceBed>,
-  { withinMs = 4000, impossible = [], ...options }: SuiteOptions = {},
-): void {
+export function sourceSuite(name: string, open: () => Promise<SourceBed>, { withinMs = 4000, ...options }: SuiteOptions = {}): void {
   const within = { withinMs };
   describe(name, () => {
     let bed: SourceBed;
@@ -61,7 +55,6 @@ export function sourceSuite(
     });
 
     for (const file of globSync(`${GOLDEN}/*/input.yaml`).sort()) {
-      if (impossible.includes(basename(dirname(file)))) continue;
       test(`makes of ${basename(dirname(file))} the snapshot that its YAML says`, options, async () => {
         const yaml = readFileSync(file, "utf8");
         for (const each of manifests(yaml)) await bed.put(each);
