@@ -110,14 +110,30 @@ export class SourceReader {
   }
 }
 
-/** A snapshot as plain data, without what may differ: its own number, ages and uids, which only a cluster knows, and its API server. */
+/**
+ * A snapshot as plain data, without what may differ: its own number, ages, their order and uids, which only a cluster knows, and
+ * its API server.
+ */
 export function comparable(snapshot: MeshSnapshot): unknown {
   const services = new Map([...snapshot.services].filter(([host]) => host !== "kubernetes.default.svc.cluster.local"));
   const text = JSON.stringify({ ...snapshot, services, version: 0 }, (key, value: unknown) => {
-    if (value instanceof Map) return [...(value as Map<unknown, unknown>)];
+    if (value instanceof Map) return [...(value as Map<string, unknown>)].sort(([a], [b]) => (a < b ? -1 : 1));
+    if (Array.isArray(value) && value.every(hasMeta)) return value.toSorted((a, b) => (nameIn(a) < nameIn(b) ? -1 : 1));
     // Since Kubernetes 1.35 a pod has its node's topology labels.
     if (key.startsWith("topology.kubernetes.io/")) return undefined;
     return key === "createdMs" || key === "uid" ? undefined : value;
   });
   return JSON.parse(text) as unknown;
+}
+
+interface WithMeta {
+  readonly meta: { readonly namespace: string; readonly name: string };
+}
+
+function hasMeta(value: unknown): value is WithMeta {
+  return typeof value === "object" && value !== null && "meta" in value;
+}
+
+function nameIn({ meta }: WithMeta): string {
+  return `${meta.namespace}/${meta.name}`;
 }
