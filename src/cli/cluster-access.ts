@@ -80,7 +80,8 @@ export class ClusterAccess implements MeshAccess {
     const [stuck] = pods;
     if (running.length === 0 && stuck !== undefined) requireRunning(stuck, CONTROLLER_CONTAINER);
     if (running.length === 0) {
-      const hint = "install it: meshctl install | kubectl apply -f -; or name its namespace with --mesh-namespace";
+      const install = "install it: meshctl install | kubectl apply -f -, or name its namespace with --mesh-namespace";
+      const hint = `${install}; where it is installed, meshctl check tells why none runs`;
       throw new UserError(`no control plane runs in namespace ${namespace}`, hint);
     }
     return running.map((pod) => this.#meshPod(pod, `the control plane's ${pod.name}.${pod.namespace}`, CONTROLLER_CONTAINER));
