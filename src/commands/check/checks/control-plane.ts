@@ -41,7 +41,13 @@ export const controlPlane: Category<ClusterState> = {
       description: "control plane pods are ready",
       hint: "control-plane-pods",
       severity: "error",
-      find: (state) => valueOf(valueOf(state.controller).pods).flatMap((pod) => podFindings(pod, state.installation.namespace)),
+      find: ({ controller, installation: { namespace } }) => {
+        const { pods, deployment } = valueOf(controller);
+        // Scaled to 0 is told below.
+        if (valueOf(pods).length === 0 && deployment?.spec?.replicas !== 0)
+          return [{ message: "there are none", mayPass: true, remedy: describeDeployment(namespace) }];
+        return valueOf(pods).flatMap((pod) => podFindings(pod, namespace));
+      },
     },
     {
       description: "as many replicas as wanted are available",
@@ -91,13 +97,17 @@ function remedyOf({ kind }: Trouble, { metadata }: PodObject, namespace: string)
   }
 }
 
+function describeDeployment(namespace: string): string {
+  return `kubectl -n ${namespace} describe deployment ${CONTROLLER}`;
+}
+
 function replicaFindings({ controller, installation }: ClusterState): Finding[] {
   const { deployment } = valueOf(controller);
   const wanted = deployment?.spec?.replicas ?? 1;
   const available = deployment?.status?.availableReplicas ?? 0;
   // What keeps a Deployment from making pods at all: quota, Pod Security, an admission webhook.
   const refused = deployment?.status?.conditions?.find((each) => each.type === "ReplicaFailure" && each.status === "True");
-  const remedy = `kubectl -n ${installation.namespace} describe deployment ${CONTROLLER}`;
+  const remedy = describeDeployment(installation.namespace);
   if (refused !== undefined) return [{ message: `pods can't be created: ${refused.message ?? refused.reason ?? ""}`, remedy }];
   if (wanted === 0)
     return [

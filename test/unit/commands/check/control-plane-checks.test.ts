@@ -82,6 +82,13 @@ describe("the control plane", () => {
     assert.equal(mayPass({ phase: "Pending", conditions: [{ type: "PodScheduled", status: "False", message: "0/3 nodes" }] }), false);
   });
 
+  test("has no pod at all, which is no trouble of a pod where none is wanted", () => {
+    const none = { value: [] };
+    assert.deepEqual(findings(controlPlane, "control plane pods are ready", withController({ pods: none })), ["error: there are none"]);
+    const scaled = withController({ pods: none, deployment: { ...deployment, spec: { ...deployment.spec, replicas: 0 } } });
+    assert.deepEqual(findings(controlPlane, "control plane pods are ready", scaled), []);
+  });
+
   test("has fewer replicas than wanted, or may not make any", () => {
     const status = (changes: object): ClusterState =>
       withController({ deployment: { ...deployment, spec: { replicas: 3 }, status: changes } });
