@@ -66,6 +66,11 @@ export class InstalledController {
     this.#program = join(folder, "bin/meshctl");
   }
 
+  /** What stands in the mesh's image: any user may run it. */
+  get program(): string {
+    return this.#program;
+  }
+
   /** Starts one more pod of the Deployment; resolves while it may not be ready yet. */
   async start(placement: { readonly nodeName?: string } = {}): Promise<Replica> {
     const template = await this.#template();
@@ -156,10 +161,11 @@ export class InstalledController {
     );
   }
 
-  /** What the deployment controller says once so many pods are ready. */
+  /** What the deployment controller says while so many pods are ready. */
   async playAvailable(replicas: number): Promise<void> {
     const { metadata } = (await this.#get("apps/v1", "Deployment")) as unknown as { metadata: { generation: number } };
-    const condition = { type: "Available", status: "True", reason: "MinimumReplicasAvailable", message: "" };
+    const [isAvailable, reason] = replicas > 0 ? ["True", "MinimumReplicasAvailable"] : ["False", "MinimumReplicasUnavailable"];
+    const condition = { type: "Available", status: isAvailable, reason, message: "" };
     const counts = { replicas, updatedReplicas: replicas, readyReplicas: replicas, availableReplicas: replicas };
     const status = { ...counts, observedGeneration: metadata.generation, conditions: [condition] };
     const name = { apiVersion: "apps/v1", kind: "Deployment", namespace: NAMESPACE, name: "controller" };
