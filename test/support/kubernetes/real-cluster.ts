@@ -1,10 +1,13 @@
 // A real API server with its etcd, in a network namespace that the test process enters with it. There are no controllers
 // and no nodes: what a test needs of them it does itself, with namespace() and its like here.
+import { spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { generateKeyPairSync } from "node:crypto";
 import { once } from "node:events";
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, writeFileSync } from "node:fs";
 import type { IncomingMessage } from "node:http";
 import { get } from "node:https";
+import type { Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { systemClock } from "../../../src/common/clock.ts";
@@ -41,6 +44,7 @@ export class RealCluster {
   readonly addresses: readonly string[];
   readonly #certificate: string;
   readonly #connections: ClusterConnection[] = [];
+  readonly #remover: ChildProcess;
   #etcd: BoundedProgram | undefined;
   #server: BoundedProgram | undefined;
 
@@ -50,6 +54,7 @@ export class RealCluster {
     this.folder = mkdtempSync(join(tmpdir(), "meshctl-cluster-"));
     // Pods of other users find their token in it; keys are readable to root alone.
     chmodSync(this.folder, 0o755);
+    this.#remover = removesAtEnd(this.folder);
     const { certificate, key } = selfSigned(`IP:${API_SERVER.host},DNS:kubernetes.default.svc`);
     this.#certificate = certificate;
     const signing = generateKeyPairSync("rsa", {
@@ -156,7 +161,11 @@ export class RealCluster {
     for (const each of this.#connections) each.close();
     await this.#server?.stop("SIGKILL");
     await this.#etcd?.stop("SIGKILL");
-    rmSync(this.folder, { recursive: true, force: true });
+    if (this.#remover.exitCode !== null) return;
+    this.#remover.ref();
+    const removed = once(this.#remover, "exit");
+    this.#remover.stdin!.end();
+    await removed;
   }
 
   /** PEM of the API server's. */
@@ -188,4 +197,13 @@ export class RealCluster {
     for await (const chunk of response.setEncoding("utf8")) text += String(chunk);
     return text;
   }
+}
+
+/** A process that removes the folder when its standard input ends: by stop(), or because this process was killed. */
+function removesAtEnd(folder: string): ChildProcess {
+  // In a session of its own: Ctrl-C is not for it.
+  const child = spawn("sh", ["-c", 'cat; rm -rf "$0"', folder], { stdio: ["pipe", "ignore", "ignore"], detached: true });
+  child.unref();
+  (child.stdin as Socket).unref();
+  return child;
 }
