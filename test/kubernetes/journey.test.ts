@@ -241,11 +241,16 @@ describe("an operator's journey on a real API server", () => {
     for (const pod of pods) assert.ok(stderr.includes(`shop/${pod.name}`), stderr);
   });
 
-  test("uninstall leaves nothing of ours but the CRDs, and with --crds nothing at all", REAL, async () => {
-    for (const pod of pods) {
-      await pod.stop();
+  test("a pod that goes drains: its app ends first, and its sidecar in order", REAL, async () => {
+    for (const [index, name] of ["web", "api"].entries()) {
+      const pod = pods[index]!;
+      assert.deepEqual(await pod.terminate(), { [name]: "SIGTERM", "meshctl-proxy": 0 }, pod.output("meshctl-proxy"));
       await kubectl(["-n", "shop", "delete", "pod", pod.name, "--force", "--grace-period=0"]);
     }
+    await eventually(async () => assert.deepEqual(await connected(), []), within);
+  });
+
+  test("uninstall leaves nothing of ours but the CRDs, and with --crds nothing at all", REAL, async () => {
     const services = (await objects.list({ apiVersion: "v1", kind: "Service" }, { namespace: "shop" })) ?? [];
     const addresses = services.map((each) => `IPAddress ${(each["spec"] as { clusterIP: string }).clusterIP}`);
     const isOthers = (each: string): boolean => initial.includes(each) || addresses.includes(each) || isUsers(each);

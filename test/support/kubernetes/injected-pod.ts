@@ -20,6 +20,8 @@ import type { PodProcess } from "./pod-network.ts";
 
 const START_TIMEOUT_MS = 90_000;
 const EXEC_TIMEOUT_MS = 30_000;
+/** Kubernetes' default. */
+const GRACE_MS = 30_000;
 const MAX_OUTPUT_CHARS = 200_000;
 
 export interface PodSurroundings {
@@ -106,7 +108,29 @@ export class InjectedPod {
     const { child, uid } = running;
     const user = ["setpriv", `--reuid=${uid}`, `--regid=${uid}`, "--clear-groups"];
     const into = [`--target=${child.pid}`, "--net", "--mount", "--uts"];
-    return runProgram("nsenter", [...into, ...user, program, ...args], { timeoutMs: EXEC_TIMEOUT_MS });
+    const command = [program === MESH_IMAGE ? this.#around.meshctl : program, ...args];
+    return runProgram("nsenter", [...into, ...user, ...command], { env: { MESHCTL_NO_BUILD: "1" }, timeoutMs: EXEC_TIMEOUT_MS });
+  }
+
+  /** As a deletion ends it: every preStop hook, then the apps, then the sidecars. @returns how each container ended. */
+  async terminate(): Promise<Readonly<Record<string, number | string>>> {
+    const { initContainers = [], containers } = this.facts.spec;
+    const sidecars = initContainers.filter((each) => each.restartPolicy === "Always");
+    for (const { name, lifecycle } of [...sidecars, ...containers]) {
+      const [program, ...args] = lifecycle?.preStop?.exec?.command ?? [];
+      const hook = program === undefined ? undefined : await this.exec(name, program, ...args);
+      if (hook !== undefined && hook.code !== 0) throw new Error(`preStop of ${name}: ${hook.stderr}`);
+    }
+    const ends: Record<string, number | string> = {};
+    for (const { name } of [...containers, ...sidecars.toReversed()]) {
+      const { child } = this.#containers.get(name)!;
+      const end = ended(child);
+      child.kill("SIGTERM");
+      const killer = setTimeout(() => child.kill("SIGKILL"), GRACE_MS);
+      ends[name] = await end;
+      clearTimeout(killer);
+    }
+    return ends;
   }
 
   async stop(): Promise<void> {
