@@ -33,7 +33,7 @@ interface Check {
 
 const CACHE = "node_modules/.cache";
 const CHECKS: readonly Check[] = [
-  { name: "tsc", command: ["tsc"], cache: [] },
+  { name: "tsc", command: ["tsc"], cache: ["--incremental", "--tsBuildInfoFile", `${CACHE}/tsc.tsbuildinfo`] },
   { name: "eslint", command: ["eslint", "."], cache: ["--cache", "--cache-location", `${CACHE}/eslint/`] },
   {
     name: "prettier",
