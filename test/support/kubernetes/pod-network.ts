@@ -7,6 +7,8 @@ import { join } from "node:path";
 
 /** Within the namespace that the API server is in. */
 const GATEWAY = "10.99.1.1";
+/** Else the kernel takes the ports' lowest, anew with each pod, and pods that know another wait half a minute for ARP. */
+const GATEWAY_MAC = "02:6d:65:73:68:01";
 const SERVICE_ACCOUNT = "/run/secrets/kubernetes.io/serviceaccount";
 const GRACE_MS = 15_000;
 const MAX_OUTPUT_CHARS = 200_000;
@@ -28,7 +30,7 @@ export class PodNetwork {
   readonly #pods: PodProcess[] = [];
 
   constructor() {
-    sh(`ip link add pods type bridge; ip link set pods up; ip addr add ${GATEWAY}/24 dev pods`);
+    sh(`ip link add pods address ${GATEWAY_MAC} type bridge; ip link set pods up; ip addr add ${GATEWAY}/24 dev pods`);
   }
 
   /** The address that the next pod gets. */
