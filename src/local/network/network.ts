@@ -4,6 +4,8 @@ import { GATEWAY, POD_MASK_V4, POD_MASK_V6, type AddressPair } from "./address-p
 import { runProgram } from "../run-program.ts";
 
 const BRIDGE = "mesh0";
+/** Locally administered. Without one the kernel takes its ports' lowest, anew with each pod, and older pods wait for ARP to forget. */
+const BRIDGE_MAC = "02:6d:65:73:68:00";
 
 export class Network {
   /** Whether this machine's kernel has IPv6. */
@@ -28,7 +30,7 @@ export class Network {
       ["-batch", "-"],
       [
         "link set lo up",
-        `link add ${BRIDGE} type bridge forward_delay 0 stp_state 0 mcast_snooping 0`,
+        `link add ${BRIDGE} address ${BRIDGE_MAC} type bridge forward_delay 0 stp_state 0 mcast_snooping 0`,
         `addr add ${GATEWAY.v4}/${POD_MASK_V4} dev ${BRIDGE}`,
         ...(hasV6 ? [`addr add ${GATEWAY.v6}/${POD_MASK_V6} dev ${BRIDGE} nodad`] : []),
         `link set ${BRIDGE} up`,
