@@ -82,6 +82,11 @@ describe("meshctl inject on a real API server", () => {
         ["migrate", undefined],
       ],
     );
+    const live = (await cluster.kubectl(["get", "pod", "web-1", "-n", "again", "-o", "yaml"])).stdout;
+    assert.match(live, /name: meshctl-proxy/);
+    const { code, stdout, stderr } = await runMeshctl(["uninject", "-"], { input: live });
+    assert.equal(code, 0, stderr);
+    assert.doesNotMatch(stdout, /meshctl/);
   });
 
   test("needs a namespace whose Pod Security takes what captures the traffic", REAL, async () => {
