@@ -128,7 +128,7 @@ describe("a pod of the local mesh", NEEDS, () => {
   test("goes on as it was while its YAML is broken, and follows it when it is mended", async () => {
     const [pod] = await webPods();
     write("kind: [");
-    await eventually(async () => assert.match((await mesh.status()).problems.join(), /app\.yaml:1: not YAML/), { withinMs: 5000 });
+    await eventually(async () => assert.match((await mesh.status()).problems.join(), /app\.yaml:1:8: not YAML/), { withinMs: 5000 });
     assert.equal((await webPods())[0]?.name, pod?.name);
     write(appYaml({ replicas: 2 }));
     await eventually(

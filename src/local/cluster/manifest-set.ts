@@ -86,7 +86,7 @@ export function listFiles(source: string): string[] {
 function loadFile(path: string, text: string, before: LoadedFile | undefined): LoadedFile {
   const { documents, problems } = parseYamlDocuments(text, path);
   if (problems.length > 0) {
-    const texts = problems.map((each) => `${path}:${each.line}: ${each.message}`);
+    const texts = problems.map((each) => `${path}:${each.line}:${each.column}: ${each.message}`);
     return { text, objects: before?.objects ?? [], problems: texts };
   }
   const objects: SourcedObject<KubeObject>[] = [];
@@ -94,7 +94,8 @@ function loadFile(path: string, text: string, before: LoadedFile | undefined): L
   for (const document of documents) {
     for (const value of flatten(document.value)) {
       const wrong = checkObject(value);
-      const place = `${path}:${document.locate(wrong?.path ?? []).line}`;
+      const { line, column } = document.locate(wrong?.path ?? []);
+      const place = `${path}:${line}:${column}`;
       if (wrong !== undefined) found.push(`${place}: ${wrong.message}`);
       else objects.push({ object: value as KubeObject, place });
     }

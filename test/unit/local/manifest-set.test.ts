@@ -47,7 +47,7 @@ describe("the user's YAML", () => {
     write("web.yaml", DEPLOYMENT.replace("[web]", "[web"));
     const broken = reader.read();
     assert.equal(broken?.deployments.length, 1);
-    assert.match(broken?.problems[0] ?? "", /web\.yaml:\d+: not YAML/);
+    assert.match(broken?.problems[0] ?? "", /web\.yaml:11:1: not YAML/);
     write("web.yaml", DEPLOYMENT);
     assert.deepEqual(reader.read()?.problems, []);
   });
@@ -56,9 +56,9 @@ describe("the user's YAML", () => {
     [
       "a container without a command",
       DEPLOYMENT.replace("          command: [web]\n", ""),
-      /web\.yaml:9: Deployment web: container web has no command/,
+      /web\.yaml:9:11: Deployment web: container web has no command/,
     ],
-    ["replicas that are no number", DEPLOYMENT.replace("spec:\n", "spec:\n  replicas: many\n"), /web\.yaml:5: Deployment web: replicas/],
+    ["replicas that are no number", DEPLOYMENT.replace("spec:\n", "spec:\n  replicas: many\n"), /web\.yaml:5:3: Deployment web: replicas/],
     [
       "a selector that misses its own pods",
       DEPLOYMENT.replace("spec:\n", "spec:\n  selector: { matchLabels: { app: other } }\n"),
@@ -71,12 +71,12 @@ describe("the user's YAML", () => {
     [
       "a field of a Deployment that Kubernetes doesn't know",
       DEPLOYMENT.replace("spec:\n", "spec:\n  replicaz: 2\n"),
-      /web\.yaml:5: Deployment web: spec\.replicaz: unknown field; did you mean "replicas"\?/,
+      /web\.yaml:5:3: Deployment web: spec\.replicaz: unknown field; did you mean "replicas"\?/,
     ],
     [
       "a field of a container that Kubernetes doesn't know",
       `${DEPLOYMENT}          comand: [x]\n`,
-      /web\.yaml:11: Deployment web: spec\.template\.spec\.containers\[0\]\.comand: unknown field; did you mean "command"\?/,
+      /web\.yaml:11:11: Deployment web: spec\.template\.spec\.containers\[0\]\.comand: unknown field; did you mean "command"\?/,
     ],
     [
       "a field of a Service that Kubernetes doesn't know",
