@@ -24,9 +24,11 @@ const CEILING_MB = scaled(192, 160);
 const ROUNDS = scaled(3, 2);
 /** What code that ran for the first time, histograms that grew and blocks kept for reuse may add. */
 const GROWTH_MB = 2;
-/** Somewhat longer than TRIM_MS of transport/block-pool.ts, and for several of its trims. */
-const SETTLING_MS = 1100;
-const SETTLING_TRIES = 5;
+/** Longer than two of transport/block-pool.ts's TRIM_MS: the first only sees that the busy time is over. */
+const SETTLING_MS = 2200;
+const SETTLED_MB = 0.25;
+/** Code that ran for the first time, and the blocks that the pools keep for good. */
+const FEW_BLOCKS_MB = 6;
 /** The allocators below V8, OpenSSL's among them, keep memory for later, now more, now less. */
 const isMuchMore = (after: number, before: number): boolean => after > 1.3 * before + 8;
 /** They come to an end of it within some rounds more; what leaks does not. */
@@ -45,6 +47,7 @@ interface RoundResult {
 export async function abuse(stage: Stage, round: () => Promise<void>, expected: Expectations = {}): Promise<void> {
   const { ceilingMb = CEILING_MB, bystanderMs = 5000, atRestWithinMs = 30_000 } = expected;
   const descriptors = stage.proxies.map((each) => each.descriptors());
+  const freshMb = await Promise.all(stage.proxies.map((each) => each.heldMb()));
   const results: RoundResult[] = [];
   const grows = (): boolean => stage.proxies.some((_, index) => isGrowing(results.map((each) => each.anonymousMb[index]!)));
   while (results.length < ROUNDS || (results.length < 2 * ROUNDS && grows())) {
@@ -53,7 +56,7 @@ export async function abuse(stage: Stage, round: () => Promise<void>, expected: 
     assert.deepEqual(seen.failures.slice(0, 3), [], `a bystander was refused ${seen.failures.length} times in ${what}`);
     assert.ok(seen.answers > 0, "the bystander got no answer");
     assert.ok(seen.slowestMs < bystanderMs, `a bystander waited ${seen.slowestMs.toFixed(0)} ms in ${what}`);
-    results.push({ slowestMs: seen.slowestMs, ...(await restOf(stage, descriptors, atRestWithinMs, results[0]?.heldMb)) });
+    results.push({ slowestMs: seen.slowestMs, ...(await restOf(stage, descriptors, freshMb, atRestWithinMs)) });
   }
   const slowestMs = Math.max(...results.map((each) => each.slowestMs));
   for (const index of stage.proxies.keys()) {
@@ -88,28 +91,26 @@ async function withBystander({ place, ports }: Stage, round: () => Promise<void>
 
 type Rest = Pick<RoundResult, "peakMb" | "heldMb" | "anonymousMb">;
 
-/** @param firstMb what each proxy held after the first round. */
 async function restOf(
   { proxies, keptConnections }: Stage,
   descriptors: readonly string[][],
+  freshMb: readonly number[],
   withinMs: number,
-  firstMb: readonly number[] | undefined,
 ): Promise<Rest> {
   const peakMb = proxies.map((each) => each.takePeakMb());
-  const heldMb: number[] = [];
-  for (const [index, each] of proxies.entries()) {
+  for (const [index, each] of proxies.entries())
     await eventually(() => assertAtRest(each, descriptors[index]!, keptConnections), { withinMs });
-    heldMb.push(await settledMb(each, (firstMb?.[index] ?? Infinity) + GROWTH_MB));
-  }
+  const heldMb = await Promise.all(proxies.map((each, index) => settledMb(each, freshMb[index]!)));
   const anonymousMb = proxies.map((each) => each.rssAnonMb());
   for (const each of proxies) each.takePeakMb();
   return { peakMb, heldMb, anonymousMb };
 }
 
-/** Blocks that a busy second has needed go a second at a time: what is too much may be given back yet. */
-async function settledMb(proxy: ProxyProcess, mostMb: number): Promise<number> {
+/** What V8 holds once it no longer shrinks: blocks that a busy second has needed are given back later. */
+async function settledMb(proxy: ProxyProcess, freshMb: number): Promise<number> {
   let held = await proxy.heldMb();
-  for (let tries = 0; held > mostMb && tries < SETTLING_TRIES; tries += 1) {
+  for (let before = Infinity; held > freshMb + FEW_BLOCKS_MB && before - held > SETTLED_MB;) {
+    before = held;
     await delay(SETTLING_MS);
     held = await proxy.heldMb();
   }
