@@ -1,23 +1,21 @@
 // Lease election against the API server double, on a clock that the test moves.
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { afterEach, beforeEach, describe, test } from "node:test";
 import { systemClock } from "../../../src/common/clock.ts";
-import { loadKubeconfig } from "../../../src/kube/cluster-config.ts";
 import type { ClusterConnection } from "../../../src/kube/cluster-connection.ts";
 import { LeaseElection } from "../../../src/kube/lease.ts";
 import { KubeObjects } from "../../../src/kube/objects.ts";
-import { ApiServer } from "../../support/api-server/api-server.ts";
+import type { ApiServer } from "../../support/api-server/api-server.ts";
 import { ApiFailure } from "../../support/api-server/api-status.ts";
+import { startConnectedApiServer } from "../../support/api-server/connected.ts";
+import type { ConnectedApiServer } from "../../support/api-server/connected.ts";
 import { eventually } from "../../support/eventually.ts";
 import { ManualClock } from "../../support/manual-clock.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "meshctl-lease-"));
 const NAME = { apiVersion: "coordination.k8s.io/v1", kind: "Lease", namespace: "mesh-system", name: "meshctl-controller" };
 const within = { withinMs: 3000 };
 
+let api: ConnectedApiServer;
 let server: ApiServer;
 let connection: ClusterConnection;
 let clock: ManualClock;
@@ -26,11 +24,8 @@ let elections: LeaseElection[];
 let told: string[];
 
 beforeEach(async () => {
-  server = new ApiServer();
-  await server.start();
-  const file = join(folder, "config");
-  writeFileSync(file, server.kubeconfig());
-  connection = loadKubeconfig({ kubeconfig: file, context: undefined }, {});
+  api = await startConnectedApiServer();
+  ({ server, connection } = api);
   clock = new ManualClock();
   elections = [];
   told = [];
@@ -38,9 +33,7 @@ beforeEach(async () => {
 afterEach(async () => {
   server.release();
   await Promise.all(elections.map((each) => each.stop()));
-  connection.close();
-  await server.stop();
-  rmSync(join(folder, "config"));
+  await api.close();
 });
 
 function stand(identity: string, on: ManualClock = clock): LeaseElection {

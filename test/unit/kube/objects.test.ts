@@ -1,39 +1,32 @@
 // The client for objects of any kind against the API server double.
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { afterEach, beforeEach, describe, test } from "node:test";
 import { systemClock } from "../../../src/common/clock.ts";
 import { ApiError } from "../../../src/kube/api-error.ts";
-import { loadKubeconfig } from "../../../src/kube/cluster-config.ts";
 import type { ClusterConnection } from "../../../src/kube/cluster-connection.ts";
 import { KubeObjects } from "../../../src/kube/objects.ts";
 import { MESH_CRDS } from "../../support/api-server/api-resources.ts";
-import { ApiServer } from "../../support/api-server/api-server.ts";
+import type { ApiServer } from "../../support/api-server/api-server.ts";
 import { ApiFailure } from "../../support/api-server/api-status.ts";
+import { startConnectedApiServer } from "../../support/api-server/connected.ts";
+import type { ConnectedApiServer } from "../../support/api-server/connected.ts";
 import { ManualClock } from "../../support/manual-clock.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "meshctl-objects-"));
 const MAP = { apiVersion: "v1", kind: "ConfigMap" };
 const map = (name: string, data = {}, labels = {}) => ({ ...MAP, metadata: { name, namespace: "shop", labels }, data });
 
+let api: ConnectedApiServer;
 let server: ApiServer;
 let connection: ClusterConnection;
 let objects: KubeObjects;
 
 beforeEach(async () => {
-  server = new ApiServer();
-  await server.start();
-  const file = join(folder, "config");
-  writeFileSync(file, server.kubeconfig());
-  connection = loadKubeconfig({ kubeconfig: file, context: undefined }, {});
+  api = await startConnectedApiServer();
+  ({ server, connection } = api);
   objects = new KubeObjects({ connection, clock: systemClock });
 });
 afterEach(async () => {
-  connection.close();
-  await server.stop();
-  rmSync(join(folder, "config"));
+  await api.close();
 });
 
 const refused = (code: number, reason: string) => (error: unknown) =>

@@ -1,18 +1,16 @@
 // The reflector against the API server double, on a clock that the test moves.
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { afterEach, beforeEach, test } from "node:test";
-import { loadKubeconfig } from "../../../src/kube/cluster-config.ts";
 import type { ClusterConnection } from "../../../src/kube/cluster-connection.ts";
 import { systemClock } from "../../../src/common/clock.ts";
 import { getJson } from "../../../src/kube/get-json.ts";
 import { Reflector } from "../../../src/kube/reflector.ts";
 import type { ResourceKind } from "../../../src/kube/resource-kind.ts";
 import { ApiFailure } from "../../support/api-server/api-status.ts";
+import { startConnectedApiServer } from "../../support/api-server/connected.ts";
+import type { ConnectedApiServer } from "../../support/api-server/connected.ts";
 import { MESH_CRDS } from "../../support/api-server/api-resources.ts";
-import { ApiServer } from "../../support/api-server/api-server.ts";
+import type { ApiServer } from "../../support/api-server/api-server.ts";
 import { eventually } from "../../support/eventually.ts";
 import { ManualClock } from "../../support/manual-clock.ts";
 
@@ -23,9 +21,9 @@ const ROUTES: ResourceKind = {
   kind: "VirtualService",
   plural: "virtualservices",
 };
-const folder = mkdtempSync(join(tmpdir(), "meshctl-reflector-"));
 const within = { withinMs: 3000 };
 
+let api: ConnectedApiServer;
 let server: ApiServer;
 let connection: ClusterConnection;
 let clock: ManualClock;
@@ -34,19 +32,14 @@ let reflector: Reflector | undefined;
 let told: string[];
 
 beforeEach(async () => {
-  server = new ApiServer();
-  await server.start();
-  const file = join(folder, "config");
-  writeFileSync(file, server.kubeconfig());
-  connection = loadKubeconfig({ kubeconfig: file, context: undefined }, {});
+  api = await startConnectedApiServer();
+  ({ server, connection } = api);
   clock = new ManualClock();
   told = [];
 });
 afterEach(async () => {
   reflector?.stop();
-  connection.close();
-  await server.stop();
-  rmSync(join(folder, "config"));
+  await api.close();
 });
 
 function follow(kind: ResourceKind): void {

@@ -1,8 +1,5 @@
 // What the webhooks write to the cluster, against the API server double: caBundles, events, statuses; and what is asked of it.
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { afterEach, beforeEach, describe, test } from "node:test";
 import { systemClock } from "../../../../src/common/clock.ts";
 import { createLog } from "../../../../src/common/log.ts";
@@ -12,22 +9,23 @@ import { InjectionEvents } from "../../../../src/control-plane/webhook/injection
 import type { InjectionReport } from "../../../../src/control-plane/webhook/injection-webhook.ts";
 import { ObjectStatus } from "../../../../src/control-plane/webhook/object-status.ts";
 import { UnseenAnnotations } from "../../../../src/control-plane/webhook/unseen-annotations.ts";
-import { loadKubeconfig } from "../../../../src/kube/cluster-config.ts";
 import type { ClusterConnection } from "../../../../src/kube/cluster-connection.ts";
 import { KubeObjects } from "../../../../src/kube/objects.ts";
 import { webhookConfigurations } from "../../../../src/manifests/install/webhook-configurations.ts";
 import type { WebhookConfiguration } from "../../../../src/manifests/install/webhook-configurations.ts";
 import { resolveValues } from "../../../../src/manifests/install/profiles.ts";
 import type { PodTemplate } from "../../../../src/manifests/kube-objects.ts";
-import { ApiServer } from "../../../support/api-server/api-server.ts";
+import type { ApiServer } from "../../../support/api-server/api-server.ts";
 import { ApiFailure } from "../../../support/api-server/api-status.ts";
+import { startConnectedApiServer } from "../../../support/api-server/connected.ts";
+import type { ConnectedApiServer } from "../../../support/api-server/connected.ts";
 import { eventually } from "../../../support/eventually.ts";
 import { ManualClock } from "../../../support/manual-clock.ts";
 import { podOf, reviewOf } from "../../../support/webhook/reviews.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "meshctl-webhook-"));
 const within = { withinMs: 5000 };
 
+let api: ConnectedApiServer;
 let server: ApiServer;
 let connection: ClusterConnection;
 let objects: KubeObjects;
@@ -37,18 +35,13 @@ const stops: (() => void)[] = [];
 
 beforeEach(async () => {
   text = "";
-  server = new ApiServer();
-  await server.start();
-  const file = join(folder, "config");
-  writeFileSync(file, server.kubeconfig());
-  connection = loadKubeconfig({ kubeconfig: file, context: undefined }, {});
+  api = await startConnectedApiServer();
+  ({ server, connection } = api);
   objects = new KubeObjects({ connection, clock: systemClock });
 });
 afterEach(async () => {
   for (const each of stops.splice(0)) each();
-  connection.close();
-  await server.stop();
-  rmSync(join(folder, "config"));
+  await api.close();
 });
 
 describe("the caBundle of a webhook configuration", () => {
