@@ -3,21 +3,8 @@ import assert from "node:assert/strict";
 import type { InjectionValues } from "../../../src/manifests/injected-containers.ts";
 import { injectFile } from "../../../src/manifests/inject/inject-file.ts";
 import { namespacesOf, parseFile, type ChangedFile, type ParsedFile } from "../../../src/manifests/inject/manifest-files.ts";
-import { DEFAULT_RESOURCES } from "../../../src/manifests/sidecar-annotations.ts";
 import { uninjectFile } from "../../../src/manifests/inject/uninject-file.ts";
-
-export const VALUES: InjectionValues = {
-  image: "meshctl",
-  discoveryAddress: "controller.mesh-system.svc:15012",
-  caAddress: "controller.mesh-system.svc:15012",
-  trustDomain: "cluster.local",
-  clusterDomain: "cluster.local",
-  clusterId: "Kubernetes",
-  meshId: "cluster.local",
-  dnsCapture: true,
-  nativeSidecar: true,
-  resources: DEFAULT_RESOURCES,
-};
+import { SIZED_VALUES } from "./injection-values.ts";
 
 export function parse(text: string): ParsedFile {
   const file = parseFile("app.yaml", text);
@@ -27,7 +14,7 @@ export function parse(text: string): ParsedFile {
 
 export function injectText(text: string, values: Partial<InjectionValues> = {}): ChangedFile {
   const file = parse(text);
-  return injectFile(file, { values: { ...VALUES, ...values }, namespace: "default", namespaces: namespacesOf([file]) });
+  return injectFile(file, { values: { ...SIZED_VALUES, ...values }, namespace: "default", namespaces: namespacesOf([file]) });
 }
 
 export function uninjectText(text: string): ChangedFile {

@@ -8,24 +8,14 @@ import type { InjectionValues } from "../../../src/manifests/injected-containers
 import { injectionPatch } from "../../../src/manifests/injector.ts";
 import { applyJsonPatch } from "../../../src/manifests/json-patch.ts";
 import type { ObjectMeta, PodSpec, PodTemplate } from "../../../src/manifests/kube-objects.ts";
+import { VALUES } from "../../support/inject/injection-values.ts";
 
 const GOLDEN = resolve(import.meta.dirname, "../../golden/inject");
 
-const values: InjectionValues = {
-  image: "meshctl",
-  discoveryAddress: "controller.mesh-system.svc:15012",
-  caAddress: "controller.mesh-system.svc:15012",
-  trustDomain: "cluster.local",
-  clusterDomain: "cluster.local",
-  clusterId: "Kubernetes",
-  meshId: "cluster.local",
-  dnsCapture: true,
-  nativeSidecar: true,
-};
 const workload = { namespace: "shop", kind: "Deployment", name: "web" };
 
 function inject(pod: PodTemplate, changes: Partial<InjectionValues> = {}): PodTemplate {
-  const patch = injectionPatch(pod, workload, { ...values, ...changes });
+  const patch = injectionPatch(pod, workload, { ...VALUES, ...changes });
   assert.ok(patch.ok, JSON.stringify(patch));
   return applyJsonPatch(pod, patch.value);
 }
@@ -91,7 +81,7 @@ describe("the injector", () => {
     ["excludeOutboundPorts", "80,70000", /"70000" is not a port/],
   ] as const) {
     test(`refuses ${annotation}: ${value}`, () => {
-      const result = injectionPatch(plainPod({ annotations: { [`traffic.sidecar.istio.io/${annotation}`]: value } }), workload, values);
+      const result = injectionPatch(plainPod({ annotations: { [`traffic.sidecar.istio.io/${annotation}`]: value } }), workload, VALUES);
       assert.ok(!result.ok);
       assert.match(result.problems[0]!.message, message);
       assert.match(result.problems[0]!.path, new RegExp(annotation));
@@ -124,7 +114,7 @@ describe("the injector", () => {
   ] as const) {
     test(`refuses proxy.istio.io/config ${config}, beside what else is wrong`, () => {
       const annotations = { "proxy.istio.io/config": config, "traffic.sidecar.istio.io/includeInboundPorts": "http" };
-      const result = injectionPatch(plainPod({ annotations }), workload, values);
+      const result = injectionPatch(plainPod({ annotations }), workload, VALUES);
       assert.ok(!result.ok);
       assert.equal(result.problems.length, 2);
       assert.match(result.problems[1]!.message, message);
@@ -226,7 +216,7 @@ describe("the injector", () => {
     assert.deepEqual(spec.volumes?.at(-1), { name: "certs", secret: { secretName: "certs" } });
     assert.deepEqual(spec.initContainers?.[1]?.volumeMounts?.at(-1), { name: "certs", mountPath: "/etc/certs", readOnly: true });
     assert.ok(!spec.initContainers?.[0]?.args?.includes("--redirect-dns"));
-    const clash = injectionPatch(plainPod({ annotations }, { volumes: [{ name: "certs" }] }), workload, values);
+    const clash = injectionPatch(plainPod({ annotations }, { volumes: [{ name: "certs" }] }), workload, VALUES);
     assert.match(clash.ok ? "" : clash.problems[0]!.message, /certs is reserved for the mesh, or given twice/);
   });
 
@@ -243,7 +233,7 @@ describe("the injector", () => {
 
   test("gives a Job the native sidecar whatever is asked for", () => {
     const pod = plainPod({ annotations: { "sidecar.istio.io/nativeSidecar": "false" } });
-    const patch = injectionPatch(pod, { ...workload, kind: "Job" }, { ...values, nativeSidecar: false });
+    const patch = injectionPatch(pod, { ...workload, kind: "Job" }, { ...VALUES, nativeSidecar: false });
     assert.ok(patch.ok);
     assert.equal(applyJsonPatch(pod, patch.value).spec.initContainers?.[1]?.restartPolicy, "Always");
   });
@@ -266,7 +256,7 @@ describe("the injector", () => {
     ["prometheus.io/port", "15090", /port 15090 is the sidecar's own/],
   ] as const) {
     test(`refuses ${annotation}: ${value}`, () => {
-      const result = injectionPatch(plainPod({ annotations: { [annotation]: value } }), workload, values);
+      const result = injectionPatch(plainPod({ annotations: { [annotation]: value } }), workload, VALUES);
       assert.ok(!result.ok);
       assert.equal(result.problems[0]!.path, `metadata.annotations["${annotation}"]`);
       assert.match(result.problems[0]!.message, message);
@@ -274,7 +264,7 @@ describe("the injector", () => {
   }
 
   test("refuses a pod that uses the sidecar's name for something else", () => {
-    const result = injectionPatch(plainPod({}, { containers: [{ name: "meshctl-proxy" }] }), workload, values);
+    const result = injectionPatch(plainPod({}, { containers: [{ name: "meshctl-proxy" }] }), workload, VALUES);
     assert.ok(!result.ok);
     assert.match(result.problems[0]!.message, /meshctl-proxy is reserved/);
   });

@@ -5,24 +5,13 @@ import { parseReview, toReview } from "../../../../src/control-plane/webhook/adm
 import { InjectionWebhook } from "../../../../src/control-plane/webhook/injection-webhook.ts";
 import type { InjectionReport } from "../../../../src/control-plane/webhook/injection-webhook.ts";
 import { workloadOf } from "../../../../src/control-plane/webhook/pod-owner.ts";
-import type { InjectionValues } from "../../../../src/manifests/injected-containers.ts";
 import { injectionPatch } from "../../../../src/manifests/injector.ts";
 import { applyJsonPatch } from "../../../../src/manifests/json-patch.ts";
 import type { ObjectMeta, PodTemplate } from "../../../../src/manifests/kube-objects.ts";
+import { VALUES } from "../../../support/inject/injection-values.ts";
 import { patched, podOf, reviewOf } from "../../../support/webhook/reviews.ts";
 import type { ReadResponse, ReviewOptions } from "../../../support/webhook/reviews.ts";
 
-const VALUES: InjectionValues = {
-  image: "meshctl:test",
-  discoveryAddress: "controller.mesh-system.svc:15012",
-  caAddress: "controller.mesh-system.svc:15012",
-  trustDomain: "cluster.local",
-  clusterDomain: "cluster.local",
-  clusterId: "Kubernetes",
-  meshId: "cluster.local",
-  dnsCapture: true,
-  nativeSidecar: true,
-};
 const YES = { labels: { "meshctl.io/inject": "enabled" } };
 const NO = { labels: { "meshctl.io/inject": "disabled" } };
 

@@ -6,7 +6,8 @@ import { dumpYaml } from "../../../../src/common/yaml.ts";
 import { findObjects, isJson, podPlaceOf, valueAt } from "../../../../src/manifests/inject/find-pods.ts";
 import { injectionPatch } from "../../../../src/manifests/injector.ts";
 import { applyJsonPatch } from "../../../../src/manifests/json-patch.ts";
-import { injectText, parse, uninjectText, VALUES } from "../../../support/inject/inject-text.ts";
+import { injectText, parse, uninjectText } from "../../../support/inject/inject-text.ts";
+import { SIZED_VALUES } from "../../../support/inject/injection-values.ts";
 import { ManifestGenerator, SHARED } from "../../../support/inject/manifest-generator.ts";
 
 const FILES = Number(process.env["FILES"] ?? 60);
@@ -91,7 +92,7 @@ describe("injecting into text", () => {
   test("makes the very pod that the injector makes of the object, as the local mesh runs it", () => {
     const pod = { metadata: { name: "web", labels: { app: "web" } }, spec: { containers: [{ name: "web" }] } };
     const text = dumpYaml({ apiVersion: "v1", kind: "Pod", ...pod });
-    const patch = injectionPatch(pod, { namespace: "default", kind: "Pod", name: "web" }, VALUES);
+    const patch = injectionPatch(pod, { namespace: "default", kind: "Pod", name: "web" }, SIZED_VALUES);
     assert.ok(patch.ok);
     const injected = parse(injectText(text).text).texts[0]!.document.value;
     assert.deepEqual(injected, { apiVersion: "v1", kind: "Pod", ...applyJsonPatch(pod, patch.value) });
