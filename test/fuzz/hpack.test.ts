@@ -7,28 +7,14 @@ import { headerIdOf } from "../../src/proxy-runtime/http/header-id.ts";
 import { DecodeResult, HpackDecoder } from "../../src/proxy-runtime/http/http2/hpack/decoder.ts";
 import { HpackEncoder } from "../../src/proxy-runtime/http/http2/hpack/encoder.ts";
 import { decodeHuffman, encodeHuffman, huffmanLength, maxDecodedBytes } from "../../src/proxy-runtime/http/http2/hpack/huffman.ts";
+import { fuzz } from "../support/fuzz.ts";
 import { HPACK_CASES } from "../support/hpack-cases.ts";
-import { seededRandom } from "../support/upstream-hosts.ts";
 
-const SECONDS = Number(process.env["MESHCTL_FUZZ_SECONDS"] ?? 1);
 const FIRST_SEED = 20261124;
 
-/** Runs `check` with one seed after the other until time is up. */
-function fuzz(check: (int: (below: number) => number) => void): void {
-  const deadline = performance.now() + SECONDS * 1000;
-  let seed = FIRST_SEED;
-  do {
-    const random = seededRandom(seed);
-    random();
-    try {
-      check((below) => Math.floor(random() * below));
-    } catch (error) {
-      throw new Error(`seed ${seed}: ${(error as Error).message}`, { cause: error });
-    }
-    seed += 1;
-  } while (performance.now() < deadline);
-  assert.ok(seed - FIRST_SEED > 20, "too slow to be a test");
-}
+/** Tries with numbers from 0 up to `below`. */
+const fuzzed = (check: (int: (below: number) => number) => void): void =>
+  fuzz(FIRST_SEED, (random) => check((below) => Math.floor(random() * below)));
 
 const NAMES = [":method", ":path", ":status", ":authority", "user-agent", "User-Agent", "accept", "Accept", "x-request-id", "X-Request-ID"];
 NAMES.push("cookie", "set-cookie", "authorization", "date", "etag", "content-length", "x-app", "X-App", "traceparent", "host", "Host");
@@ -38,7 +24,7 @@ const writeAll = (fields: readonly (readonly [string, string])[]): string => fie
 
 describe("HPACK", () => {
   test("brings all fields across, with tables of all sizes that change on the way", () => {
-    fuzz((int) => {
+    fuzzed((int) => {
       const pick = <T>(items: readonly T[]): T => items[int(items.length)]!;
       const keepCase = int(2) === 0;
       const announced = pick(TABLE_BYTES);
@@ -72,7 +58,7 @@ describe("HPACK", () => {
 
   test("reads random blocks and mutated good ones without an exception, in bounds, and each the same way twice", () => {
     const blocks = HPACK_CASES.flatMap((each) => each.blocks).map((hex) => Buffer.from(hex.replaceAll(" ", ""), "hex"));
-    fuzz((int) => {
+    fuzzed((int) => {
       const decoders = [new HpackDecoder(4096, false), new HpackDecoder(4096, false)];
       for (let round = 0; round < 20; round += 1) {
         let block = Buffer.from(Array.from({ length: int(60) }, () => int(256)));
@@ -99,7 +85,7 @@ describe("HPACK", () => {
   });
 
   test("packs and unpacks every byte in Huffman code", () => {
-    fuzz((int) => {
+    fuzzed((int) => {
       const text = Buffer.from(Array.from({ length: int(300) }, () => int(256))).latin1Slice();
       const packed = Buffer.alloc(huffmanLength(text));
       assert.equal(encodeHuffman(text, packed, 0), packed.length);

@@ -9,30 +9,12 @@ import { readClientHello } from "../../src/proxy-runtime/transport/client-hello.
 import { inspect } from "../../src/proxy-runtime/transport/sniff.ts";
 import { clientHello } from "../support/client-hello.ts";
 import { cutRandomly } from "../support/cuts.ts";
+import { fuzz } from "../support/fuzz.ts";
 import { REQUEST_TABLES } from "../conformance/http1/cases/request-tables.ts";
 import { recordRequests } from "../support/request-recorder.ts";
 import { recordResponses } from "../support/response-recorder.ts";
-import { seededRandom } from "../support/upstream-hosts.ts";
 
-const SECONDS = Number(process.env["MESHCTL_FUZZ_SECONDS"] ?? 1);
 const FIRST_SEED = 20261121;
-
-/** Runs `check` with one seed after the other until time is up. */
-function fuzz(check: (random: () => number) => void): void {
-  const deadline = performance.now() + SECONDS * 1000;
-  let seed = FIRST_SEED;
-  do {
-    const random = seededRandom(seed);
-    random();
-    try {
-      check(random);
-    } catch (error) {
-      throw new Error(`seed ${seed}: ${(error as Error).message}`, { cause: error });
-    }
-    seed += 1;
-  } while (performance.now() < deadline);
-  assert.ok(seed - FIRST_SEED > 20, "too slow to be a test");
-}
 
 const pick = <T>(items: readonly T[], random: () => number): T => items[Math.floor(random() * items.length)]!;
 const SPICE = [
@@ -89,7 +71,7 @@ const END = "\r\n\r\n".repeat(3);
 
 describe("fuzzing", () => {
   test("requests", () => {
-    fuzz((random) => {
+    fuzz(FIRST_SEED, (random) => {
       const text = mutate(pick(SMALL_CASES, random), random) + mutate(pick(SMALL_CASES, random), random) + END;
       sameForEveryCut(Buffer.from(text, "latin1"), random, (pieces) => {
         const { socket, log } = recordRequests({ acceptHttp10: true });
@@ -100,7 +82,7 @@ describe("fuzzing", () => {
   });
 
   test("responses", () => {
-    fuzz((random) => {
+    fuzz(FIRST_SEED, (random) => {
       const method = pick(["GET", "HEAD"], random);
       const text = mutate(pick(RESPONSES, random), random) + (random() < 0.3 ? pick(RESPONSES, random) : "") + END;
       sameForEveryCut(Buffer.from(text, "latin1"), random, (pieces) => {
@@ -116,7 +98,7 @@ describe("fuzzing", () => {
 
   test("chunked bodies", () => {
     const good = "5;a=b\r\nhello\r\n10\r\n0123456789abcdef\r\n0\r\nX-Sum: 7\r\n\r\n";
-    fuzz((random) => {
+    fuzz(FIRST_SEED, (random) => {
       const bytes = Buffer.from(mutate(mutate(good, random), random), "latin1");
       sameForEveryCut(bytes, random, (pieces) => {
         const seen: string[] = [""];
@@ -144,7 +126,7 @@ describe("fuzzing", () => {
   });
 
   test("client hellos, which are never read beyond their end", () => {
-    fuzz((random) => {
+    fuzz(FIRST_SEED, (random) => {
       const hello = clientHello({
         serverName: random() < 0.8 ? "a.b.test" : undefined,
         alpn: random() < 0.8 ? ["h2", "istio"] : [],
@@ -170,7 +152,7 @@ describe("fuzzing", () => {
       "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
       clientHello({ serverName: "x", alpn: ["h2"], fragmentBytes: 500 }).latin1Slice(),
     ];
-    fuzz((random) => {
+    fuzz(FIRST_SEED, (random) => {
       const bytes = Buffer.from(mutate(pick(starts, random), random).slice(0, 400), "latin1");
       const options = { tls: random() < 0.7, http: random() < 0.7, timeoutMs: 0 };
       let decided: string | undefined;

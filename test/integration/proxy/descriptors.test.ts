@@ -3,12 +3,12 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { test, type TestContext } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { eventually } from "../../support/eventually.ts";
+import { freePort } from "../../support/free-port.ts";
 import { accessLog, address, cluster, listener, staticResources, tcpFilter } from "../../support/proxy-plane.ts";
 import { connectRaw, startRawServer, type RawPeer } from "../../support/raw-peer.ts";
 
@@ -17,14 +17,6 @@ const LIMIT = 100;
 const CLIENTS = 200;
 /** Clock ticks in a second, as /proc counts. */
 const TICKS = 100;
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
-  const { port } = server.address() as { port: number };
-  await new Promise<void>((done) => void server.close(() => done()));
-  return port;
-}
 
 async function startLimited(context: TestContext, upstreamPort: number) {
   const folder = mkdtempSync(join(tmpdir(), "meshctl-descriptors-"));

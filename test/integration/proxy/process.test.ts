@@ -2,11 +2,11 @@
 import assert from "node:assert/strict";
 import { spawn, type ChildProcess } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { describe, test, type TestContext } from "node:test";
 import { eventually } from "../../support/eventually.ts";
+import { freePort } from "../../support/free-port.ts";
 import { address, cluster, httpFilter, listener, staticResources, toCluster } from "../../support/proxy-plane.ts";
 import { connectRaw, ok, startRawServer, type RawPeer, type RawServer } from "../../support/raw-peer.ts";
 
@@ -46,14 +46,6 @@ async function startProxyProcess(context: TestContext, upstreamPort: number, fla
   );
   const rssAnonMib = (): number => Number(/^RssAnon:\s+(\d+) kB/m.exec(readFileSync(`/proc/${child.pid!}/status`, "utf8"))![1]) / 1024;
   return { port, child, exit, log: () => stderr, rssAnonMib };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
-  const { port } = server.address() as { port: number };
-  await new Promise<void>((done) => void server.close(() => done()));
-  return port;
 }
 
 const GET = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";

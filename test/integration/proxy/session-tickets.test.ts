@@ -3,25 +3,16 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { test, type TestContext } from "node:test";
 import { connect, type TLSSocket } from "node:tls";
 import { eventually } from "../../support/eventually.ts";
+import { freePort } from "../../support/free-port.ts";
 import { address, httpFilter, listener, staticResources, tlsSocket } from "../../support/proxy-plane.ts";
 import { certificateSecret, commonTls, createIdentities, rootsSecret } from "../../support/test-identities.ts";
 
 const MESHCTL = resolve(import.meta.dirname, "../../../bin/meshctl");
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
-}
 
 /** Starts a proxy that answers over TLS, and resolves to its port. */
 async function startProxy(context: TestContext, tls: object, secrets: Parameters<typeof staticResources>[2]): Promise<number> {

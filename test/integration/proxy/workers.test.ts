@@ -2,13 +2,13 @@
 import assert from "node:assert/strict";
 import { spawn, type ChildProcess } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { describe, test, type TestContext } from "node:test";
 import { request } from "undici";
 import { TypeUrl } from "../../../src/xds/names.ts";
 import { eventually } from "../../support/eventually.ts";
+import { freePort } from "../../support/free-port.ts";
 import { parsePrometheus } from "../../support/prometheus-text.ts";
 import { address, cluster, httpFilter, listener, plainHop, staticResources, tlsSocket, type Json } from "../../support/proxy-plane.ts";
 import { connectRaw, connectRawTls, ok, startHttpPeer, startRawServer, type RawPeer } from "../../support/raw-peer.ts";
@@ -32,14 +32,6 @@ interface Workers {
   /** Of a counter or gauge in /stats. */
   stat(name: string): Promise<number>;
   port(listener?: string): Promise<number>;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
-  const { port } = server.address() as { port: number };
-  await new Promise<void>((done) => void server.close(() => done()));
-  return port;
 }
 
 async function start(context: TestContext, bootstrap: Json, concurrency = 2): Promise<Workers> {

@@ -1,10 +1,7 @@
 // Which cluster and user a kubeconfig, an environment or a pod says.
 import assert from "node:assert/strict";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { once } from "node:events";
 import type { RequestOptions } from "node:https";
-import { createServer } from "node:net";
-import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, afterEach, before, describe, test } from "node:test";
@@ -15,6 +12,7 @@ import type { ClusterConnection } from "../../../src/kube/cluster-connection.ts"
 import { isInCluster } from "../../../src/kube/service-account.ts";
 import { checkReachable, getJson } from "../../../src/kube/get-json.ts";
 import { ApiServer } from "../../support/api-server/api-server.ts";
+import { freePort } from "../../support/free-port.ts";
 import { ManualClock } from "../../support/manual-clock.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "meshctl-kubeconfig-"));
@@ -105,15 +103,6 @@ describe("a kubeconfig", () => {
     });
   }
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
-}
 
 describe("a connection", () => {
   const server = new ApiServer();
