@@ -13,7 +13,7 @@ import { planObjects } from "./apply/plan.ts";
 import { toDraft } from "./apply/to-draft.ts";
 import { crdsOfOthers } from "./crds-of-others.ts";
 import { deletionList } from "./deletion-list.ts";
-import { describeObject, objectDiff } from "./diff/object-diff.ts";
+import { describeObject, objectDiff } from "./apply/object-diff.ts";
 import { refuseValues, resolveGivenValues } from "./given-values.ts";
 import { findInstallation, listInstalled } from "./live/find-installation.ts";
 import type { Installation } from "./live/find-installation.ts";

@@ -2,8 +2,8 @@
 // both as JSON.
 import { fromBinary } from "@bufbuild/protobuf";
 import { AnySchema } from "@bufbuild/protobuf/wkt";
+import { unifiedDiff } from "../../../cli/unified-diff.ts";
 import { anyJson } from "../../../proxy-runtime/admin/resource-json.ts";
-import { unifiedDiff } from "../../install/diff/unified-diff.ts";
 import { parseConfigDump } from "../proxy-config/config-dump.ts";
 import { field, items, text, toCamelCase, type Json } from "../proxy-config/envoy-json.ts";
 
@@ -56,6 +56,5 @@ function diffOf(type: string, sent: readonly Json[], held: readonly (Json | unde
     const known = resources.filter((each) => each !== undefined).toSorted((a, b) => (text(a, "name") < text(b, "name") ? -1 : 1));
     return known.map((each) => `${JSON.stringify(each, undefined, 3)}\n`).join("");
   };
-  const hunks = unifiedDiff(print(sent), print(held));
-  return hunks === "" ? "" : `--- Control Plane ${type}\n+++ Sidecar ${type}\n${hunks}`;
+  return unifiedDiff({ name: `Control Plane ${type}`, text: print(sent) }, { name: `Sidecar ${type}`, text: print(held) });
 }

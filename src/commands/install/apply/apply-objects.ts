@@ -6,7 +6,7 @@ import { retried } from "../../../kube/retried.ts";
 import type { KubeObject as LiveObject } from "../../../kube/resource-kind.ts";
 import type { KubeObject } from "../../../manifests/kube-objects.ts";
 import { CRD } from "../../../manifests/install/installed-kinds.ts";
-import { describeObject } from "../diff/object-diff.ts";
+import { describeObject } from "./object-diff.ts";
 import type { Cluster } from "../live/open-cluster.ts";
 import { waitUntilEstablished } from "./established-crds.ts";
 import { adoption, FIELD_MANAGER } from "./field-ownership.ts";

@@ -10,7 +10,7 @@ import type { KubeObject as LiveObject } from "../../../kube/resource-kind.ts";
 import type { KubeObject } from "../../../manifests/kube-objects.ts";
 import { INSTALLATION_LABEL } from "../../../manifests/install/installation-label.ts";
 import { CRD, NAMESPACE } from "../../../manifests/install/installed-kinds.ts";
-import { asWritten, describeObject } from "../diff/object-diff.ts";
+import { asWritten, describeObject } from "./object-diff.ts";
 import type { Cluster } from "../live/open-cluster.ts";
 import { FIELD_MANAGER, foreignConflicts, isConflict } from "./field-ownership.ts";
 import type { FieldConflict } from "./field-ownership.ts";

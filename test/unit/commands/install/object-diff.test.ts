@@ -1,7 +1,7 @@
 // What is shown of a change to an object.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { objectDiff } from "../../../../src/commands/install/diff/object-diff.ts";
+import { objectDiff } from "../../../../src/commands/install/apply/object-diff.ts";
 
 const live = {
   apiVersion: "apps/v1",

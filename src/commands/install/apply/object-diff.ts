@@ -1,7 +1,7 @@
 // What changes in an object of the cluster, for people: without what the API server itself writes into it.
+import { unifiedDiff } from "../../../cli/unified-diff.ts";
 import { dumpYaml } from "../../../common/yaml.ts";
 import type { ObjectDraft } from "../../../kube/objects.ts";
-import { unifiedDiff } from "./unified-diff.ts";
 
 const OF_THE_SERVER: ReadonlySet<string> = new Set([
   "creationTimestamp",
@@ -37,8 +37,9 @@ export function describeObject({ kind, metadata: { namespace, name = "" } }: Obj
  * @param live undefined: it is new. @param source what brings the change, for the heading.
  */
 export function objectDiff(live: ObjectDraft | undefined, next: ObjectDraft, source: string): string {
-  const hunks = unifiedDiff(live === undefined ? "" : dumpYaml(asWritten(live)), dumpYaml(asWritten(next)));
-  if (hunks === "") return "";
   const name = describeObject(next);
-  return `--- ${live === undefined ? "/dev/null" : `${name} (in the cluster)`}\n+++ ${name} (${source})\n${hunks}`;
+  return unifiedDiff(
+    live === undefined ? { name: "/dev/null", text: "" } : { name: `${name} (in the cluster)`, text: dumpYaml(asWritten(live)) },
+    { name: `${name} (${source})`, text: dumpYaml(asWritten(next)) },
+  );
 }
