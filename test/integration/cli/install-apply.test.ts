@@ -1,8 +1,5 @@
 // `meshctl install --apply` as a person runs it: in order, checked first, and clear about what stands in its way.
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { after, before, beforeEach, describe, test } from "node:test";
 import { ApiFailure } from "../../support/api-server/api-status.ts";
 import type { SeenRequest } from "../../support/api-server/api-server.ts";
@@ -10,15 +7,11 @@ import { InstalledCluster } from "../../support/api-server/installed-cluster.ts"
 import { runMeshctl } from "../../support/run-meshctl.ts";
 import type { MeshctlResult } from "../../support/run-meshctl.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "meshctl-apply-"));
-const kubeconfig = join(folder, "kubeconfig");
 const DEPLOYMENT = "/apis/apps/v1/namespaces/mesh-system/deployments/controller";
 const NAMESPACE = { apiVersion: "v1", kind: "Namespace", metadata: { name: "mesh-system" } };
 let cluster: InstalledCluster;
 
-function apply(...args: readonly string[]): Promise<MeshctlResult> {
-  return runMeshctl(["install", "--apply", ...args], { env: { KUBECONFIG: kubeconfig } });
-}
+const apply = (...args: readonly string[]): Promise<MeshctlResult> => cluster.meshctl("install", "--apply", ...args);
 
 const changes = ({ stdout }: MeshctlResult): string[] => [...new Set([...stdout.matchAll(/^\S+ (.*)$/gm)].map((match) => match[1]!))];
 const isKeptApply = (path: string) => (request: SeenRequest) =>
@@ -26,16 +19,13 @@ const isKeptApply = (path: string) => (request: SeenRequest) =>
 const isDryApply = (path: string) => (request: SeenRequest) =>
   request.method === "PATCH" && request.path === path && request.query.has("dryRun");
 
-after(() => rmSync(folder, { recursive: true }));
-
 describe("meshctl install --apply", () => {
   before(async () => {
     cluster = new InstalledCluster();
-    await cluster.server.start();
-    writeFileSync(kubeconfig, cluster.server.kubeconfig());
+    await cluster.start();
   });
   beforeEach(() => cluster.forget());
-  after(() => cluster.server.stop());
+  after(() => cluster.stop());
 
   test("says in a dry run what would be, and keeps nothing", async () => {
     const result = await apply("--dry-run=server");
@@ -160,7 +150,7 @@ describe("meshctl install --apply", () => {
 
   test("refuses Kubernetes below 1.29, which printing only warns of", async () => {
     cluster.server.kubernetesVersion = "v1.28.3";
-    const [applied, printed] = [await apply(), await runMeshctl(["install"], { env: { KUBECONFIG: kubeconfig } })];
+    const [applied, printed] = [await apply(), await cluster.meshctl("install")];
     cluster.server.kubernetesVersion = "v1.33.0";
     assert.deepEqual([applied.code, applied.stdout, cluster.applied], [1, "", []]);
     assert.match(applied.stderr, /^meshctl: the cluster runs Kubernetes 1\.28\.3; meshctl needs 1\.29 or newer\n/);
@@ -177,7 +167,7 @@ describe("meshctl install --apply", () => {
     [["--apply", "--offline"], "--apply and --offline contradict each other"],
   ] as const)
     test(`refuses ${args.join(" ")}`, async () => {
-      const { code, stdout, stderr } = await runMeshctl(["install", ...args], { env: { KUBECONFIG: kubeconfig } });
+      const { code, stdout, stderr } = await cluster.meshctl("install", ...args);
       assert.deepEqual([code, stdout], [64, ""]);
       assert.ok(stderr.startsWith(`meshctl: ${message}\n`), stderr);
     });
@@ -191,11 +181,10 @@ describe("meshctl install --apply --wait", () => {
   };
   before(async () => {
     cluster = new InstalledCluster();
-    await cluster.server.start();
-    writeFileSync(kubeconfig, cluster.server.kubeconfig());
+    await cluster.start();
     assert.equal((await apply()).code, 0);
   });
-  after(() => cluster.server.stop());
+  after(() => cluster.stop());
 
   test("ends when the controller is ready, and tells how far it is in plain lines", async () => {
     replicas({ replicas: 1, updatedReplicas: 1, availableReplicas: 0 });

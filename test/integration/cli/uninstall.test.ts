@@ -1,24 +1,16 @@
 // `meshctl uninstall` as a person runs it: what it lists, in which order, what it keeps and refuses.
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { after, before, beforeEach, describe, test } from "node:test";
 import { parseYamlDocuments } from "../../../src/common/yaml.ts";
 import { ApiFailure } from "../../support/api-server/api-status.ts";
 import { InstalledCluster } from "../../support/api-server/installed-cluster.ts";
-import { runMeshctl } from "../../support/run-meshctl.ts";
 import type { MeshctlResult } from "../../support/run-meshctl.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "meshctl-uninstall-"));
-const kubeconfig = join(folder, "kubeconfig");
 const LABELS = { "meshctl.io/installation": "mesh-system" };
 const cluster = new InstalledCluster();
 const { server } = cluster;
 
-function uninstall(...args: readonly string[]): Promise<MeshctlResult> {
-  return runMeshctl(["uninstall", ...args], { env: { KUBECONFIG: kubeconfig } });
-}
+const uninstall = (...args: readonly string[]): Promise<MeshctlResult> => cluster.meshctl("uninstall", ...args);
 
 function listed({ stdout }: MeshctlResult): string[] {
   const found = parseYamlDocuments(stdout, "stdout").documents.map(
@@ -39,15 +31,9 @@ function pod(name: string, phase: string, annotations: Readonly<Record<string, s
 }
 
 describe("meshctl uninstall", () => {
-  before(async () => {
-    await server.start();
-    writeFileSync(kubeconfig, server.kubeconfig());
-  });
+  before(() => cluster.start());
   beforeEach(() => cluster.forget());
-  after(async () => {
-    await server.stop();
-    rmSync(folder, { recursive: true });
-  });
+  after(() => cluster.stop());
 
   test("says that there is nothing of meshctl's", async () => {
     server.create({ apiVersion: "v1", kind: "ConfigMap", metadata: { name: "meshctl-root-cert", namespace: "elsewhere" } });
@@ -56,7 +42,7 @@ describe("meshctl uninstall", () => {
   });
 
   test("lists every object, those that the controller made too, in an order that can't block", async () => {
-    assert.equal((await runMeshctl(["install", "--apply", "--profile", "ha"], { env: { KUBECONFIG: kubeconfig } })).code, 0);
+    assert.equal((await cluster.meshctl("install", "--apply", "--profile", "ha")).code, 0);
     for (const each of [
       ours("v1", "Secret", "meshctl-ca", "mesh-system"),
       ours("v1", "ConfigMap", "meshctl-root-cert", "shop"),

@@ -1,7 +1,6 @@
 // `meshctl upgrade` as a person runs it: with the values that the cluster keeps, and what it refuses.
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, beforeEach, describe, test } from "node:test";
 import { newAuthorityParts } from "../../../src/ca/authority/authority-layout.ts";
@@ -11,15 +10,11 @@ import { InstalledCluster } from "../../support/api-server/installed-cluster.ts"
 import { runMeshctl } from "../../support/run-meshctl.ts";
 import type { MeshctlResult } from "../../support/run-meshctl.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "meshctl-upgrade-"));
-const kubeconfig = join(folder, "kubeconfig");
 const LABELS = { "meshctl.io/installation": "mesh-system" };
 const cluster = new InstalledCluster();
 const { server } = cluster;
 
-function upgrade(...args: readonly string[]): Promise<MeshctlResult> {
-  return runMeshctl(["upgrade", ...args], { env: { KUBECONFIG: kubeconfig } });
-}
+const upgrade = (...args: readonly string[]): Promise<MeshctlResult> => cluster.meshctl("upgrade", ...args);
 
 function configMap(name: string, namespace: string, data: Readonly<Record<string, string>>): Record<string, unknown> {
   return { apiVersion: "v1", kind: "ConfigMap", metadata: { name, namespace, labels: LABELS }, data };
@@ -33,15 +28,9 @@ function printed({ stdout }: MeshctlResult, kind: string): KubeObject | undefine
 }
 
 describe("meshctl upgrade", () => {
-  before(async () => {
-    await server.start();
-    writeFileSync(kubeconfig, server.kubeconfig());
-  });
+  before(() => cluster.start());
   beforeEach(() => cluster.forget());
-  after(async () => {
-    await server.stop();
-    rmSync(folder, { recursive: true });
-  });
+  after(() => cluster.stop());
 
   test("says that there is no installation", async () => {
     const { code, stdout, stderr } = await upgrade();
@@ -145,7 +134,7 @@ describe("meshctl upgrade", () => {
   });
 
   test("says that no cluster answers", async () => {
-    const config = join(folder, "gone");
+    const config = join(cluster.folder, "gone");
     writeFileSync(config, server.kubeconfig().replaceAll(server.url, "https://127.0.0.1:2"));
     const { code, stderr } = await upgrade("--kubeconfig", config);
     assert.equal(code, 1);

@@ -1,5 +1,10 @@
 // The API server double as a cluster in which meshctl is installed and upgraded: it serves CRDs at once, lets everybody do
 // everything, and notes what is applied.
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { runMeshctl } from "../run-meshctl.ts";
+import type { MeshctlResult } from "../run-meshctl.ts";
 import { ApiServer } from "./api-server.ts";
 import type { SeenRequest } from "./api-server.ts";
 import type { ApiFailure } from "./api-status.ts";
@@ -11,6 +16,8 @@ export class InstalledCluster {
   readonly server = new ApiServer();
   /** Paths of applies that were to be kept, in order. */
   readonly applied: string[] = [];
+  /** Removed by stop. */
+  readonly folder = mkdtempSync(join(tmpdir(), "meshctl-cluster-"));
   /** Called for each request before it is looked at. */
   onRequest: (request: SeenRequest) => void = () => undefined;
 
@@ -22,6 +29,21 @@ export class InstalledCluster {
       if (method === "GET" && path.startsWith(CRDS)) this.#establish(path.slice(CRDS.length));
       this.onRequest(request);
     };
+  }
+
+  async start(): Promise<void> {
+    await this.server.start();
+    writeFileSync(this.#kubeconfig, this.server.kubeconfig());
+  }
+
+  async stop(): Promise<void> {
+    await this.server.stop();
+    rmSync(this.folder, { recursive: true });
+  }
+
+  /** As somebody whose kubeconfig leads here. */
+  meshctl(...args: readonly string[]): Promise<MeshctlResult> {
+    return runMeshctl(args, { env: { KUBECONFIG: this.#kubeconfig } });
   }
 
   /** As it was made, but for what it holds. */
@@ -40,6 +62,10 @@ export class InstalledCluster {
       isOver = once;
       this.server.failNext(failure);
     };
+  }
+
+  get #kubeconfig(): string {
+    return join(this.folder, "kubeconfig");
   }
 
   #establish(name: string): void {
