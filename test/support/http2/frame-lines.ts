@@ -1,5 +1,5 @@
 // What a connection sends, as lines of the notation of frame-notation.ts. Responses are told by their status alone, their
-// other fields only where a reader asks for them; GOAWAY without its text.
+// other fields only where a reader asks for them, after what the block says of the table's size; GOAWAY without its text.
 import { HpackDecoder } from "../../../src/proxy-runtime/http/http2/hpack/decoder.ts";
 import { ERRORS, FLAGS, frameName, PREFACE, SETTINGS } from "./frame-notation.ts";
 
@@ -92,15 +92,29 @@ export class FrameLines {
     this.#block = this.#block === undefined ? payload : Buffer.concat([this.#block, payload]);
     if ((flags & FLAGS.END_HEADERS) === 0) return "…";
     const fields: { name: string; value: string }[] = [];
-    const result = this.#decoder.decode(this.#block, 0, this.#block.length, fields as never, 1e9, 1e9);
+    const block = this.#block;
+    const result = this.#decoder.decode(block, 0, block.length, fields as never, 1e9, 1e9);
     this.#block = undefined;
     if (result !== 0) return `bad block: ${this.#decoder.errorDetail}`;
     const { showsField = () => true } = this.#options;
-    return fields
-      .filter(({ name }) => showsField(name))
-      .map(({ name, value }) => `[${name} ${value}]`)
-      .join("");
+    const shown = fields.filter(({ name }) => showsField(name)).map(({ name, value }) => `[${name} ${value}]`);
+    return [...sizeUpdates(block), ...shown].join("");
   }
+}
+
+/** What a block says of the table before its first field (RFC 7541 §6.3), as `[table 4096]`. */
+function sizeUpdates(block: Buffer): string[] {
+  const updates: string[] = [];
+  for (let at = 0; at < block.length && block[at]! >> 5 === 1;) {
+    let size = block[at]! & 0x1f;
+    at += 1;
+    for (let shift = 0, more = size === 0x1f; more; shift += 7, at += 1) {
+      size += (block[at]! & 0x7f) * 2 ** shift;
+      more = block[at]! >= 0x80;
+    }
+    updates.push(`[table ${size}]`);
+  }
+  return updates;
 }
 
 function flagNames(flags: number): string {

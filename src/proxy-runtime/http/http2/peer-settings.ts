@@ -4,6 +4,8 @@ import { ErrorCode, MAX_WINDOW_BYTES, Setting, readUint32 } from "./frame.ts";
 /** What a peer asks for; -1 for what the frame doesn't mention. */
 export interface PeerSettings {
   headerTableBytes: number;
+  /** The lowest of several in one frame: a decoder waits to be told of that, too (RFC 7541 §4.2). */
+  lowestTableBytes: number;
   maxConcurrentStreams: number;
   initialWindowBytes: number;
   /** 1: extended CONNECT is taken (RFC 8441 §3). */
@@ -18,13 +20,20 @@ export interface SettingsError {
 /** @param fromServer a server may not enable push. */
 export function readSettings(bytes: Buffer, start: number, end: number, fromServer: boolean): PeerSettings | SettingsError {
   if ((end - start) % 6 !== 0) return { code: ErrorCode.frameSizeError, detail: "SETTINGS of a wrong size" };
-  const settings: PeerSettings = { headerTableBytes: -1, maxConcurrentStreams: -1, initialWindowBytes: -1, connectProtocol: -1 };
+  const settings: PeerSettings = {
+    headerTableBytes: -1,
+    lowestTableBytes: Infinity,
+    maxConcurrentStreams: -1,
+    initialWindowBytes: -1,
+    connectProtocol: -1,
+  };
   for (let at = start; at < end; at += 6) {
     const id = (bytes[at]! << 8) | bytes[at + 1]!;
     const value = readUint32(bytes, at + 2);
     switch (id) {
       case Setting.headerTableSize:
         settings.headerTableBytes = value;
+        settings.lowestTableBytes = Math.min(settings.lowestTableBytes, value);
         break;
       case Setting.maxConcurrentStreams:
         settings.maxConcurrentStreams = value;

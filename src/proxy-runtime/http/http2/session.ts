@@ -116,7 +116,10 @@ export class Http2Session implements InputSession {
 
   applySettings(settings: PeerSettings): void {
     const { output } = this;
-    if (settings.headerTableBytes >= 0) output.heads.hpack.setPeerTableBytes(settings.headerTableBytes);
+    if (settings.headerTableBytes >= 0) {
+      output.heads.hpack.setPeerTableBytes(settings.lowestTableBytes);
+      output.heads.hpack.setPeerTableBytes(settings.headerTableBytes);
+    }
     if (settings.initialWindowBytes >= 0) {
       const change = settings.initialWindowBytes - this.peerInitialWindow;
       this.peerInitialWindow = settings.initialWindowBytes;

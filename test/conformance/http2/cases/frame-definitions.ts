@@ -59,6 +59,25 @@ const SETTINGS: ScriptTable = {
   section: "RFC 9113 §6.5: SETTINGS",
   cases: {
     "are acknowledged, each": "> SETTINGS(HEADER_TABLE_SIZE=0)\n> SETTINGS(MAX_FRAME_SIZE=16777215)\n< SETTINGS(ACK)\n< SETTINGS(ACK)",
+    "that change the table's size are followed by an update in the next block (RFC 7541 §4.2)": `
+      > SETTINGS(HEADER_TABLE_SIZE=0)
+      > HEADERS(1, END_STREAM|END_HEADERS, GET)
+      < SETTINGS(ACK)
+      < HEADERS(1, END_HEADERS, [table 0][:status 200])
+      < DATA(1, END_STREAM, "ok")
+      > SETTINGS(HEADER_TABLE_SIZE=100)
+      > SETTINGS(HEADER_TABLE_SIZE=4096)
+      > HEADERS(3, END_STREAM|END_HEADERS, GET)
+      < SETTINGS(ACK)
+      < SETTINGS(ACK)
+      < HEADERS(3, END_HEADERS, [table 4096][:status 200])
+      < DATA(3, END_STREAM, "ok")`,
+    "that change it several times at once are followed by the lowest and the last": `
+      > SETTINGS(HEADER_TABLE_SIZE=100, HEADER_TABLE_SIZE=0, HEADER_TABLE_SIZE=4096)
+      < SETTINGS(ACK)
+      > HEADERS(1, END_STREAM|END_HEADERS, GET)
+      < HEADERS(1, END_HEADERS, [table 0][table 4096][:status 200])
+      < DATA(1, END_STREAM, "ok")`,
     "that nobody knows are ignored": "> SETTINGS(0=1, 7=7, 65535=4294967295)\n< SETTINGS(ACK)",
     "with all values at their bounds": `
       > SETTINGS(HEADER_TABLE_SIZE=4294967295, ENABLE_PUSH=0, MAX_CONCURRENT_STREAMS=0, MAX_FRAME_SIZE=16384, MAX_HEADER_LIST_SIZE=0)
