@@ -43,7 +43,8 @@ function close(server: Server): Promise<void> {
 }
 
 function answer(views: MonitoringViews, request: IncomingMessage, response: ServerResponse): void {
-  const url = new URL(request.url ?? "/", "http://monitoring");
+  const url = URL.parse(request.url ?? "/", "http://monitoring");
+  if (url === null) return reply(response, 400, TEXT, "the request's target can't be read\n");
   if (request.method !== "GET" && request.method !== "HEAD")
     return reply(response, 405, TEXT, `method ${request.method} not allowed, GET required\n`);
   if (url.pathname === "/ready") return views.isReady() ? reply(response, 200, TEXT, "ready\n") : reply(response, 503, TEXT, "not ready\n");

@@ -21,9 +21,13 @@ export interface WebhookServerOptions {
 
 /** API servers take no request above 3 MB; a review has the object, sometimes twice. */
 const MAX_BODY_BYTES = 8 * 2 ** 20;
+/** Of all requests under way together: anybody can connect. */
+const MAX_BODIES_BYTES = 4 * MAX_BODY_BYTES;
 const HEAD_TIMEOUT_MS = 5_000;
 /** Longer than the API server's patience, 5 s. */
 const REQUEST_TIMEOUT_MS = 10_000;
+/** How late Node may notice either; its own default is 30 s. */
+const TIMEOUT_CHECK_MS = 1_000;
 /** Longer than client-go keeps idle connections (90 s), so that it is never us who end one that is being used. */
 const KEEP_ALIVE_MS = 120_000;
 const STOP_GRACE_MS = 1_000;
@@ -45,9 +49,11 @@ export async function serveWebhooks(options: WebhookServerOptions): Promise<{ re
     handshakeTimeout: HEAD_TIMEOUT_MS,
     headersTimeout: HEAD_TIMEOUT_MS,
     requestTimeout: REQUEST_TIMEOUT_MS,
+    connectionsCheckingInterval: TIMEOUT_CHECK_MS,
     keepAliveTimeout: KEEP_ALIVE_MS,
   };
-  const server = createServer({ minVersion: "TLSv1.2", ...limits }, (request, response) => void answer(request, response, options));
+  const bodies = { bytes: 0 };
+  const server = createServer({ minVersion: "TLSv1.2", ...limits }, (request, response) => void answer(request, response, options, bodies));
   // Node 26 closes those of an HTTPS server only once their TLS handshake is done.
   const sockets = new Set<Socket>();
   server.on("connection", (socket: Socket) => {
@@ -75,15 +81,23 @@ export async function serveWebhooks(options: WebhookServerOptions): Promise<{ re
   return { port: (server.address() as AddressInfo).port, stop };
 }
 
-async function answer(request: IncomingMessage, response: ServerResponse, options: WebhookServerOptions): Promise<void> {
-  const { pathname } = new URL(request.url ?? "/", "https://webhooks");
+/** What the requests under way hold in memory, all together. */
+interface HeldBodies {
+  bytes: number;
+}
+
+async function answer(request: IncomingMessage, response: ServerResponse, options: WebhookServerOptions, held: HeldBodies): Promise<void> {
+  // Behind the path are the API server's query (its patience) and, from others, whatever they like.
+  const path = (request.url ?? "/").split("?", 1)[0]!;
+  const chunks: Buffer[] = [];
   try {
-    const reviewer = Object.hasOwn(options.reviewers, pathname) ? options.reviewers[pathname] : undefined;
-    if (reviewer === undefined) throw new BadRequest(404, `nothing at ${pathname}; there are ${Object.keys(options.reviewers).join(", ")}`);
+    const reviewer = Object.hasOwn(options.reviewers, path) ? options.reviewers[path] : undefined;
+    if (reviewer === undefined) throw new BadRequest(404, `nothing at ${path}; there are ${Object.keys(options.reviewers).join(", ")}`);
     if (request.method !== "POST") throw new BadRequest(405, `method ${request.method} not allowed, POST required`);
     const type = (request.headers["content-type"] ?? "").split(";")[0]!.trim().toLowerCase();
     if (type !== JSON_TYPE) throw new BadRequest(415, `content-type ${JSON.stringify(type)} can't be read, ${JSON_TYPE} required`);
-    const review = parseReview(await readBody(request));
+    await readBody(request, chunks, held);
+    const review = parseReview(Buffer.concat(chunks).toString());
     if (!review.ok) throw new BadRequest(400, review.message);
     reply(response, 200, JSON_TYPE, JSON.stringify(toReview(review.request.uid, await reviewer(review.request))));
   } catch (error) {
@@ -92,22 +106,25 @@ async function answer(request: IncomingMessage, response: ServerResponse, option
       options.onBadRequest(error.status, error.message);
       reply(response, error.status, "text/plain; charset=utf-8", `${error.message}\n`);
     } else {
-      options.onFailure(pathname, error as Error);
+      options.onFailure(path, error as Error);
       reply(response, 500, "text/plain; charset=utf-8", `the review failed: ${(error as Error).message}\n`);
     }
+  } finally {
+    for (const each of chunks) held.bytes -= each.length;
   }
 }
 
-async function readBody(request: IncomingMessage): Promise<string> {
-  const chunks: Buffer[] = [];
+/** @param chunks get the body, and are counted in `held` for as long as their request lasts. */
+async function readBody(request: IncomingMessage, chunks: Buffer[], held: HeldBodies): Promise<void> {
   let bytes = 0;
   // Kept open on the way out, or there is nothing left to answer over.
   for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
     bytes += chunk.length;
     if (bytes > MAX_BODY_BYTES) throw new BadRequest(413, `the body is larger than ${MAX_BODY_BYTES} bytes`);
+    if (held.bytes + chunk.length > MAX_BODIES_BYTES) throw new BadRequest(503, "there are too many reviews at once");
+    held.bytes += chunk.length;
     chunks.push(chunk);
   }
-  return Buffer.concat(chunks).toString();
 }
 
 function reply(response: ServerResponse, status: number, type: string, body: string): void {

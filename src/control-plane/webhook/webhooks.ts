@@ -100,8 +100,9 @@ export async function startWebhooks(options: WebhooksOptions): Promise<Webhooks>
     isReady: () => bundles.every((each) => each.isInPlace),
     async stop() {
       for (const each of bundles) each.stop();
-      events.stop();
       await server.stop();
+      // After the last review.
+      events.stop();
     },
   };
 }

@@ -40,6 +40,11 @@ describe("the monitoring port", { skip: !canRun && "needs root" }, () => {
     assert.match(namespace.run("curl", ["-s", `http://${ADDRESS.v4}:15014/debug/syncz`]).stdout, /loopback of this pod only/);
   });
 
+  test("answers 400 to a target that is none", () => {
+    const answer = namespace.run("curl", ["-s", "--path-as-is", "-w", "%{http_code}", "http://127.0.0.1:15014//"]).stdout;
+    assert.equal(answer, "the request's target can't be read\n400");
+  });
+
   test("tells everybody that it is ready, its version and its metrics", () => {
     for (const path of ["/ready", "/version", "/metrics"]) {
       for (const host of ["127.0.0.1", ADDRESS.v4, `[${ADDRESS.v6}]`]) assert.equal(status(host, path), "200", `${host}${path}`);
