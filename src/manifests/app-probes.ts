@@ -6,6 +6,14 @@ import type { Container, PodTemplate, Probe } from "./kube-objects.ts";
 const HANDLERS = ["httpGet", "tcpSocket", "grpc"] as const;
 type HandlerKind = (typeof HANDLERS)[number];
 
+/** HTTPGetAction, TCPSocketAction and GRPCAction of Kubernetes. */
+const FIELDS: Readonly<Record<HandlerKind, readonly string[]>> = {
+  httpGet: ["path", "port", "host", "scheme", "httpHeaders"],
+  tcpSocket: ["port", "host"],
+  grpc: ["port", "service"],
+};
+const TEXT_FIELDS: readonly string[] = ["path", "host", "scheme", "service"];
+
 /** One entry of a probe or lifecycle handler that becomes an `httpGet`. */
 export interface HandlerReplacement {
   /** Of the map that has the entry, from the pod; members of lists by name. */
@@ -83,6 +91,12 @@ function resolve(
 ): (Readonly<Record<string, unknown>> & { readonly port: number }) | string {
   const port = portNumber(container, handler["port"]);
   if (port === undefined) return `${JSON.stringify(handler["port"])} is no port of this container`;
+  const given = Object.entries(handler).filter(([, value]) => value !== null && value !== undefined);
+  // In the sidecar's environment nobody would see it again: the API server shall find it where it was written.
+  const unknown = given.find(([field]) => !FIELDS[kind].includes(field));
+  if (unknown !== undefined) return `there is no field ${unknown[0]}`;
+  const noText = given.find(([field, value]) => TEXT_FIELDS.includes(field) && typeof value !== "string");
+  if (noText !== undefined) return `its ${noText[0]} ${JSON.stringify(noText[1])} is no text`;
   if (kind === "httpGet") {
     const headers: unknown = handler["httpHeaders"] ?? [];
     const isSound = (each: unknown): boolean =>
@@ -90,14 +104,13 @@ function resolve(
     if (!Array.isArray(headers) || !headers.every(isSound)) return "one of its httpHeaders is no header (RFC 9110 §5)";
     if (!["HTTP", "HTTPS"].includes((handler["scheme"] as string | undefined) ?? "HTTP")) return "scheme is neither HTTP nor HTTPS";
   }
-  const given = Object.entries(handler).filter(([, value]) => value !== null && value !== undefined);
   return { ...Object.fromEntries(given), port };
 }
 
 /** As kubelet finds it: a number, the name of one of the container's ports, or a text of digits. */
 function portNumber({ ports }: Container, port: unknown): number | undefined {
   const named: unknown = Array.isArray(ports)
-    ? (ports as NonNullable<Container["ports"]>).find((each) => each.name === port)?.containerPort
+    ? (ports as readonly unknown[]).filter(isObject).find((each) => each["name"] === port)?.["containerPort"]
     : undefined;
   const number = typeof port === "string" ? (named ?? (/^\d{1,5}$/.test(port) ? Number(port) : undefined)) : port;
   return typeof number === "number" && Number.isInteger(number) && number > 0 && number < 65_536 ? number : undefined;

@@ -87,6 +87,11 @@ function ownerUrl(workload: Workload): string {
   return `kubernetes://${api}/namespaces/${workload.namespace}/${workload.kind.toLowerCase()}s/${workload.name}`;
 }
 
+/** kubelet takes `$(NAME)` and `$$` in a container's environment for its own. */
+function environmentJson(value: unknown): string {
+  return JSON.stringify(value).replaceAll("$", "\\u0024");
+}
+
 function sidecarEnvironment(values: InjectionValues, pod: PodTemplate, workload: Workload): EnvVar[] {
   const ports = pod.spec.containers.flatMap((container) => container.ports ?? []);
   return [
@@ -101,7 +106,7 @@ function sidecarEnvironment(values: InjectionValues, pod: PodTemplate, workload:
     { name: Env.clusterId, value: values.clusterId },
     { name: Env.meshId, value: values.meshId },
     { name: Env.appContainers, value: pod.spec.containers.map((container) => container.name).join(",") },
-    { name: Env.podPorts, value: JSON.stringify(ports) },
+    { name: Env.podPorts, value: environmentJson(ports) },
     { name: Env.trustDomain, value: values.trustDomain },
     { name: Env.discoveryAddress, value: values.discoveryAddress },
     { name: Env.caAddress, value: values.caAddress },
@@ -139,8 +144,8 @@ export function sidecarContainer(values: InjectionValues, pod: PodTemplate, work
     ],
     env: [
       ...sidecarEnvironment(values, pod, workload),
-      ...(Object.keys(probers).length === 0 ? [] : [{ name: Env.appProbers, value: JSON.stringify(probers) }]),
-      ...(scrapeTargets.length === 0 ? [] : [{ name: Env.scrapeTargets, value: JSON.stringify(scrapeTargets) }]),
+      ...(Object.keys(probers).length === 0 ? [] : [{ name: Env.appProbers, value: environmentJson(probers) }]),
+      ...(scrapeTargets.length === 0 ? [] : [{ name: Env.scrapeTargets, value: environmentJson(scrapeTargets) }]),
     ],
     ports: [{ name: "http-envoy-prom", containerPort: Port.prometheus, protocol: "TCP" }],
     readinessProbe: { httpGet: ready, periodSeconds: 15, timeoutSeconds: 3, failureThreshold: 4, ...request.readiness },

@@ -18,11 +18,16 @@ import { escapePointer, type JsonPatchOperation } from "./json-patch.ts";
 import type { PodTemplate } from "./kube-objects.ts";
 import { planMetrics } from "./metrics-annotations.ts";
 import { proxySettings } from "./proxy-annotations.ts";
-import { sidecarSettings } from "./sidecar-annotations.ts";
+import { sidecarSettings, type SidecarSettings } from "./sidecar-annotations.ts";
 import { unusedAnnotations } from "./unused-annotations.ts";
 
 const STATUS_ANNOTATION = "sidecar.istio.io/status";
 const LABEL_VALUE_LIMIT = 63;
+
+/** A label's value ends with a letter or a digit. */
+function labelValue(text: string): string {
+  return text.slice(0, LABEL_VALUE_LIMIT).replace(/[-_.]+$/, "");
+}
 
 function labelsFor(pod: PodTemplate, workload: Workload): Record<string, string> {
   const labels = pod.metadata?.labels ?? {};
@@ -30,8 +35,8 @@ function labelsFor(pod: PodTemplate, workload: Workload): Record<string, string>
   const revision = labels["service.istio.io/canonical-revision"] ?? labels["app.kubernetes.io/version"] ?? labels["version"] ?? "latest";
   return {
     "security.istio.io/tlsMode": TLS_MODE_MESH,
-    "service.istio.io/canonical-name": name.slice(0, LABEL_VALUE_LIMIT),
-    "service.istio.io/canonical-revision": revision.slice(0, LABEL_VALUE_LIMIT),
+    "service.istio.io/canonical-name": labelValue(name),
+    "service.istio.io/canonical-revision": labelValue(revision),
   };
 }
 
@@ -90,7 +95,7 @@ export function planAdditions(pod: PodTemplate, workload: Workload, given: Injec
   const metrics = planMetrics(annotations);
   if (!capture.ok || !proxy.ok || !settings.ok || !metrics.ok)
     return failure([capture, proxy, settings, metrics].flatMap((each) => (each.ok ? [] : each.problems)));
-  const clash = findClash(pod, settings.value.volumes);
+  const clash = findClash(pod, settings.value);
   if (clash !== undefined) return failure([clash]);
 
   const { image = given.image, resources = given.resources, rewritesProbes } = settings.value;
@@ -128,15 +133,18 @@ export function planAdditions(pod: PodTemplate, workload: Workload, given: Injec
   });
 }
 
-/** Names that are taken: the mesh's in the pod, or the pod's by the volumes that its annotation asks for. */
-function findClash({ spec }: PodTemplate, volumes: readonly { readonly name: string }[]): Problem | undefined {
+/** Names that are taken: the mesh's in the pod, or the pod's by the volumes that its annotation asks for. Or one that is nobody's. */
+function findClash({ spec }: PodTemplate, { volumes, volumeMounts }: SidecarSettings): Problem | undefined {
   const containers = [...(spec.initContainers ?? []), ...spec.containers];
   const container = containers.find((each) => each.name === INIT_CONTAINER || each.name === PROXY_CONTAINER);
   if (container !== undefined) return { path: "spec.containers", message: `the name ${container.name} is reserved for the mesh` };
   const own = sidecarVolumes().map((each) => each.name);
-  const taken = (spec.volumes ?? []).find((each) => own.includes(each.name) || volumes.some((volume) => volume.name === each.name));
-  if (taken !== undefined) return { path: "spec.volumes", message: `the name ${taken.name} is reserved for the mesh, or given twice` };
-  return undefined;
+  const asked = volumes.map((each) => each.name);
+  const podVolumes = (spec.volumes ?? []).map((each) => each.name);
+  const taken = podVolumes.find((each) => own.includes(each) || asked.includes(each)) ?? asked.find((each) => own.includes(each));
+  if (taken !== undefined) return { path: "spec.volumes", message: `the name ${taken} is reserved for the mesh, or given twice` };
+  const mount = volumeMounts.find(({ name }) => ![...own, ...asked, ...podVolumes].includes(name));
+  return mount === undefined ? undefined : { path: "spec.volumes", message: `has no ${mount.name}, which the sidecar shall mount` };
 }
 
 /**

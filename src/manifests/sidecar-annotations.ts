@@ -31,6 +31,10 @@ export const DEFAULT_RESOURCES: SidecarResources = {
   limits: { cpu: "2", memory: "1Gi" },
 };
 
+/** RFC 1123 label. */
+const VOLUME_NAME = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
+
+/** A limit behind the request of the same. */
 const AMOUNTS = [
   { name: "proxyCPU", list: "requests", resource: "cpu" },
   { name: "proxyMemory", list: "requests", resource: "memory" },
@@ -87,7 +91,7 @@ export function sidecarSettings(annotations: Annotations): Result<SidecarSetting
     flags: level === undefined ? [] : ["--log-level", LOG_LEVELS[level.text] ?? ""],
     readiness,
     volumes: readNamed(find("userVolume"), problems),
-    volumeMounts: readNamed(find("userVolumeMount"), problems) as unknown as readonly VolumeMount[],
+    volumeMounts: readMounts(find("userVolumeMount"), problems),
   };
   return problems.length > 0 ? failure(problems) : success(settings);
 }
@@ -100,11 +104,23 @@ function readResources(
   for (const { name, list, resource } of AMOUNTS) {
     const amount = find(name);
     if (amount === undefined) continue;
-    if (!((parseQuantity(amount.text) ?? 0n) > 0n)) refuse(amount, "is not a quantity such as 100m or 128Mi");
+    const quantity = parseQuantity(amount.text) ?? 0n;
+    const request = resources.requests[resource];
+    if (quantity <= 0n) refuse(amount, "is not a quantity such as 100m or 128Mi");
+    else if (list === "limits" && request !== undefined && (parseQuantity(request) ?? 0n) > quantity)
+      refuse(amount, `is a limit below the ${request} that is asked for`);
     resources[list][resource] = amount.text;
   }
   const given = Object.fromEntries(Object.entries(resources).filter(([, amounts]) => Object.keys(amounts).length > 0));
   return Object.keys(given).length > 0 ? given : undefined;
+}
+
+function readMounts(given: GivenAnnotation | undefined, problems: Problem[]): readonly VolumeMount[] {
+  const mounts = readNamed(given, problems) as readonly VolumeMount[];
+  for (const { name, mountPath } of mounts)
+    if (given !== undefined && (typeof mountPath !== "string" || !mountPath.startsWith("/")))
+      problems.push(problemOf(given, `${name} has no mountPath, such as "/etc/${name}"`));
+  return mounts;
 }
 
 /** Istio's form of userVolume and userVolumeMount: a JSON object, name → the rest. */
@@ -114,8 +130,11 @@ function readNamed(given: GivenAnnotation | undefined, problems: Problem[]): rea
     typeof value === "object" && value !== null && !Array.isArray(value);
   try {
     const json: unknown = JSON.parse(given.text);
-    if (isObject(json) && Object.values(json).every(isObject))
-      return Object.entries(json).map(([name, rest]) => ({ name, ...(rest as object) }));
+    if (isObject(json) && Object.values(json).every(isObject)) {
+      const wrong = Object.keys(json).find((name) => !VOLUME_NAME.test(name));
+      if (wrong !== undefined) problems.push(problemOf(given, `${JSON.stringify(wrong)} is not the name of a volume`));
+      return Object.entries(json).map(([name, rest]) => ({ ...(rest as object), name }));
+    }
   } catch {
     // Said below.
   }

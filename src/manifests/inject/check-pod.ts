@@ -15,8 +15,10 @@ export function checkPod(value: unknown): Result<CheckedPod> {
   if (!isJson(value) || !isJson(value["spec"])) return failure([{ path: "spec", message: "a pod template has a spec" }]);
   const { spec } = value;
   const problems: Problem[] = [];
-  checkNamed(spec, "containers", problems);
-  for (const field of ["initContainers", "volumes"] as const) if ((spec[field] ?? null) !== null) checkNamed(spec, field, problems);
+  const containers = new Set<string>();
+  checkNamed(spec, "containers", containers, problems);
+  for (const [field, taken] of [["initContainers", containers] as const, ["volumes", new Set<string>()] as const])
+    if ((spec[field] ?? null) !== null) checkNamed(spec, field, taken, problems);
   const metadata = value["metadata"] ?? undefined;
   if (metadata !== undefined && !isJson(metadata)) problems.push({ path: "metadata", message: "is no mapping" });
   const warnings: string[] = [];
@@ -32,14 +34,19 @@ export function checkPod(value: unknown): Result<CheckedPod> {
   return success({ pod, warnings: [...warnings, ...surprises(pod)] });
 }
 
-function checkNamed(spec: Readonly<Record<string, unknown>>, field: string, problems: Problem[]): void {
-  const list = spec[field];
+/** Injection, its record and the sidecar find members by their names. @param taken names so far. */
+function checkNamed(spec: Readonly<Record<string, unknown>>, field: string, taken: Set<string>, problems: Problem[]): void {
+  const list: unknown = spec[field];
   const path = `spec.${field}`;
-  if (!Array.isArray(list)) problems.push({ path, message: list === undefined ? "is missing" : "is no list" });
+  if (!Array.isArray(list)) problems.push({ path, message: (list ?? null) === null ? "is missing" : "is no list" });
   else if (field === "containers" && list.length === 0) problems.push({ path, message: "is empty" });
   else
-    for (const [index, each] of list.entries())
-      if (!isJson(each) || typeof each["name"] !== "string") problems.push({ path: `${path}[${index}]`, message: "has no name" });
+    for (const [index, each] of (list as readonly unknown[]).entries()) {
+      const name = isJson(each) ? each["name"] : undefined;
+      if (typeof name !== "string" || name === "") problems.push({ path: `${path}[${index}]`, message: "has no name" });
+      else if (taken.has(name)) problems.push({ path: `${path}[${index}]`, message: `the name ${name} is given twice` });
+      else taken.add(name);
+    }
 }
 
 function toTexts(field: string, map: Readonly<Record<string, unknown>>, warnings: string[]): Record<string, string> {
@@ -57,9 +64,11 @@ function surprises({ spec }: PodTemplate): string[] {
   for (const { name, ports, securityContext } of spec.containers) {
     if ((securityContext?.runAsUser ?? spec.securityContext?.runAsUser) === PROXY_UID)
       warnings.push(`container ${name} runs as user ${PROXY_UID}, the sidecar's: its traffic is not captured`);
-    const listened: readonly { readonly containerPort: number }[] = Array.isArray(ports) ? (ports as NonNullable<Container["ports"]>) : [];
-    for (const { containerPort } of listened)
-      if (OWN_PORTS.has(containerPort)) warnings.push(`container ${name} listens on port ${containerPort}, which the sidecar uses`);
+    for (const each of Array.isArray(ports) ? (ports as readonly unknown[]) : []) {
+      const port = isJson(each) ? each["containerPort"] : undefined;
+      if (typeof port === "number" && OWN_PORTS.has(port))
+        warnings.push(`container ${name} listens on port ${port}, which the sidecar uses`);
+    }
   }
   return warnings;
 }

@@ -5,7 +5,7 @@ import { describe, test } from "node:test";
 import { dumpYaml, parseYamlDocuments } from "../../../src/common/yaml.ts";
 import { decideInjection } from "../../../src/manifests/injection-decision.ts";
 import type { InjectionValues } from "../../../src/manifests/injected-containers.ts";
-import { injectionPatch } from "../../../src/manifests/injector.ts";
+import { injectionPatch, planAdditions } from "../../../src/manifests/injector.ts";
 import { applyJsonPatch } from "../../../src/manifests/json-patch.ts";
 import type { ObjectMeta, PodSpec, PodTemplate } from "../../../src/manifests/kube-objects.ts";
 import { VALUES } from "../../support/inject/injection-values.ts";
@@ -59,6 +59,36 @@ describe("the injector", () => {
     assert.equal(injected?.["service.istio.io/canonical-revision"], "v".repeat(63));
     assert.equal(inject(plainPod()).metadata?.labels?.["service.istio.io/canonical-name"], "web");
   });
+
+  test("cuts a label where it may end", () => {
+    const labels = { app: `${"a".repeat(62)}-b`, version: `${"1".repeat(60)}._-2` };
+    const injected = inject(plainPod({ labels })).metadata?.labels;
+    assert.equal(injected?.["service.istio.io/canonical-name"], "a".repeat(62));
+    assert.equal(injected?.["service.istio.io/canonical-revision"], "1".repeat(60));
+  });
+
+  test("writes nothing into the environment that kubelet would expand", () => {
+    const httpGet = { path: "/a$$b/$(POD_NAME)", port: 80 };
+    const annotations = { "prometheus.io/path": "/$(POD_NAME)" };
+    const written = environmentOf(inject(plainPod({ annotations }, { containers: [{ name: "web", readinessProbe: { httpGet } }] })).spec);
+    for (const name of ["MESHCTL_KUBE_APP_PROBERS", "MESHCTL_SCRAPE_TARGETS"]) assert.doesNotMatch(written[name]!, /\$/);
+    const probers = JSON.parse(written["MESHCTL_KUBE_APP_PROBERS"]!) as Record<string, object>;
+    assert.deepEqual(probers["/app-health/web/readyz"], { httpGet, timeoutSeconds: 1 });
+  });
+
+  for (const [what, handler, warning] of [
+    ["a field that isn't one", { httpGet: { port: 80, pth: "/x" } }, /httpGet: there is no field pth; it is left as it is/],
+    ["a path that is no text", { httpGet: { port: 80, path: 5 } }, /httpGet: its path 5 is no text; it is left as it is/],
+    ["a service that is no text", { grpc: { port: 80, service: 1 } }, /grpc: its service 1 is no text/],
+  ] as const) {
+    test(`leaves a probe with ${what} to the API server, and says so`, () => {
+      const container = { name: "web", readinessProbe: handler } as unknown as PodSpec["containers"][number];
+      const additions = planAdditions(plainPod({}, { containers: [container] }), workload, VALUES);
+      assert.ok(additions.ok);
+      assert.deepEqual(additions.value.handlers, []);
+      assert.match(additions.value.warnings[0]!, warning);
+    });
+  }
 
   test("turns traffic annotations into capture flags", () => {
     const prefix = "traffic.sidecar.istio.io/";
@@ -251,6 +281,8 @@ describe("the injector", () => {
     ["readiness.status.sidecar.istio.io/periodSeconds", "0", /"0" is not a number from 1/],
     ["inject.istio.io/templates", "gateway", /there is only "sidecar"/],
     ["sidecar.istio.io/userVolume", "[]", /is no JSON object of objects by name/],
+    ["sidecar.istio.io/userVolume", '{"V V":{"emptyDir":{}}}', /"V V" is not the name of a volume/],
+    ["sidecar.istio.io/userVolumeMount", '{"a":{"readOnly":true}}', /a has no mountPath/],
     ["prometheus.istio.io/merge-metrics", "1", /"1" is neither "true" nor "false"/],
     ["prometheus.istio.io/scrape-targets", "80:/a,http:/b", /"http:\/b" is not a port/],
     ["prometheus.io/port", "15090", /port 15090 is the sidecar's own/],
@@ -262,6 +294,23 @@ describe("the injector", () => {
       assert.match(result.problems[0]!.message, message);
     });
   }
+
+  const refusal = (annotations: Record<string, string>, spec: Partial<PodSpec> = {}): string => {
+    const result = injectionPatch(plainPod({ annotations }, spec), workload, VALUES);
+    return result.ok ? "" : result.problems[0]!.message;
+  };
+
+  test("refuses a limit below what is asked for", () => {
+    assert.match(refusal({ "sidecar.istio.io/proxyCPU": "2", "meshctl.io/proxyCPULimit": "100m" }), /"100m" is a limit below the 2 that/);
+    assert.equal(refusal({ "sidecar.istio.io/proxyCPU": "0.1", "meshctl.io/proxyCPULimit": "100m" }), "");
+  });
+
+  test("refuses a mount of a volume that is nowhere, and a volume of the sidecar's own name", () => {
+    const mount = { "sidecar.istio.io/userVolumeMount": '{"certs":{"mountPath":"/certs"}}' };
+    assert.match(refusal(mount), /has no certs, which the sidecar shall mount/);
+    assert.equal(refusal(mount, { volumes: [{ name: "certs" }] }), "");
+    assert.match(refusal({ "sidecar.istio.io/userVolume": '{"meshctl-token":{"emptyDir":{}}}' }), /meshctl-token is reserved/);
+  });
 
   test("refuses a pod that uses the sidecar's name for something else", () => {
     const result = injectionPatch(plainPod({}, { containers: [{ name: "meshctl-proxy" }] }), workload, VALUES);

@@ -75,6 +75,21 @@ describe("injecting a file", () => {
       /excludeInboundPorts"\]: "x" is not a port/,
       false,
     ],
+    [
+      "two containers of one name",
+      pod(`initContainers: [{name: web}], ${CONTAINERS}`),
+      "refused",
+      /initContainers\[0\]: the name web is/,
+      false,
+    ],
+    [
+      "two volumes of one name",
+      pod(`${CONTAINERS}, volumes: [{name: a}, {name: a}]`),
+      "refused",
+      /volumes\[1\]: the name a is given/,
+      false,
+    ],
+    ["a container with an empty name", pod("containers: [{name: ''}]"), "refused", /containers\[0\]: has no name/, false],
     ["a container with the sidecar's name", pod("containers: [{name: meshctl-proxy}]"), "refused", /meshctl-proxy is reserved/, false],
     ["a layout that can't be edited", pod("containers: [{name: web}], volumes"), "refused", /layout of its text can't be edited/, true],
   ] as const) {
@@ -125,6 +140,13 @@ describe("injecting a file", () => {
       assert.match(found.warnings[0]!, warning);
     });
   }
+
+  test("injects where ports are no ports, which is the API server's to say", () => {
+    assert.equal(
+      report(pod("containers: [{name: web, ports: [80, null, {name: a}], readinessProbe: {tcpSocket: {port: b}}}]")).outcome,
+      "injected",
+    );
+  });
 
   test("leaves kinds of the same name in other groups, and everything without a pod, byte for byte", () => {
     const text = `apiVersion: batch.volcano.sh/v1\nkind: Job\nspec: {template: {spec: {${CONTAINERS}}}}\n---\n- 1\n---\njust text\n--- # nothing\n`;
