@@ -151,6 +151,24 @@ describe("lease election", () => {
     }, within);
   });
 
+  test("counts its ten seconds from before it asked, however late the answer comes", async () => {
+    stand("a");
+    await hears("a leads");
+    await eventually(() => assert.ok(clock.pending >= 2), within);
+    const before = requests("PUT");
+    server.hold();
+    await clock.advance(2000);
+    await clock.advance(4000);
+    server.release();
+    await eventually(() => assert.equal(requests("PUT"), before + 1), within);
+    await eventually(async () => assert.equal((await lease())["renewTime"], "2026-01-01T00:00:06.000000Z"), within);
+    server.hold();
+    await clock.advance(5_999);
+    assert.equal(elections[0]!.current, true);
+    await clock.advance(1);
+    assert.equal(elections[0]!.current, false);
+  });
+
   test("is lost in time when the API server doesn't answer at all", async () => {
     stand("a");
     await hears("a leads");

@@ -43,6 +43,7 @@ describe("objects of any kind", () => {
     assert.deepEqual((await objects.get({ ...MAP, namespace: "shop", name: "a" }))?.["data"], { x: "2" });
     const stale = { resourceVersion: created.metadata.resourceVersion! };
     await assert.rejects(objects.delete({ ...MAP, namespace: "shop", name: "a" }, stale), refused(409, "Conflict"));
+    await assert.rejects(objects.delete({ ...MAP, namespace: "shop", name: "a" }, { uid: "another" }), refused(409, "Conflict"));
     assert.equal(await objects.delete({ ...MAP, namespace: "shop", name: "a" }, { uid: replaced.metadata.uid! }), true);
     assert.equal(await objects.delete({ ...MAP, namespace: "shop", name: "a" }), false);
     assert.equal(await objects.get({ ...MAP, namespace: "shop", name: "a" }), undefined);

@@ -172,6 +172,22 @@ test("makes a new list when the watch says 410 by its status", async () => {
   await inTime(400, () => assert.deepEqual(told, ["replace a"]));
 });
 
+test("asks a server that forgets faster than it lists less and less often", async () => {
+  server.onRequest = ({ query }) => {
+    if (query.get("watch") === "true") server.failNext(new ApiFailure(410, "Gone", "too old resource version"));
+  };
+  follow(MAPS);
+  for (const [index, delayMs] of [400, 800, 1600].entries()) {
+    await eventually(() => assert.equal(watchRequests().length, index + 1), within);
+    await eventually(() => assert.equal(clock.pending, 1), within);
+    await clock.advance(delayMs - 1);
+    assert.equal(lists(), index + 1);
+    await clock.advance(1);
+    await eventually(() => assert.equal(lists(), index + 2), within);
+  }
+  assert.deepEqual(new Set(told), new Set(["replace"]));
+});
+
 test("gives up a watch in which nothing is heard, and opens another", async () => {
   follow(MAPS);
   await hears("replace");
