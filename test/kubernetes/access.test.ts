@@ -12,13 +12,13 @@ import { GrpcCode } from "../../src/xds/grpc-status.ts";
 import { TypeUrl } from "../../src/xds/names.ts";
 import { eventually } from "../support/eventually.ts";
 import { REAL, SKIPPED } from "../support/kubernetes/assets.ts";
+import { applyInstallation, awaitRoots } from "../support/kubernetes/installation.ts";
 import { InstalledController } from "../support/kubernetes/installed-controller.ts";
 import type { Replica } from "../support/kubernetes/installed-controller.ts";
 import { nodeOf, playPod, secureStream, sidecarToken } from "../support/kubernetes/meshed-pods.ts";
 import type { MeshedPod } from "../support/kubernetes/meshed-pods.ts";
 import { playNamespace } from "../support/kubernetes/played-controllers.ts";
 import { RealCluster } from "../support/kubernetes/real-cluster.ts";
-import { runMeshctl } from "../support/run-meshctl.ts";
 
 const within = { withinMs: 60_000 };
 const MESH = "mesh-system";
@@ -76,17 +76,13 @@ describe("access, on a real API server", () => {
     if (SKIPPED !== undefined) return;
     cluster = await RealCluster.start();
     objects = cluster.objects();
-    const { stdout } = await runMeshctl(["install", "--offline"]);
-    assert.equal((await cluster.kubectl(["apply", "-f", "-"], stdout)).code, 0);
+    await applyInstallation(cluster);
     for (const name of ["shop", "other"]) await playNamespace(objects, name);
     for (const each of [CHECKOUT, PAYMENTS, OTHER, GONE]) await playPod(objects, each);
     controller = new InstalledController(cluster);
     replica = await controller.start();
     await controller.ready(replica);
-    roots = await eventually(async () => {
-      const found = await objects.get({ apiVersion: "v1", kind: "ConfigMap", namespace: "shop", name: "meshctl-root-cert" });
-      return (found?.["data"] as Record<string, string> | undefined)?.["root-cert.pem"] ?? assert.fail("no roots");
-    }, within);
+    roots = await awaitRoots(objects, "shop");
   });
   after(async () => {
     await controller?.stop();

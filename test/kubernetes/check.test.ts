@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import type { KubeObjects } from "../../src/kube/objects.ts";
 import { REAL, SKIPPED } from "../support/kubernetes/assets.ts";
+import { applyInstallation } from "../support/kubernetes/installation.ts";
 import { InstalledController } from "../support/kubernetes/installed-controller.ts";
 import { NODE_NAME, PlayedKubelet } from "../support/kubernetes/played-kubelet.ts";
 import { RealCluster } from "../support/kubernetes/real-cluster.ts";
@@ -35,8 +36,7 @@ describe("meshctl check on a real API server", () => {
   });
 
   test("finds nothing wrong with an installation that has just become ready", REAL, async () => {
-    const { stdout } = await runMeshctl(["install", "--offline"]);
-    assert.equal((await cluster.kubectl(["apply", "-f", "-"], stdout)).code, 0);
+    await applyInstallation(cluster);
     controller = new InstalledController(cluster);
     const replica = await controller.start({ nodeName: NODE_NAME });
     await controller.ready(replica);

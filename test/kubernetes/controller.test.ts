@@ -8,12 +8,12 @@ import type { AdsTestClient } from "../support/ads-test-client.ts";
 import { resourceNames } from "../support/ads-test-client.ts";
 import { eventually } from "../support/eventually.ts";
 import { REAL, SKIPPED } from "../support/kubernetes/assets.ts";
+import { applyInstallation, awaitRoots, rootsIn } from "../support/kubernetes/installation.ts";
 import { InstalledController } from "../support/kubernetes/installed-controller.ts";
 import type { Replica } from "../support/kubernetes/installed-controller.ts";
 import { nodeOf, playPod, secureStream, sidecarToken } from "../support/kubernetes/meshed-pods.ts";
 import { playNamespace } from "../support/kubernetes/played-controllers.ts";
 import { RealCluster } from "../support/kubernetes/real-cluster.ts";
-import { runMeshctl } from "../support/run-meshctl.ts";
 
 const within = { withinMs: 60_000 };
 const MESH = "mesh-system";
@@ -38,8 +38,7 @@ describe("the controller on a real API server", () => {
     if (SKIPPED !== undefined) return;
     server = await RealCluster.start();
     objects = server.objects();
-    const { stdout } = await runMeshctl(["install", "--offline"]);
-    assert.equal((await server.kubectl(["apply", "-f", "-"], stdout)).code, 0);
+    await applyInstallation(server);
     await playNamespace(objects, "shop");
     await playPod(objects, CHECKOUT);
     controller = new InstalledController(server);
@@ -51,10 +50,9 @@ describe("the controller on a real API server", () => {
     await server?.stop();
   });
 
-  const rootsOf = async (namespace: string): Promise<string | undefined> =>
-    ((await objects.get({ ...ROOTS, namespace }))?.["data"] as Record<string, string> | undefined)?.["root-cert.pem"];
+  const rootsOf = (namespace: string): Promise<string | undefined> => rootsIn(objects, namespace);
   async function connect(replica: Replica): Promise<AdsTestClient> {
-    const roots = await eventually(async () => (await rootsOf("shop")) ?? assert.fail("no roots in the namespace"), within);
+    const roots = await awaitRoots(objects, "shop");
     const stream = secureStream(replica.process.address, await sidecarToken(server, CHECKOUT), roots);
     stream.send({ node: nodeOf(CHECKOUT), typeUrl: TypeUrl.cluster });
     return stream;
@@ -78,7 +76,7 @@ describe("the controller on a real API server", () => {
   test("agrees with a replica that started at the same time on one root, whose key is in a Secret", REAL, async () => {
     const secret = (await objects.get({ apiVersion: "v1", kind: "Secret", namespace: MESH, name: "meshctl-ca" })) as
       (KubeObject & { data: Record<string, string> }) | undefined;
-    const roots = await eventually(async () => (await rootsOf("shop")) ?? assert.fail("no roots"), within);
+    const roots = await awaitRoots(objects, "shop");
     assert.ok(Object.values(secret?.data ?? {}).some((each) => Buffer.from(each, "base64").toString().trim() === roots.trim()));
     for (const each of replicas) {
       const stream = await connect(each);
@@ -89,7 +87,7 @@ describe("the controller on a real API server", () => {
   });
 
   test("publishes the roots in every namespace but the system's, and puts them right", REAL, async () => {
-    const roots = await eventually(async () => (await rootsOf("default")) ?? assert.fail("no roots"), within);
+    const roots = await awaitRoots(objects, "default");
     assert.equal(await rootsOf("kube-system"), undefined);
     await playNamespace(objects, "late");
     await eventually(async () => assert.equal(await rootsOf("late"), roots), within);

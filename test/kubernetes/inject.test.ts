@@ -8,6 +8,7 @@ import { parseYamlDocuments } from "../../src/common/yaml.ts";
 import type { KubeObjects } from "../../src/kube/objects.ts";
 import type { KubeObject } from "../../src/kube/resource-kind.ts";
 import { REAL, SKIPPED } from "../support/kubernetes/assets.ts";
+import { applyInstallation } from "../support/kubernetes/installation.ts";
 import { playNamespace, playServiceAccount } from "../support/kubernetes/played-controllers.ts";
 import { RealCluster } from "../support/kubernetes/real-cluster.ts";
 import { runMeshctl } from "../support/run-meshctl.ts";
@@ -24,8 +25,7 @@ describe("meshctl inject on a real API server", () => {
     cluster = await RealCluster.start();
     objects = cluster.objects();
     for (const namespace of ["native", "plain", "unmeshed", "again", "shop"]) await playNamespace(objects, namespace);
-    const crds = await runMeshctl(["install", "--crds", "--offline"]);
-    assert.equal((await cluster.kubectl(["apply", "-f", "-"], crds.stdout)).code, 0);
+    await applyInstallation(cluster, "--crds");
   });
   after(async () => cluster?.stop());
 

@@ -9,6 +9,7 @@ import { TypeUrl } from "../../src/xds/names.ts";
 import type { AdsTestClient } from "../support/ads-test-client.ts";
 import { eventually } from "../support/eventually.ts";
 import { REAL, SKIPPED } from "../support/kubernetes/assets.ts";
+import { applyInstallation, awaitRoots } from "../support/kubernetes/installation.ts";
 import { InstalledController } from "../support/kubernetes/installed-controller.ts";
 import { nodeOf, playPod, secureStream, sidecarToken } from "../support/kubernetes/meshed-pods.ts";
 import { NODE_NAME, PlayedKubelet } from "../support/kubernetes/played-kubelet.ts";
@@ -31,8 +32,7 @@ describe("the inspecting commands, through a real API server,", () => {
     if (SKIPPED !== undefined) return;
     cluster = await RealCluster.start();
     objects = cluster.objects();
-    const { stdout } = await runMeshctl(["install", "--offline"]);
-    assert.equal((await cluster.kubectl(["apply", "-f", "-"], stdout)).code, 0);
+    await applyInstallation(cluster);
     await kubelet!.start(objects, cluster.addresses[0]!);
     await playNamespace(objects, "shop");
     controller = new InstalledController(cluster);
@@ -43,11 +43,7 @@ describe("the inspecting commands, through a real API server,", () => {
     admin.listen(0, "127.0.0.1");
     await once(admin, "listening");
     kubelet!.lead("shop/web-1", 15000, (admin.address() as AddressInfo).port);
-    const roots = await eventually(async () => {
-      const found = await objects.get({ apiVersion: "v1", kind: "ConfigMap", namespace: "shop", name: "meshctl-root-cert" });
-      return (found?.["data"] as Record<string, string> | undefined)?.["root-cert.pem"] ?? assert.fail("no roots");
-    }, within);
-    stream = secureStream(replica.process.address, await sidecarToken(cluster, WEB), roots);
+    stream = secureStream(replica.process.address, await sidecarToken(cluster, WEB), await awaitRoots(objects, "shop"));
     stream.send({ node: nodeOf(WEB), typeUrl: TypeUrl.cluster });
     stream.ack(await stream.next(60_000));
   });

@@ -1,18 +1,16 @@
 // The Kubernetes source on a real API server: the suite that all sources run.
-import assert from "node:assert/strict";
 import { after, before } from "node:test";
 import { REAL, SKIPPED } from "../support/kubernetes/assets.ts";
+import { applyInstallation } from "../support/kubernetes/installation.ts";
 import { realClusterBed } from "../support/kubernetes/real-cluster-bed.ts";
 import { RealCluster } from "../support/kubernetes/real-cluster.ts";
-import { runMeshctl } from "../support/run-meshctl.ts";
 import { sourceSuite } from "../support/source-suite.ts";
 
 let cluster: RealCluster;
 before(async () => {
   if (SKIPPED !== undefined) return;
   cluster = await RealCluster.start();
-  const { stdout } = await runMeshctl(["install", "--crds", "--offline"]);
-  assert.equal((await cluster.kubectl(["apply", "-f", "-"], stdout)).code, 0);
+  await applyInstallation(cluster, "--crds");
 });
 after(async () => cluster?.stop());
 

@@ -10,11 +10,11 @@ import type { KubeObject } from "../../src/kube/resource-kind.ts";
 import type { ObjectMeta, PodSpec } from "../../src/manifests/kube-objects.ts";
 import { eventually } from "../support/eventually.ts";
 import { REAL, SKIPPED } from "../support/kubernetes/assets.ts";
+import { applyInstallation } from "../support/kubernetes/installation.ts";
 import { InstalledController } from "../support/kubernetes/installed-controller.ts";
 import type { Replica } from "../support/kubernetes/installed-controller.ts";
 import { playNamespace } from "../support/kubernetes/played-controllers.ts";
 import { RealCluster } from "../support/kubernetes/real-cluster.ts";
-import { runMeshctl } from "../support/run-meshctl.ts";
 
 const within = { withinMs: 30_000 };
 const GROUP = "admissionregistration.k8s.io/v1";
@@ -71,8 +71,7 @@ describe("the selectors of the webhooks on a real API server", () => {
     if (SKIPPED !== undefined) return;
     server = await RealCluster.start();
     objects = new KubeObjects({ connection: server.connect(), clock: systemClock, onWarning: (text) => warnings.push(text) });
-    const applied = await server.kubectl(["apply", "-f", "-"], (await runMeshctl(["install", "--offline"])).stdout);
-    assert.equal(applied.code, 0, applied.stderr);
+    await applyInstallation(server);
     for (const [name, labels] of Object.entries(NAMESPACES)) await playNamespace(objects, name, labels);
     await objects.mergePatch(
       { apiVersion: "v1", kind: "Namespace", name: "kube-system" },

@@ -5,6 +5,7 @@ import type { KubeObjects } from "../../src/kube/objects.ts";
 import type { KubeObject } from "../../src/kube/resource-kind.ts";
 import { eventually } from "../support/eventually.ts";
 import { REAL, SKIPPED } from "../support/kubernetes/assets.ts";
+import { applyInstallation } from "../support/kubernetes/installation.ts";
 import { InstalledController } from "../support/kubernetes/installed-controller.ts";
 import type { Replica } from "../support/kubernetes/installed-controller.ts";
 import { playNamespace } from "../support/kubernetes/played-controllers.ts";
@@ -49,8 +50,7 @@ describe("the webhooks, called by a real API server,", () => {
     if (SKIPPED !== undefined) return;
     cluster = await RealCluster.start();
     objects = cluster.objects();
-    installation = (await runMeshctl(["install", "--offline"])).stdout;
-    assert.equal((await cluster.kubectl(["apply", "-f", "-"], installation)).code, 0);
+    installation = await applyInstallation(cluster);
     for (const [name, labels] of [
       ["named", { "meshctl.io/inject": "enabled" }],
       ["istio", { "istio-injection": "enabled" }],
