@@ -6,6 +6,9 @@ import { KEY_SEPARATOR } from "../../mesh-api/fields.ts";
 import { objectKey } from "./raw-object.ts";
 import type { ConfigProblem, RawObject } from "./raw-object.ts";
 
+/** Of a field's path, and of what is wrong with it: both may hold what somebody wrote. */
+const MAX_TEXT_CHARS = 500;
+
 export interface Refusal {
   readonly ok: false;
   readonly problems: readonly ConfigProblem[];
@@ -16,7 +19,12 @@ export function refusal(raw: RawObject, path: FieldPath, message: string): Refus
 }
 
 export function problemAt(raw: RawObject, path: FieldPath, message: string): ConfigProblem {
-  return { file: raw.origin.file, ...raw.origin.locate(path), object: objectKey(raw), field: formatFieldPath(path), message };
+  const place = { file: raw.origin.file, ...raw.origin.locate(path), object: objectKey(raw) };
+  return { ...place, field: shorten(formatFieldPath(path), MAX_TEXT_CHARS), message: shorten(message, MAX_TEXT_CHARS) };
+}
+
+export function shorten(text: string, maxChars: number): string {
+  return text.length <= maxChars ? text : `${text.slice(0, maxChars - 1)}…`;
 }
 
 export function toProblems(raw: RawObject, error: z.ZodError, prefix: FieldPath): ConfigProblem[] {

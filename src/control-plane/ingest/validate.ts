@@ -13,9 +13,24 @@ import type { ConfigProblem, RawObject } from "./raw-object.ts";
 
 export type Validated = { readonly ok: true; readonly object: MeshObject | undefined } | Refusal;
 
+/** More is no help to anybody, and an object of a megabyte can hold a hundred thousand. */
+const MAX_PROBLEMS = 100;
 const TOP_LEVEL = new Set(["apiVersion", "kind", "metadata", "spec", "status"]);
 
+/** Never throws: what is wrong with one object mustn't stop the rest of the mesh. */
 export function validate(raw: RawObject): Validated {
+  try {
+    const result = judge(raw);
+    if (result.ok || result.problems.length <= MAX_PROBLEMS) return result;
+    const more = problemAt(raw, [], `has ${result.problems.length - MAX_PROBLEMS} more problems`);
+    return { ok: false, problems: [...result.problems.slice(0, MAX_PROBLEMS), more] };
+  } catch (error) {
+    // Such as the stack's end: API servers take objects that nest ten thousand levels deep.
+    return refusal(raw, [], `can't be checked: ${(error as Error).message}`);
+  }
+}
+
+function judge(raw: RawObject): Validated {
   if (Object.hasOwn(KUBERNETES_KINDS, raw.kind) && KUBERNETES_KINDS[raw.kind as KubernetesKind].test(raw.apiVersion)) {
     return validateKubernetes(raw, raw.kind as KubernetesKind);
   }
@@ -40,19 +55,22 @@ function validateMesh(raw: RawObject, kind: MeshKind): Validated {
   if (!accepted.includes(raw.apiVersion)) {
     return refusal(raw, ["apiVersion"], `${kind} has no version ${raw.apiVersion}; use one of ${accepted.join(", ")}`);
   }
-  const problems: ConfigProblem[] = [];
-  for (const key of Object.keys(raw.value)) {
-    if (TOP_LEVEL.has(key)) continue;
-    const guess = closestWord(key, [...TOP_LEVEL]);
-    problems.push(problemAt(raw, [key], guess === undefined ? "unknown field" : `unknown field; did you mean "${guess}"?`));
-  }
+  const unknown = Object.keys(raw.value).filter((key) => !TOP_LEVEL.has(key));
   const envelope = objectEnvelope.safeParse(raw.value);
-  if (!envelope.success) problems.push(...toProblems(raw, envelope.error, []));
   const parsed = spec.safeParse(withoutNulls(raw.value["spec"] ?? {}));
-  if (!parsed.success) problems.push(...toProblems(raw, parsed.error, ["spec"]));
+  const problems: readonly ConfigProblem[] = [
+    ...unknown.map((key) => problemAt(raw, [key], describeUnknownField(key))),
+    ...(envelope.success ? [] : toProblems(raw, envelope.error, [])),
+    ...(parsed.success ? [] : toProblems(raw, parsed.error, ["spec"])),
+  ];
   if (problems.length > 0 || !envelope.success || !parsed.success) return { ok: false, problems };
   const meta = toMeta(envelope.data.metadata, raw.namespace);
   return { ok: true, object: { kind, meta, spec: parsed.data } as AnyMeshConfigObject };
+}
+
+function describeUnknownField(key: string): string {
+  const guess = closestWord(key, [...TOP_LEVEL]);
+  return guess === undefined ? "unknown field" : `unknown field; did you mean "${guess}"?`;
 }
 
 function describeUnknownKind(kind: string): string {

@@ -1,6 +1,7 @@
 // AdmissionReview, admission.k8s.io/v1: what an API server asks a webhook about one object, and what it is answered.
 // https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/#webhook-request-and-response
 import type { JsonPatchOperation } from "../../manifests/json-patch.ts";
+import { shorten } from "../ingest/object-problems.ts";
 
 export type Json = Readonly<Record<string, unknown>>;
 
@@ -33,7 +34,9 @@ export type ParsedReview = { readonly ok: true; readonly request: AdmissionReque
 
 const API_VERSION = "admission.k8s.io/v1";
 /** The API server cuts warnings that are longer, and warns about them in its log. */
-const WARNING_LIMIT = 256;
+const MAX_WARNING_CHARS = 256;
+/** A person reads it, and the audit log keeps it. */
+const MAX_MESSAGE_CHARS = 8_000;
 
 export function parseReview(text: string): ParsedReview {
   let review: unknown;
@@ -70,22 +73,19 @@ export function parseReview(text: string): ParsedReview {
 /** The review that goes back. */
 export function toReview(uid: string, answer: AdmissionAnswer): Json {
   const { allowed, message, patch = [], auditAnnotations, warnings = [] } = answer;
+  const annotations = Object.entries(auditAnnotations ?? {}).map(([key, text]) => [key, shorten(text, MAX_MESSAGE_CHARS)]);
   return {
     apiVersion: API_VERSION,
     kind: "AdmissionReview",
     response: {
       uid,
       allowed,
-      ...(message === undefined ? {} : { status: { code: 422, reason: "Invalid", message } }),
+      ...(message === undefined ? {} : { status: { code: 422, reason: "Invalid", message: shorten(message, MAX_MESSAGE_CHARS) } }),
       ...(patch.length === 0 ? {} : { patchType: "JSONPatch", patch: Buffer.from(JSON.stringify(patch)).toString("base64") }),
-      ...(auditAnnotations === undefined ? {} : { auditAnnotations }),
-      ...(warnings.length === 0 ? {} : { warnings: warnings.map(shorten) }),
+      ...(annotations.length === 0 ? {} : { auditAnnotations: Object.fromEntries(annotations) as object }),
+      ...(warnings.length === 0 ? {} : { warnings: warnings.map((each) => shorten(each, MAX_WARNING_CHARS)) }),
     },
   };
-}
-
-function shorten(text: string): string {
-  return text.length <= WARNING_LIMIT ? text : `${text.slice(0, WARNING_LIMIT - 1)}…`;
 }
 
 export function isJson(value: unknown): value is Json {

@@ -1,5 +1,6 @@
 // The validation webhook: mesh configuration is judged by ingest's own validation before it is stored.
 import { isDeepStrictEqual } from "node:util";
+import { formatProblems } from "../../common/result.ts";
 import type { Logger } from "../../common/log.ts";
 import { isMeshKind } from "../../mesh-api/mesh-kinds.ts";
 import type { ConfigProblem, RawObject } from "../ingest/raw-object.ts";
@@ -42,7 +43,7 @@ export class ValidationWebhook {
 
 /** Every problem with its field, in one line. */
 export function describeProblems(problems: readonly ConfigProblem[]): string {
-  return problems.map(({ field, message }) => (field === "" ? message : `${field}: ${message}`)).join("; ");
+  return formatProblems(problems.map(({ field, message }) => ({ path: field, message })));
 }
 
 function toRawObject(object: Json, namespace: string): RawObject {

@@ -1,12 +1,15 @@
 // What the status of a mesh object must say of its validation, in Istio's words: a condition `Reconciled` and
 // `validationMessages`. A valid object that was never marked needs none.
 import { isDeepStrictEqual } from "node:util";
+import { shorten } from "../ingest/object-problems.ts";
 import type { ConfigProblem, RawObject } from "../ingest/raw-object.ts";
 import { validate } from "../ingest/validate.ts";
 import { isJson } from "./admission-review.ts";
 import type { Json } from "./admission-review.ts";
 import { describeProblems } from "./validation-webhook.ts";
 
+/** As metav1.Condition has it. */
+const MAX_MESSAGE_CHARS = 32_768;
 const CONDITION = "Reconciled";
 const REASONS = { bad: "InvalidConfiguration", good: "Valid" } as const;
 
@@ -23,7 +26,7 @@ export function wantedStatus(raw: RawObject, nowMs: number): Json | undefined {
   const observed = typeof generation === "number" ? { observedGeneration: generation } : {};
   const verdict = result.ok
     ? { status: "True", reason: REASONS.good, message: "the object is valid" }
-    : { status: "False", reason: REASONS.bad, message: describeProblems(result.problems) };
+    : { status: "False", reason: REASONS.bad, message: shorten(describeProblems(result.problems), MAX_MESSAGE_CHARS) };
   const messages = result.ok ? null : result.problems.map(toMessage);
   const isRight = Object.entries({ ...verdict, ...observed }).every(([field, value]) => old?.[field] === value);
   if (isRight && isDeepStrictEqual(status["validationMessages"] ?? null, messages)) return undefined;

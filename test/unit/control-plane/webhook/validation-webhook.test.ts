@@ -71,6 +71,18 @@ describe("the validation webhook", () => {
     assert.equal(log, "");
   });
 
+  test("answers in few words an object that is wrong in very many places, or nests too deeply to be read", () => {
+    const many = review(route({ hosts: Array.from({ length: 150_000 }, () => 1) }));
+    assert.equal(many.allowed, false);
+    assert.match(many.status?.message ?? "", /^spec\.hosts\[0\]: .+; spec\.hosts\[99\]: [^;]+; has 149900 more problems$/);
+    const long = review(route({ ...GOOD, ["x".repeat(100_000)]: 1 }));
+    assert.ok((long.status?.message ?? "").length < 1_100);
+    let deep: unknown[] = [];
+    for (let level = 0; level < 9_000; level++) deep = [deep];
+    const nested = review(route({ ...GOOD, deep }));
+    assert.deepEqual([nested.allowed, nested.status?.message], [false, "can't be checked: Maximum call stack size exceeded"]);
+  });
+
   test("has nothing to say to a deletion", () => {
     assert.equal(review(null, { operation: "DELETE", oldObject: route(BAD) }).allowed, true);
   });
