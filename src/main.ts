@@ -3,6 +3,7 @@ import { Command as Program, CommanderError, Option } from "commander";
 import type { Command, Flag } from "./cli/command.ts";
 import { HELP_LAYOUT, usageErrorText } from "./cli/help-text.ts";
 import { COMMANDS } from "./commands/index.ts";
+import { describeFileError } from "./common/file-error.ts";
 import { UserError } from "./common/user-error.ts";
 import { VERSION } from "./common/version.ts";
 
@@ -104,7 +105,10 @@ function report(error: unknown): number {
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   // `meshctl … | head`: the reader has left, which is no error of ours.
   if (error.code === "EPIPE") process.exit(0);
-  throw error;
+  process.stderr.write(`meshctl: can't write to standard output: ${describeFileError(error)}\n`);
+  process.exit(1);
 });
+// Nobody can be told of it, and what standard output was asked for is still wanted.
+process.stderr.on("error", () => {});
 
 process.exitCode = await main(process.argv.slice(2));

@@ -26,8 +26,10 @@ export function isLive(stream: Stream): boolean {
 export async function startProgress(stream: Stream, text: string, options: ProgressOptions = {}): Promise<Progress> {
   if (!isLive(stream)) return plainProgress(stream, text, options.quiet === true);
   const { default: ora } = await import("ora");
+  // ora knows nothing of NO_COLOR; Node does, and of terminals without colour.
+  const color = (stream as Partial<NodeJS.WriteStream>).hasColors?.() === true ? "cyan" : false;
   // Ctrl-C belongs to the command: ora would otherwise take the terminal's input.
-  const spinner = ora({ text, stream, discardStdin: false, hideCursor: true }).start();
+  const spinner = ora({ text, stream, color, discardStdin: false, hideCursor: true }).start();
   return {
     update: (next) => void (spinner.text = next),
     succeed: (last) => void spinner.succeed(last),

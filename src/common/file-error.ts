@@ -1,4 +1,4 @@
-// Why a file could not be read, in words.
+// Why a file could not be read or written, in words.
 
 /** Of an error by node:fs: `no such file`; for what is rarer, its code. */
 export function describeFileError(error: unknown): string {
@@ -12,6 +12,9 @@ export function describeFileError(error: unknown): string {
     case "EACCES":
     case "EPERM":
       return "permission denied";
+    case "ENOSPC":
+    case "EDQUOT":
+      return "no space left";
     default:
       return code ?? String(error);
   }
