@@ -84,7 +84,7 @@ export interface Installation {
   /** Of the control plane: where one is found, else where it would be put. */
   readonly namespace: string;
   /** What is wrong with the values that the cluster keeps; empty also where it keeps none. */
-  readonly problems: readonly string[];
+  readonly problems: Gathered<readonly string[]>;
   readonly crds: readonly CrdObject[];
   readonly objects: readonly InstalledObject[];
 }

@@ -15,7 +15,7 @@ import type { ReadValues } from "../../manifests/install/read-values.ts";
 export async function resolveGivenValues(options: CommandContext["options"], kept: readonly ValuesLayer[] = []): Promise<ResolvedValues> {
   const texts = (name: string): readonly string[] => (options[name] as readonly string[] | undefined) ?? [];
   const files = texts("values");
-  if (files.filter((each) => each === "-").length > 1) throw new UserError("-f - is given twice", "standard input can be read once");
+  if (files.filter((each) => each === "-").length > 1) throw new UserError("-f - is given twice", "standard input can be read once", 64);
   const read = [...(await Promise.all(files.map(readFile))), ...texts("set").map(readSetting)];
   const profile = options["profile"] as Profile | undefined;
   const layers: ValuesLayer[] = [...kept, ...read.map(({ layer }) => layer), ...(profile === undefined ? [] : [{ profile }])];

@@ -20,7 +20,7 @@ export async function run(context: CommandContext): Promise<void> {
   const { options, stdout } = context;
   const onlyCrds = options["crds"] === true;
   const skipCrds = options["skipCrds"] === true;
-  if (onlyCrds && skipCrds) throw new UserError("--crds and --skip-crds together print nothing", "give one of them, or neither");
+  if (onlyCrds && skipCrds) throw new UserError("--crds and --skip-crds together print nothing", "give one of them, or neither", 64);
   const mode = applyModeOf(context);
   if (mode !== undefined && options["offline"] === true)
     throw new UserError("--apply and --offline contradict each other", "leave one of them out", 64);
@@ -45,7 +45,8 @@ async function apply(context: CommandContext, objects: readonly KubeObject[], re
         if (replaced !== undefined) stderr.write(`${replaced}\n`);
       },
     });
-    if (!mode.isDry) stderr.write(`meshctl ${VERSION} is installed in namespace ${resolved.values.namespace}\n`);
+    const isWhole = objects.some(({ kind }) => kind === "Deployment");
+    if (!mode.isDry && isWhole) stderr.write(`meshctl ${VERSION} is installed in namespace ${resolved.values.namespace}\n`);
   } finally {
     cluster.connection.close();
   }

@@ -69,7 +69,7 @@ async function tellForeignAuthority({ objects }: Cluster, { metadata }: KubeObje
 
 function podsRemain(pods: readonly string[]): UserError {
   const more = pods.length > NAMED ? [`  and ${pods.length - NAMED} more`] : [];
-  const head = `${pods.length} ${pods.length === 1 ? "pod still has a sidecar" : "pods still have sidecars"}, which need the control plane:`;
+  const head = `${pods.length} ${pods.length === 1 ? "pod still has a sidecar, which needs" : "pods still have sidecars, which need"} the control plane:`;
   return new UserError(
     [head, ...pods.slice(0, NAMED).map((each) => `  ${each}`), ...more].join("\n"),
     "take their namespaces' labels and `meshctl inject`'s changes back and restart them; --force uninstalls all the same",

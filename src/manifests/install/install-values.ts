@@ -2,6 +2,7 @@
 // profiles.ts has what they are then.
 import { z } from "zod";
 import { DURATION } from "../../common/duration.ts";
+import { SYSTEM_NAMESPACES } from "../injection-decision.ts";
 import { parseQuantity } from "./quantity.ts";
 
 const text = z.string({ error: "must be a text, in quotes where YAML reads something else" });
@@ -27,6 +28,9 @@ const TRUST_DOMAIN = /^[a-z0-9._-]{1,255}$/;
 
 export const PROFILES = ["default", "ha", "minimal"] as const;
 export type Profile = (typeof PROFILES)[number];
+
+/** Others run in these, which the installation's Pod Security would stop and uninstall would delete. */
+const isOwnNamespace = (name: string): boolean => name !== "default" && !SYSTEM_NAMESPACES.has(name);
 
 /** Of `kubectl explain pod.spec.tolerations`; the API server knows the rest. */
 const toleration = z.strictObject(
@@ -73,7 +77,7 @@ export const valuesLayer = z
   .strictObject(
     {
       profile: oneOf(...PROFILES),
-      namespace: named(LABEL, "the name of a namespace"),
+      namespace: named(LABEL, "the name of a namespace").refine(isOwnNamespace, "must be a namespace of the mesh's own"),
       image: named(/^[^\s]+$/, "the name of an image"),
       imagePullPolicy: oneOf("Always", "IfNotPresent", "Never"),
       imagePullSecrets: z.array(named(DNS_NAME, "the name of a Secret"), { error: "must be a list of names" }),

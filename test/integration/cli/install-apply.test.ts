@@ -137,6 +137,20 @@ describe("meshctl install --apply", () => {
     );
   });
 
+  test("takes over the CRDs that a mesh in another namespace has left when it was uninstalled", async () => {
+    const left = new InstalledCluster();
+    await left.start();
+    try {
+      const crds = await left.meshctl("install", "--apply", "--crds");
+      assert.deepEqual([crds.code, crds.stderr], [0, ""]);
+      const elsewhere = await left.meshctl("install", "--apply", "--set", "namespace=other");
+      assert.deepEqual([elsewhere.code, elsewhere.stderr], [0, "meshctl 0.1.0 is installed in namespace other\n"]);
+      assert.match(elsewhere.stdout, /^customresourcedefinition\S+virtualservices\S+ configured$/m);
+    } finally {
+      await left.stop();
+    }
+  });
+
   test("refuses a namespace that is being deleted", async () => {
     const live = cluster.server.find(NAMESPACE)!;
     cluster.server.replace({ ...live, metadata: { ...live.metadata, deletionTimestamp: "2026-01-01T00:00:00Z" } });

@@ -140,7 +140,7 @@ describe("meshctl install", () => {
   ] as const) {
     test(`refuses ${args.join(" ")}`, async () => {
       const { code, stdout, stderr } = await install(["--offline", ...args]);
-      assert.deepEqual([code, stdout], [1, ""]);
+      assert.deepEqual([code, stdout], [64, ""]);
       assert.ok(stderr.startsWith(`meshctl: ${message}\n`), stderr);
     });
   }

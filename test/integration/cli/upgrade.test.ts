@@ -97,7 +97,11 @@ describe("meshctl upgrade", () => {
       assert.match(stderr, /^meshctl: the trust chain is broken, and nothing was changed: /);
       assert.match(stderr, message);
     }
-    server.replace(secret(parts!));
+    server.delete(secret(parts!));
+    const gone = await upgrade();
+    assert.deepEqual([gone.code, gone.stdout], [1, ""]);
+    assert.match(gone.stderr, /Secret mesh-system\/meshctl-ca is gone, and the next controller would make a new CA/);
+    server.create(secret(parts!));
     server.replace({ ...bundle(others!), data: { "root-cert.pem": others!["root-cert.pem"]! + parts!["root-cert.pem"]! } });
     assert.equal((await upgrade()).code, 0);
   });

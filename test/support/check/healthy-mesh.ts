@@ -160,7 +160,7 @@ export function healthyState({ roots, serving }: MeshCertificates, pods: readonl
     crds: { value: crds() },
     webhooks: { value: [injector(roots)] },
     installation: {
-      ...{ namespace: "mesh-system", problems: [], crds: crds() },
+      ...{ namespace: "mesh-system", problems: { value: [] }, crds: crds() },
       objects: [{ kind: "Service", name: "controller", namespace: "mesh-system", isThere: { value: true } }],
     },
     controller: {

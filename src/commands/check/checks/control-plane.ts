@@ -26,7 +26,7 @@ export const controlPlane: Category<ClusterState> = {
       hint: "control-plane-values",
       severity: "error",
       find: ({ installation }) =>
-        installation.problems.map((message) => ({
+        valueOf(installation.problems).map((message) => ({
           message,
           remedy: `kubectl -n ${installation.namespace} edit configmap meshctl-values`,
         })),

@@ -1,5 +1,6 @@
 // The roots that the mesh trusts: valid, for how long, and the same in every namespace.
 import { ROOT_CERTIFICATE_CONFIG_MAP } from "../../../manifests/injected-containers.ts";
+import { AUTHORITY_SECRET } from "../../../manifests/install/controller-permissions.ts";
 import type { Category, Finding } from "../check-list.ts";
 import { replaceCaCommand } from "../ca-secret.ts";
 import { valueOf } from "../gathered.ts";
@@ -91,6 +92,11 @@ function issuerFindings(state: ClusterState): Finding[] {
   const pem = valueOf(state.identity.issuer);
   const { namespace } = state.installation;
   const remedy = `kubectl -n ${namespace} logs deployment/controller`;
+  if (pem === undefined && valueOf(state.identity.rootConfigMaps).length > 0) {
+    const message = `Secret ${AUTHORITY_SECRET} is gone: what runs goes on, but the next controller to start makes a new CA that no workload trusts`;
+    const restart = `kubectl -n ${namespace} rollout restart deployment/controller    # only without a backup of the Secret; then restart all meshed workloads`;
+    return [{ message, remedy: restart }];
+  }
   if (pem === undefined) return [{ message: `namespace ${namespace} has no Secret with the CA yet`, remedy, mayPass: true }];
   const renewal = `${replaceCaCommand(namespace)}    # and restart the control plane`;
   const [issuer, ...chain] = readCertificates(pem) ?? [];

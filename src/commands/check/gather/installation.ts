@@ -31,7 +31,7 @@ export async function expectInstallation(questions: ClusterQuestions, namespace:
   const resolved = resolveValues([{ namespace }, ...(values.problems.length > 0 ? [] : [values.layer])]);
   return {
     namespace,
-    problems: [...values.problems, ...resolved.problems],
+    problems: "value" in kept ? { value: [...values.problems, ...resolved.problems] } : kept,
     crds: customResourceDefinitions() as unknown as CrdObject[],
     objects: controlPlaneObjects(resolved),
   };

@@ -130,7 +130,8 @@ function refuseAnotherInstallation(found: readonly { object: KubeObject; live: L
   for (const { object, live } of found) {
     if (live === undefined) continue;
     const [is, wants] = [labelOf(live), object.metadata.labels?.[INSTALLATION_LABEL]];
-    if (is !== undefined && is !== wants)
+    // CRDs are what uninstall leaves: they belong to whoever comes next.
+    if (is !== undefined && is !== wants && object.kind !== CRD.kind)
       throw new UserError(
         `${describeObject(live)} belongs to the installation in namespace ${is}; a cluster has one`,
         `install with --set namespace=${is}, or remove that one first with meshctl uninstall`,

@@ -18,7 +18,7 @@ const BUNDLE_KEY = "root-cert.pem";
 const NAMED = 10;
 
 /**
- * Without a Secret there is nothing to break: no controller has run yet.
+ * Without Secret and trust bundles there is nothing to break: no controller has run yet.
  * @throws UserError that says what is broken.
  */
 export async function requireTrustChain({ connection, objects, clock }: Cluster, namespace: string): Promise<void> {
@@ -27,13 +27,12 @@ export async function requireTrustChain({ connection, objects, clock }: Cluster,
       throw toUserError(error, connection, `check the trust chain in Secret ${namespace}/${AUTHORITY_SECRET}`);
     },
   );
-  if (secret === undefined) return;
-  let root: string;
+  let root: string | undefined;
   try {
-    root = readAuthority(secret, namespace, clock.now()).rootPem;
+    root = secret === undefined ? undefined : readAuthority(secret, namespace, clock.now()).rootPem;
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
-    throw new UserError(`the trust chain is broken, and nothing was changed: ${error.message}`, error.hint);
+    throw broken(error.message, error.hint);
   }
   const bundles = (await retried(clock, () =>
     objects.list(
@@ -43,14 +42,24 @@ export async function requireTrustChain({ connection, objects, clock }: Cluster,
   ).catch((error: unknown) => {
     throw toUserError(error, connection, "list the trust bundles of all namespaces");
   })) as readonly ConfigMap[] | undefined;
-  const lacking = (bundles ?? []).filter(({ data }) => !trusts(data?.[BUNDLE_KEY] ?? "", root)).map(({ metadata }) => metadata.namespace);
+  const lacking = (bundles ?? []).filter(({ data }) => root === undefined || !trusts(data?.[BUNDLE_KEY] ?? "", root));
   if (lacking.length === 0) return;
+  if (root === undefined)
+    throw broken(
+      `Secret ${namespace}/${AUTHORITY_SECRET} is gone, and the next controller would make a new CA that no workload trusts`,
+      `put it back from a backup; without one, kubectl -n ${namespace} rollout restart deployment/controller makes a new CA: ` +
+        "restart every meshed workload then, and upgrade",
+    );
   const more = lacking.length > NAMED ? ` and ${lacking.length - NAMED} more` : "";
-  throw new UserError(
-    `the trust chain is broken, and nothing was changed: the root of Secret ${namespace}/${AUTHORITY_SECRET} is not in ConfigMap ` +
-      `${ROOT_CERTIFICATE_CONFIG_MAP} of ${lacking.slice(0, NAMED).join(", ")}${more}`,
+  const named = lacking.slice(0, NAMED).map(({ metadata }) => metadata.namespace);
+  throw broken(
+    `the root of Secret ${namespace}/${AUTHORITY_SECRET} is not in ConfigMap ${ROOT_CERTIFICATE_CONFIG_MAP} of ${named.join(", ")}${more}`,
     "a running controller puts it there: see why it doesn't with meshctl check, and upgrade then",
   );
+}
+
+function broken(why: string, hint: string | undefined): UserError {
+  return new UserError(`the trust chain is broken, and nothing was changed: ${why}`, hint);
 }
 
 function trusts(bundle: string, root: string): boolean {

@@ -161,12 +161,12 @@ test("a permission that a check lacks is given by exactly one role, but never th
   const nodes = { verb: "list", group: "", resource: "nodes", namespace: undefined };
   assert.match(
     grantCommand(nodes),
-    /^kubectl create clusterrole meshctl-check-nodes --verb=list --resource=nodes && kubectl create clusterrolebinding meshctl-check-nodes --clusterrole=meshctl-check-nodes --user=YOU /,
+    /^kubectl create clusterrole meshctl-check-list-nodes --verb=list --resource=nodes && kubectl create clusterrolebinding meshctl-check-list-nodes --clusterrole=meshctl-check-list-nodes --user=YOU /,
   );
   const forward = { verb: "create", group: "", resource: "pods/portforward", namespace: "mesh-system" };
   assert.match(
     grantCommand(forward),
-    /^kubectl -n mesh-system create role meshctl-check-pods-portforward --verb=create --resource=pods\/portforward /,
+    /^kubectl -n mesh-system create role meshctl-check-create-pods-portforward --verb=create --resource=pods\/portforward /,
   );
   assert.match(grantCommand({ ...forward, resource: "secrets" }), /^meshctl check /);
 });

@@ -1,10 +1,17 @@
 // The checks about the control plane: whole, running, believed by the API server, with roots that last.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { runChecks } from "../../../../src/commands/check/check-list.ts";
 import { controlPlane } from "../../../../src/commands/check/checks/control-plane.ts";
 import { identity } from "../../../../src/commands/check/checks/identity.ts";
 import { webhooks } from "../../../../src/commands/check/checks/webhooks.ts";
-import type { ClusterState, ControllerFacts, PodObject, WebhookConfiguration } from "../../../../src/commands/check/cluster-state.ts";
+import type {
+  ClusterState,
+  ControllerFacts,
+  IdentityFacts,
+  PodObject,
+  WebhookConfiguration,
+} from "../../../../src/commands/check/cluster-state.ts";
 import { valueOf } from "../../../../src/commands/check/gathered.ts";
 import { findings, FORBIDDEN, remedies } from "../../../support/check/find.ts";
 import {
@@ -34,6 +41,12 @@ describe("the control plane", () => {
       "error: there is no Deployment controller in namespace mesh-system",
     ]);
     assert.deepEqual(remedies(controlPlane, "control plane is installed", state), ["meshctl install | kubectl apply -f -"]);
+  });
+
+  test("keeps values that nobody may look at, which are not called valid", () => {
+    const state = { ...healthy, installation: { ...healthy.installation, problems: FORBIDDEN } };
+    const check = runChecks([controlPlane], state)[0]?.checks.find(({ hint }) => hint === "control-plane-values");
+    assert.deepEqual([check?.result, check?.findings[0]?.message], ["warning", "could not be checked: you lack the permission to list x"]);
   });
 
   test("lacks an object, and one that may not be looked at hides it not", () => {
@@ -137,10 +150,14 @@ describe("the mesh's roots", () => {
   });
 
   test("include that of the issuing certificate", () => {
-    const issuedBy = (issuer: string | undefined): string[] =>
-      findings(identity, "the issuing", { ...healthy, identity: { ...healthy.identity, issuer: { value: issuer } } });
+    const issuedBy = (issuer: string | undefined, changes: Partial<IdentityFacts> = {}): string[] =>
+      findings(identity, "the issuing", { ...healthy, identity: { ...healthy.identity, issuer: { value: issuer }, ...changes } });
     assert.match(issuedBy(other.roots).join(), /^error: the issuing certificate .* is of no root in ConfigMap meshctl-root-cert/);
-    assert.match(issuedBy(undefined).join(), /^error: namespace mesh-system has no Secret with the CA yet/);
+    assert.match(
+      issuedBy(undefined, { rootConfigMaps: { value: [] } }).join(),
+      /^error: namespace mesh-system has no Secret with the CA yet/,
+    );
+    assert.match(issuedBy(undefined).join(), /^error: Secret meshctl-ca is gone: .* makes a new CA that no workload trusts$/);
     assert.match(issuedBy("no certificate").join(), /holds no certificate/);
     // An intermediate, of a week.
     assert.match(issuedBy(certificates.serving.chain[0]).join(), /^warning: issuing certificate .* expires in 7 days/);
