@@ -119,6 +119,27 @@ describe("the trust bundles", () => {
     await holds(["default", "shop", "later"], "NEW ROOTS");
   });
 
+  test("are not written before it is known which are there", async () => {
+    keep();
+    await holds(["default", "shop"]);
+    bundles!.stop();
+    await eventually(() => assert.equal(api.server.watches(), 0), within);
+    let isFirst = true;
+    api.server.onRequest = ({ path }) => {
+      if (path !== "/api/v1/configmaps" || !isFirst) return;
+      isFirst = false;
+      api.server.failNext(new ApiFailure(503, "ServiceUnavailable", "away"));
+    };
+    api.server.requests.length = 0;
+    keep();
+    await eventually(() => assert.equal(api.server.watches(), 2), within);
+    assert.equal(isFirst, false);
+    assert.deepEqual(
+      api.server.requests.filter(({ method }) => method !== "GET").map(({ method, path }) => `${method} ${path}`),
+      [],
+    );
+  });
+
   test("are written by the leader only", async () => {
     const leadership = new Leading(false);
     keep(leadership);
