@@ -1,12 +1,10 @@
-// The inspecting commands and the demo on a real mesh: what they print is what the sidecars and the control plane hold.
+// The inspecting commands on a real mesh: what they print is what the sidecars and the control plane hold.
 import assert from "node:assert/strict";
-import { once } from "node:events";
-import { spawn } from "node:child_process";
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { findMesh, runFoldersRoot } from "../../src/local/run-folder.ts";
+import { findMesh } from "../../src/local/run-folder.ts";
 import { eventually } from "../support/eventually.ts";
 import { runMeshctl, type MeshctlResult } from "../support/run-meshctl.ts";
 
@@ -242,59 +240,3 @@ spec:
   selector: { matchLabels: { app: payments } }
   mtls: { mode: DISABLE }
 `;
-
-describe("the demo", { skip }, () => {
-  const name = `demo-${process.pid}`;
-  const folder = join(runFoldersRoot(), name);
-
-  test("without a terminal runs once, reports what it saw and leaves nothing", async () => {
-    const child = spawn(process.execPath, [join(ROOT, "scripts/demo.ts"), "--name", name], {
-      stdio: ["ignore", "pipe", "pipe"],
-      timeout: 120_000,
-    });
-    let output = "";
-    let log = "";
-    child.stdout.setEncoding("utf8").on("data", (text: string) => (output += text));
-    child.stderr.setEncoding("utf8").on("data", (text: string) => (log += text));
-    const [code] = (await once(child, "close")) as [number];
-    assert.equal(code, 0, log + output);
-    const rows = cells(output.trimStart().split("\n\n")[0]!);
-    assert.deepEqual(rows[0], ["FROM", "TO", "REQUESTS", "SUCCESS", "P50", "P99", "MTLS"]);
-    assert.deepEqual(
-      rows.slice(1).map((row) => [row[0], row[1], row[3], row[6]]),
-      [
-        ["meshctl-ingress", "frontend v1", "100%", "yes"],
-        ["frontend", "checkout v1", "100%", "yes"],
-        ["checkout", "payments v1", "100%", "yes"],
-        ["checkout", "payments v2", "100%", "yes"],
-      ],
-    );
-    assert.match(output, new RegExp(`payments-v2 +${SA}payments`));
-    assert.match(output, /OK All 500 requests/);
-    assert.equal(existsSync(folder), false);
-  });
-
-  test("interrupted while the pods come up, removes them", async () => {
-    const child = spawn(join(ROOT, "bin/meshctl"), ["local", "demo", "--name", name], { stdio: "ignore", timeout: 120_000 });
-    const sandbox = await eventually(
-      () => {
-        const mesh = findMesh(name);
-        assert.ok(mesh?.sandbox !== undefined && mesh.pods.length > 0);
-        return mesh.sandbox;
-      },
-      { withinMs: 20_000 },
-    );
-    child.kill("SIGINT");
-    const [code] = (await once(child, "exit")) as [number];
-    assert.equal(code, 130);
-    assert.equal(existsSync(folder), false);
-    assert.throws(() => readFileSync(`/proc/${sandbox.pid}/stat`));
-  });
-
-  test("killed outright, takes its mesh with it", async () => {
-    const child = spawn(join(ROOT, "bin/meshctl"), ["local", "demo", "--name", name], { stdio: "ignore" });
-    await eventually(() => assert.ok((findMesh(name)?.pods.length ?? 0) > 0), { withinMs: 20_000 });
-    child.kill("SIGKILL");
-    await eventually(() => assert.equal(existsSync(folder), false), { withinMs: 20_000 });
-  });
-});

@@ -30,14 +30,19 @@ export async function run(context: CommandContext): Promise<number> {
   let running: DemoMesh | undefined;
   try {
     const startedAt = performance.now();
-    running = await startMesh(context, name, interrupt.signal);
+    running = startMesh(context, name);
+    const mesh = await running.waitUntilReady(interrupt.signal);
     context.stderr.write(`The mesh is ready after ${((performance.now() - startedAt) / 1000).toFixed(1)} s.\n\n`);
-    const surprises = await showTraffic(context, running.mesh, interrupt.signal);
-    if (stays) await stay(context, running.mesh, interrupt.signal);
+    const either = AbortSignal.any([interrupt.signal, running.ended]);
+    const surprises = await showTraffic(context, mesh, either);
+    if (stays) await stay(context, mesh, either);
+    if (!interrupt.signal.aborted) running.ended.throwIfAborted();
     return surprises === 0 ? 0 : 1;
   } catch (error) {
-    if (!interrupt.signal.aborted) throw error;
-    return INTERRUPTED;
+    if (interrupt.signal.aborted) return INTERRUPTED;
+    // Requests that fail because the mesh has ended: its end is the reason.
+    running?.ended.throwIfAborted();
+    throw error;
   } finally {
     if (running !== undefined) await remove(context, running);
     for (const each of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.off(each, onSignal);
@@ -115,6 +120,8 @@ function meshFile(mesh: MeshInfo): string {
 }
 
 async function remove(context: CommandContext, running: DemoMesh): Promise<void> {
+  // What is left of a mesh that has ended is nobody's news: its end is.
+  if (running.ended.aborted) return running.remove();
   const progress = await startProgress(context.stderr, "removing the mesh");
   try {
     await running.remove();

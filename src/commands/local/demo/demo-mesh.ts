@@ -5,6 +5,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { CommandContext } from "../../../cli/command.ts";
 import { isLive, startProgress, type Progress } from "../../../cli/progress.ts";
 import { UserError } from "../../../common/user-error.ts";
+import { endMesh } from "../../../local/mesh-lifetime.ts";
 import { findMesh, type MeshInfo } from "../../../local/run-folder.ts";
 import { findPackageRoot } from "../../../local/sandbox.ts";
 
@@ -12,47 +13,64 @@ const POLL_MS = 100;
 /** Between the mesh being ready and the publisher listening. */
 const PUBLISH_WAIT_MS = 5000;
 
+/** How long what is left of a killed mesh may take to end. */
+const GRACE_MS = 10_000;
+
 export interface DemoMesh {
-  readonly mesh: MeshInfo;
-  /** Stops it as Ctrl-C stops `meshctl local up`, and waits until nothing is left. */
+  /**
+   * Shows the pods as they come up.
+   * @throws UserError when the mesh doesn't start; the signal's reason when that interrupts it.
+   */
+  waitUntilReady(signal: AbortSignal): Promise<MeshInfo>;
+  /** Aborted when the mesh ends, whoever ended it. The reason is a UserError with its last words. */
+  readonly ended: AbortSignal;
+  /** Stops it as Ctrl-C stops `meshctl local up`, and waits until nothing is left, also where that was killed. */
   remove(): Promise<void>;
 }
 
-/**
- * Starts the mesh on the sample and shows its pods as they come up. When this rejects, nothing is left of it.
- * @throws UserError when it doesn't start, or can't from here; the signal's reason when that interrupts it.
- */
-export async function startMesh(context: CommandContext, name: string, signal: AbortSignal): Promise<DemoMesh> {
+/** Starts the mesh on the sample. @throws UserError when it can't from here. */
+export function startMesh(context: CommandContext, name: string): DemoMesh {
   // Says so where there are none, before a child fails for it.
   findPackageRoot();
   const up = runUp(context, name);
-  const pods = new PodProgress(context, performance.now());
+  const isOurs = (mesh: MeshInfo | undefined): mesh is MeshInfo => mesh !== undefined && mesh.starter.pid === up.child.pid;
+  let wasReady = false;
+  const ended = new AbortController();
+  void up.done.then((how) => {
+    const words = up.words().trimEnd();
+    const what = wasReady ? `the mesh has ended: ${how}` : `the mesh did not start:\n${words === "" ? how : words}`;
+    ended.abort(new UserError(what));
+  });
+
+  const waitUntilReady = async (signal: AbortSignal): Promise<MeshInfo> => {
+    const either = AbortSignal.any([signal, ended.signal]);
+    const pods = new PodProgress(context, performance.now());
+    try {
+      await pods.start();
+      for (;;) {
+        either.throwIfAborted();
+        const mesh = findMesh(name, context.env);
+        // Until the child has claimed the name, that mesh may be somebody else's: then the child ends with the reason.
+        if (isOurs(mesh)) {
+          await pods.show(mesh);
+          if (mesh.phase === "ready" && (await isPublished(mesh))) {
+            wasReady = true;
+            return mesh;
+          }
+        }
+        await delay(POLL_MS, undefined, { signal: either }).catch(() => undefined);
+      }
+    } finally {
+      pods.stop();
+    }
+  };
+
   const remove = async (): Promise<void> => {
     up.child.kill("SIGTERM");
-    const { code, output } = await up.done;
-    if (code !== 0 && code !== INTERRUPTED)
-      throw new UserError(`the mesh was not removed:\n${output.trimEnd()}`, `try: meshctl local down --name ${name}`);
+    await up.done;
+    if (isOurs(findMesh(name, context.env))) await endMesh(name, GRACE_MS);
   };
-  try {
-    await pods.start();
-    for (;;) {
-      signal.throwIfAborted();
-      if (up.ended !== undefined) throw new UserError(`the mesh did not start:\n${up.ended.output.trimEnd()}`);
-      const mesh = findMesh(name, context.env);
-      // Until the child has claimed the name, that mesh may be somebody else's: then the child ends with the reason.
-      if (mesh !== undefined && mesh.starter.pid === up.child.pid) {
-        await pods.show(mesh);
-        if (mesh.phase === "ready" && (await isPublished(mesh))) return { mesh, remove };
-      }
-      await Promise.race([up.done, delay(POLL_MS)]);
-    }
-  } catch (error) {
-    pods.stop();
-    await remove().catch(() => undefined);
-    throw error;
-  } finally {
-    pods.stop();
-  }
+  return { waitUntilReady, ended: ended.signal, remove };
 }
 
 async function isPublished(mesh: MeshInfo): Promise<boolean> {
@@ -69,13 +87,6 @@ async function isPublished(mesh: MeshInfo): Promise<boolean> {
   throw new UserError(`nothing listens on the published port ${port}`);
 }
 
-interface Ended {
-  readonly code: number | null;
-  readonly output: string;
-}
-
-const INTERRUPTED = 130;
-
 /**
  * Runs this very program's `local up` as a child, in a session of its own: a terminal's Ctrl-C reaches only the demo,
  * which then ends the child; and should the demo be killed, the kernel ends the child, and with it the mesh.
@@ -89,17 +100,17 @@ function runUp(context: CommandContext, name: string) {
   });
   let output = "";
   for (const stream of [child.stdout, child.stderr]) stream.setEncoding("utf8").on("data", (text: string) => (output += text));
-  const up: { readonly child: typeof child; ended: Ended | undefined; readonly done: Promise<Ended> } = {
-    child,
-    ended: undefined,
-    done: new Promise<Ended>((resolve) => {
-      child.once("error", (error) => resolve({ code: null, output: error.message }));
-      // The mesh's own processes may hold the pipes longer than the child lives: `exit`, not `close`, is its end.
-      child.once("exit", (code) => setImmediate(() => resolve({ code, output: withoutProgress(output) })));
-    }),
-  };
-  void up.done.then((ended) => (up.ended = ended));
-  return up;
+  const done = new Promise<string>((resolve) => {
+    child.once("error", (error) => resolve(error.message));
+    // The mesh's own processes may hold the pipes longer than the child lives: `exit`, not `close`, is its end.
+    child.once("exit", (code, signal) => setImmediate(() => resolve(describeEnd(code, signal))));
+  });
+  return { child, /** How it ended. */ done, /** What it has said. */ words: () => withoutProgress(output) };
+}
+
+function describeEnd(code: number | null, signal: string | null): string {
+  if (code === 0) return "something else has stopped it, such as meshctl local down";
+  return `meshctl local up ${signal === null ? `ended with exit code ${code ?? 1}` : `was ended by ${signal}`}`;
 }
 
 /** The child's words without the lines that the demo shows itself. */
