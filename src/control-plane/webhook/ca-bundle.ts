@@ -78,14 +78,13 @@ export class CaBundle {
   }
 
   #see(object: KubeObject | undefined): void {
-    const { log, kind, name, clock } = this.#options;
+    const { log, kind, name } = this.#options;
     const was = this.#state;
     this.#latest = object;
     if (object === undefined) this.#state = "absent";
     else this.#state = webhooksOf(object).every((each) => each.clientConfig.caBundle === this.#wanted) ? "right" : "wrong";
     if (this.#state === was) return;
     if (this.#state === "absent") log.warn({ kind, name }, "there is no such webhook configuration: meshctl install prints it");
-    if (this.#state === "right" && clock.now() - this.#writtenMs > SETTLED_MS) this.#backoff.reset();
     if (this.#state === "wrong") this.#plan();
   }
 
@@ -93,7 +92,10 @@ export class CaBundle {
   #plan(): void {
     if (this.#isWriting || this.#cancelRetry !== undefined || this.#isStopped) return;
     const { clock } = this.#options;
-    if (clock.now() - this.#writtenMs > SETTLED_MS) return void this.#write();
+    if (clock.now() - this.#writtenMs > SETTLED_MS) {
+      this.#backoff.reset();
+      return void this.#write();
+    }
     this.#cancelRetry = clock.after(this.#backoff.next(), () => {
       this.#cancelRetry = undefined;
       if (this.#state === "wrong") void this.#write();

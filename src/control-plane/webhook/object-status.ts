@@ -4,6 +4,7 @@ import { Backoff } from "../../common/backoff.ts";
 import type { Clock } from "../../common/clock.ts";
 import type { Logger } from "../../common/log.ts";
 import { fromThrown } from "../../kube/api-error.ts";
+import type { ApiError } from "../../kube/api-error.ts";
 import type { KubeObjects } from "../../kube/objects.ts";
 import { isMeshGroup, isMeshKind } from "../../mesh-api/mesh-kinds.ts";
 import type { RawObject } from "../ingest/raw-object.ts";
@@ -69,21 +70,30 @@ export class ObjectStatus {
 
   /** One after the other. @returns when to go on with what is left. */
   async #writeAll(): Promise<number> {
-    for (const [part, raw] of this.#pending) {
+    let isRefused = false;
+    for (const [part, raw] of [...this.#pending]) {
       if (this.#isStopped || !this.#options.isLeader()) return LEADER_CHECK_MS;
-      const isDone = await this.#write(raw);
-      if (!isDone) return this.#backoff.next();
       // What came meanwhile is newer.
-      if (this.#pending.get(part) === raw) this.#pending.delete(part);
+      if (this.#pending.get(part) !== raw) continue;
+      const error = await this.#write(raw);
+      if (error === undefined) {
+        if (this.#pending.get(part) === raw) this.#pending.delete(part);
+      } else if (isAboutOne(error)) {
+        isRefused = true;
+      } else {
+        return Math.max(this.#backoff.next(), error.retryAfterMs ?? 0);
+      }
     }
+    if (isRefused) return this.#backoff.next();
     this.#backoff.reset();
     return 0;
   }
 
-  async #write(raw: RawObject): Promise<boolean> {
+  /** @returns why it isn't right yet. */
+  async #write(raw: RawObject): Promise<ApiError | undefined> {
     const { objects, clock, log, onWrite } = this.#options;
     const status = wantedStatus(raw, clock.now());
-    if (status === undefined) return true;
+    if (status === undefined) return undefined;
     const { apiVersion, kind, namespace, name } = raw;
     const { resourceVersion } = raw.value["metadata"] as { readonly resourceVersion?: string };
     try {
@@ -94,16 +104,22 @@ export class ObjectStatus {
       );
       onWrite();
       this.#trouble = undefined;
-      return true;
-    } catch (error) {
-      const { code, message } = fromThrown(error);
+      return undefined;
+    } catch (thrown) {
+      const error = fromThrown(thrown);
+      const { code, message } = error;
       // It is gone, or another one by now: the source tells.
-      if (code === 404 || code === 409) return true;
+      if (code === 404 || code === 409) return undefined;
       const remedy = code === 403 ? `; allow the controller to patch the status of ${kind}` : "";
       if (!this.#isStopped && this.#trouble !== message)
         log.warn({ object: `${kind} ${namespace}/${name}`, status: code }, `can't write its status: ${message}${remedy}`);
       this.#trouble = message;
-      return false;
+      return error;
     }
   }
+}
+
+/** The server answers, and won't have this write: others may go through. 429 is its word to everybody. */
+function isAboutOne({ code }: ApiError): boolean {
+  return code >= 400 && code < 500 && code !== 401 && code !== 429;
 }

@@ -116,6 +116,29 @@ describe("the caBundle of a webhook configuration", () => {
     assert.match(text, /can't put the caBundle in place: no; allow the controller to patch mutatingwebhookconfigurations/);
   });
 
+  test("is tried again soon, however often it had to be put right long ago", async () => {
+    server.create(injector as never);
+    const clock = new ManualClock();
+    const bundle = keep("ROOTS", clock);
+    await eventually(() => assert.ok(bundle.isInPlace), within);
+    let refusals = 0;
+    server.onRequest = ({ method }) => {
+      if (method !== "PATCH" || refusals === 0) return;
+      refusals--;
+      server.failNext(new ApiFailure(503, "ServiceUnavailable", "later"));
+    };
+    for (let round = 1; round <= 8; round++) {
+      await clock.advance(61_000);
+      refusals = 1;
+      server.replace(injector as never);
+      await eventually(() => assert.equal(text.match(/can't put the caBundle in place/g)?.length, round), within);
+      // The first delay of the backoff is no longer.
+      await eventually(() => assert.ok(clock.pending > 1), within);
+      await clock.advance(500);
+      await eventually(() => assert.ok(bundle.isInPlace), within);
+    }
+  });
+
   test("is of no concern where there is no such configuration, until there is", async () => {
     const bundle = keep("ROOTS");
     await eventually(() => assert.ok(bundle.isInPlace), within);
@@ -222,14 +245,14 @@ describe("the status of mesh objects", () => {
     stops.push(() => made.stop());
     return made;
   }
-  const change = (object: unknown): Parameters<ObjectStatus["apply"]>[0] => {
+  const change = (object: unknown, name = "a"): Parameters<ObjectStatus["apply"]>[0] => {
     const value = { ...bad, ...(object as typeof bad) };
     const origin = { file: "cluster", locate: () => ({ line: 0, column: 0 }) };
-    const raw = { apiVersion: bad.apiVersion, kind: bad.kind, namespace: "shop", name: "a", value, origin };
-    return [{ part: "DestinationRule shop/a", objects: [raw], problems: [], readable: true }];
+    const raw = { apiVersion: bad.apiVersion, kind: bad.kind, namespace: "shop", name, value, origin };
+    return [{ part: `DestinationRule shop/${name}`, objects: [raw], problems: [], readable: true }];
   };
-  const conditions = async (): Promise<readonly Record<string, unknown>[]> => {
-    const found = await objects.get({ ...bad, namespace: "shop", name: "a" });
+  const conditions = async (name = "a"): Promise<readonly Record<string, unknown>[]> => {
+    const found = await objects.get({ ...bad, namespace: "shop", name });
     return (found?.["status"] as { conditions?: [] } | undefined)?.conditions ?? [];
   };
 
@@ -287,6 +310,17 @@ describe("the status of mesh objects", () => {
       assert.equal((await conditions()).length, 1);
     }, within);
     assert.equal(text.match(/can't write its status: no; allow the controller/g)?.length, 1);
+  });
+
+  test("that the server refuses to keep holds up no other's", async () => {
+    server.onRequest = ({ method, path }) => {
+      if (method === "PATCH" && path.includes("/destinationrules/a/")) server.failNext(new ApiFailure(422, "Invalid", "no"));
+    };
+    const made = marker(() => true, new ManualClock());
+    const [first, second] = [change(server.create(bad)), change(server.create({ ...bad, metadata: { ...bad.metadata, name: "b" } }), "b")];
+    made.apply([...first, ...second]);
+    await eventually(async () => assert.equal((await conditions("b")).length, 1), within);
+    assert.deepEqual(await conditions(), []);
   });
 });
 
