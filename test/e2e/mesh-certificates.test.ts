@@ -6,7 +6,7 @@ import { after, before, describe, test } from "node:test";
 import { eventually } from "../support/eventually.ts";
 import { CAN_RUN_LOCAL_MESH, LocalMesh, meshctl } from "../support/local-mesh.ts";
 import { app, peerAuthentication, program, service, writeDocuments } from "../support/mesh/app-manifests.ts";
-import { podOf, PodPort, type CallResult } from "../support/mesh/pod-client.ts";
+import { podOf, PodPorts, type CallResult, type PodPort } from "../support/mesh/pod-client.ts";
 import { RequestStream } from "../support/mesh/request-stream.ts";
 
 const NEEDS = CAN_RUN_LOCAL_MESH ? {} : { skip: "needs Linux and root" };
@@ -24,14 +24,8 @@ interface CertificatesPage {
 
 describe("certificates of a mesh that live for seconds", NEEDS, () => {
   const mesh = new LocalMesh("certs");
-  const ports: PodPort[] = [];
+  const ports = new PodPorts(mesh.name);
   let client: PodPort;
-
-  const portOf = (owner: string, port: number): PodPort => {
-    const opened = new PodPort(mesh.name, podOf(mesh.name, owner), port);
-    ports.push(opened);
-    return opened;
-  };
 
   before(async () => {
     writeDocuments(join(mesh.folder, "apps.yaml"), [
@@ -42,10 +36,10 @@ describe("certificates of a mesh that live for seconds", NEEDS, () => {
       peerAuthentication("far", "default", { mtls: { mode: "STRICT" } }),
     ]);
     await mesh.start("-f", mesh.folder, "--workload-cert-ttl", `${TTL_S}s`);
-    client = portOf("client", 8080);
+    client = ports.open("client", 8080);
   });
   after(async () => {
-    for (const each of ports) each.close();
+    ports.close();
     await mesh.stop();
   });
 
@@ -106,7 +100,7 @@ describe("certificates of a mesh that live for seconds", NEEDS, () => {
   }
 
   test("rotate several times under load on old and new connections, without a failed request", async () => {
-    const admins = ["client", "server"].map((owner) => ({ admin: portOf(owner, ADMIN_PORT), serials: new Set<string>() }));
+    const admins = ["client", "server"].map((owner) => ({ admin: ports.open(owner, ADMIN_PORT), serials: new Set<string>() }));
     const streams = [new RequestStream({ send: call, perSecond: 60 }), new RequestStream({ send: talk, perSecond: 20 })];
     try {
       await eventually(

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { CAN_RUN_LOCAL_MESH, LocalMesh } from "../support/local-mesh.ts";
 import { app, program, service, writeDocuments } from "../support/mesh/app-manifests.ts";
-import { podOf, PodPort } from "../support/mesh/pod-client.ts";
+import { podOf, PodPorts, type PodPort } from "../support/mesh/pod-client.ts";
 
 const NEEDS = CAN_RUN_LOCAL_MESH ? {} : { skip: "needs Linux and root" };
 /** The controller's default. */
@@ -18,6 +18,7 @@ const GREETING_PORT = 9000;
 
 describe("first bytes between pods", NEEDS, () => {
   const mesh = new LocalMesh("first");
+  const ports = new PodPorts(mesh.name);
   let client: PodPort;
   let outsider: PodPort;
 
@@ -35,11 +36,11 @@ describe("first bytes between pods", NEEDS, () => {
       service("far", "web", { selector: { app: "server" }, ports: [{ name: "http", port: GREETING_PORT, targetPort: 8080 }] }),
     ]);
     await mesh.start("-f", mesh.folder);
-    client = new PodPort(mesh.name, podOf(mesh.name, "client"), 8080);
-    outsider = new PodPort(mesh.name, podOf(mesh.name, "outsider"), 8080);
+    client = ports.open("client", 8080);
+    outsider = ports.open("outsider", 8080);
   });
   after(async () => {
-    for (const each of [client, outsider]) each?.close();
+    ports.close();
     await mesh.stop();
   });
 

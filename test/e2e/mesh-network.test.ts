@@ -7,7 +7,7 @@ import { after, before, describe, test } from "node:test";
 import { eventually } from "../support/eventually.ts";
 import { CAN_RUN_LOCAL_MESH, LocalMesh } from "../support/local-mesh.ts";
 import { app, peerAuthentication, program, service, writeDocuments } from "../support/mesh/app-manifests.ts";
-import { podOf, PodPort } from "../support/mesh/pod-client.ts";
+import { podOf, PodPorts, type PodPort } from "../support/mesh/pod-client.ts";
 
 const NEEDS = CAN_RUN_LOCAL_MESH ? {} : { skip: "needs Linux and root" };
 const CLIENT_ID = "spiffe://cluster.local/ns/near/sa/client";
@@ -27,15 +27,9 @@ interface ServiceObject {
 
 describe("the network of a mesh", NEEDS, () => {
   const mesh = new LocalMesh("net");
-  const ports: PodPort[] = [];
+  const ports = new PodPorts(mesh.name);
   let client: PodPort;
   let server: PodPort;
-
-  const portOf = (owner: string, port: number): PodPort => {
-    const opened = new PodPort(mesh.name, podOf(mesh.name, owner), port);
-    ports.push(opened);
-    return opened;
-  };
 
   before(async () => {
     writeDocuments(join(mesh.folder, "apps.yaml"), [
@@ -49,11 +43,11 @@ describe("the network of a mesh", NEEDS, () => {
       service("far", "headless", { selector: { app: "server" }, clusterIP: "None", ports: HEADLESS_PORTS }),
     ]);
     await mesh.start("-f", mesh.folder);
-    client = portOf("client", 8080);
-    server = portOf("server", 8080);
+    client = ports.open("client", 8080);
+    server = ports.open("server", 8080);
   });
   after(async () => {
-    for (const each of ports) each.close();
+    ports.close();
     await mesh.stop();
   });
 
@@ -106,8 +100,8 @@ describe("the network of a mesh", NEEDS, () => {
           `(?=.*destination_principal="${SERVER_ID}")(?=.*connection_security_policy="${policy}").*\\} [1-9]`,
         "m",
       );
-    assert.match(await portOf("server", PROMETHEUS_PORT).request("/stats/prometheus"), labels("destination", "mutual_tls"));
-    assert.match(await portOf("client", PROMETHEUS_PORT).request("/stats/prometheus"), labels("source", "unknown"));
+    assert.match(await ports.open("server", PROMETHEUS_PORT).request("/stats/prometheus"), labels("destination", "mutual_tls"));
+    assert.match(await ports.open("client", PROMETHEUS_PORT).request("/stats/prometheus"), labels("source", "unknown"));
   });
 
   test("reaches Services of one family, and a headless one by its pods", async () => {

@@ -3,11 +3,10 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import type { PodInfo } from "../../src/local/run-folder.ts";
 import { eventually } from "../support/eventually.ts";
 import { CAN_RUN_LOCAL_MESH, LocalMesh } from "../support/local-mesh.ts";
 import { app, peerAuthentication, rpcProgram, service, writeDocuments } from "../support/mesh/app-manifests.ts";
-import { PodPort, podOf, podsOf } from "../support/mesh/pod-client.ts";
+import { PodPorts, podOf, podsOf, type PodPort } from "../support/mesh/pod-client.ts";
 import { sumOfSamples } from "../support/prometheus-text.ts";
 
 const NEEDS = CAN_RUN_LOCAL_MESH ? {} : { skip: "needs Linux and root" };
@@ -85,18 +84,13 @@ class RpcApp {
 
 describe("gRPC over a mesh", NEEDS, () => {
   const mesh = new LocalMesh("rpc");
-  const ports: PodPort[] = [];
+  const ports = new PodPorts(mesh.name);
   let client: RpcApp;
   let outsider: RpcApp;
   let ledgers: readonly RpcApp[];
 
-  const portTo = (pod: PodInfo, port: number): PodPort => {
-    const opened = new PodPort(mesh.name, pod, port);
-    ports.push(opened);
-    return opened;
-  };
   const metricsOf = (owner: string): Promise<string[]> =>
-    Promise.all(podsOf(mesh.name, owner).map((pod) => portTo(pod, PROMETHEUS_PORT).request("/stats/prometheus")));
+    Promise.all(podsOf(mesh.name, owner).map((pod) => ports.openOn(pod, PROMETHEUS_PORT).request("/stats/prometheus")));
 
   before(async () => {
     const rpcApp = { namespace: "bank", file: "rpc-app.cjs" } as const;
@@ -120,13 +114,13 @@ describe("gRPC over a mesh", NEEDS, () => {
       service("bank", "nobody", { ports: [grpcPort] }),
     ]);
     await mesh.start("-f", mesh.folder);
-    client = new RpcApp(portTo(podOf(mesh.name, "client"), APP_PORT));
-    outsider = new RpcApp(portTo(podOf(mesh.name, "outsider"), APP_PORT));
-    ledgers = podsOf(mesh.name, "ledger").map((pod) => new RpcApp(portTo(pod, APP_PORT)));
+    client = new RpcApp(ports.open("client", APP_PORT));
+    outsider = new RpcApp(ports.open("outsider", APP_PORT));
+    ledgers = podsOf(mesh.name, "ledger").map((pod) => new RpcApp(ports.openOn(pod, APP_PORT)));
     assert.equal(ledgers.length, 2);
   });
   after(() => {
-    for (const port of ports) port.close();
+    ports.close();
     return mesh.stop();
   });
 
@@ -139,7 +133,7 @@ describe("gRPC over a mesh", NEEDS, () => {
   });
 
   test("carries all of them on a connection or two to each pod", async () => {
-    const clusters = await portTo(podOf(mesh.name, "client"), ADMIN_PORT).request("/clusters");
+    const clusters = await ports.open("client", ADMIN_PORT).request("/clusters");
     const opened = [...clusters.matchAll(/^outbound\|50051\|\|ledger\.bank\S*::[\d.]+:50051::cx_total::(\d+)$/gm)].map((each) =>
       Number(each[1]),
     );
@@ -289,7 +283,7 @@ describe("gRPC over a mesh", NEEDS, () => {
       assert.match(pod!, /^ledger-/);
       assert.equal(second, "hello");
       assert.ok(rawHeaders!.includes("X-Case"), rawHeaders!.join());
-      const stats = await portTo(podOf(mesh.name, "client"), ADMIN_PORT).request("/stats");
+      const stats = await ports.open("client", ADMIN_PORT).request("/stats");
       assert.match(stats, /^cluster\.outbound\|80\|\|ledger\.bank\S*\.upstream_cx_http1_total: 0$/m);
     });
   }

@@ -14,7 +14,7 @@ import {
   type KubeDocument,
 } from "../support/mesh/app-manifests.ts";
 import { chosenVersion, PacketCapture, tlsRecords, type TcpStream } from "../support/mesh/packet-capture.ts";
-import { PodPort, podOf } from "../support/mesh/pod-client.ts";
+import { podOf, PodPorts, type PodPort } from "../support/mesh/pod-client.ts";
 import { sumOfSamples } from "../support/prometheus-text.ts";
 
 const NEEDS = CAN_RUN_LOCAL_MESH ? {} : { skip: "needs Linux and root" };
@@ -45,15 +45,10 @@ interface CertificatesPage {
 describe("two pods of a mesh", NEEDS, () => {
   const mesh = new LocalMesh("wire");
   const policyFile = join(mesh.folder, "policy.yaml");
-  const ports: PodPort[] = [];
+  const ports = new PodPorts(mesh.name);
   let client: PodPort;
   let outsider: PodPort;
 
-  const portOf = (owner: string, port: number): PodPort => {
-    const opened = new PodPort(mesh.name, podOf(mesh.name, owner), port);
-    ports.push(opened);
-    return opened;
-  };
   const setMode = (mode: Mode, spec: KubeDocument = {}): void =>
     writeDocuments(policyFile, [peerAuthentication("far", "default", { mtls: { mode }, ...spec })]);
 
@@ -68,11 +63,11 @@ describe("two pods of a mesh", NEEDS, () => {
     ]);
     setMode("STRICT");
     await mesh.start("-f", mesh.folder);
-    client = portOf("client", APP_PORT);
-    outsider = portOf("outsider", APP_PORT);
+    client = ports.open("client", APP_PORT);
+    outsider = ports.open("outsider", APP_PORT);
   });
   after(async () => {
-    for (const each of ports) each.close();
+    ports.close();
     await mesh.stop();
   });
 
@@ -162,7 +157,7 @@ describe("two pods of a mesh", NEEDS, () => {
       ["client", "source", "unknown", CLIENT_ID],
     ] as const) {
       const labels = { reporter, source_principal: CLIENT_ID, destination_principal: SERVER_ID, connection_security_policy: policy };
-      const page = await portOf(owner, PROMETHEUS_PORT).request("/stats/prometheus");
+      const page = await ports.open(owner, PROMETHEUS_PORT).request("/stats/prometheus");
       assert.ok(sumOfSamples(page, "istio_requests_total", { ...labels, response_code: "200" }) > 0, `no such sample of ${owner}`);
       assert.equal(
         sumOfSamples(page, "istio_requests_total", { reporter }),
@@ -170,7 +165,7 @@ describe("two pods of a mesh", NEEDS, () => {
         "others were counted",
       );
 
-      const { certificates } = await portOf(owner, ADMIN_PORT).json<CertificatesPage>("/certs");
+      const { certificates } = await ports.open(owner, ADMIN_PORT).json<CertificatesPage>("/certs");
       const names = certificates.flatMap(({ cert_chain: chain }) => chain.slice(0, 1)).flatMap((each) => each.subject_alt_names);
       assert.deepEqual([...new Set(names.map(({ uri }) => uri))], [own]);
     }
@@ -215,7 +210,7 @@ describe("two pods of a mesh", NEEDS, () => {
     assert.match(meshed.headers["x-forwarded-client-cert"] ?? "", new RegExp(`URI=${CLIENT_ID}$`));
     assert.match((await outsider.talk({ host: server.ip, port: 9000, say: "hello", speaksFirst: true })).text, /^220 [^]*HELLO\n$/);
     assert.equal((await curlAsSidecar(`http://${server.ip}:${APP_PORT}/`)).code, 0);
-    const page = await portOf("server", PROMETHEUS_PORT).request("/stats/prometheus");
+    const page = await ports.open("server", PROMETHEUS_PORT).request("/stats/prometheus");
     const ofNobody = { reporter: "destination", source_principal: "unknown", connection_security_policy: "none", response_code: "200" };
     assert.ok(sumOfSamples(page, "istio_requests_total", ofNobody) > 0);
     assert.deepEqual(

@@ -10,7 +10,7 @@ import { REAL, SKIPPED } from "../support/kubernetes/assets.ts";
 import type { InjectedPod } from "../support/kubernetes/injected-pod.ts";
 import { InstalledController } from "../support/kubernetes/installed-controller.ts";
 import type { Replica } from "../support/kubernetes/installed-controller.ts";
-import { inventory, playNamespace, playNamespaceEnd } from "../support/kubernetes/played-controllers.ts";
+import { initialInventory, inventory, playNamespace, playNamespaceEnd } from "../support/kubernetes/played-controllers.ts";
 import { NODE_NAME, PlayedKubelet } from "../support/kubernetes/played-kubelet.ts";
 import { PlayedProxy } from "../support/kubernetes/played-proxy.ts";
 import { PlayedWorkloads } from "../support/kubernetes/played-workloads.ts";
@@ -63,9 +63,7 @@ describe("an operator's journey on a real API server", () => {
     admin = cluster.connect();
     objects = cluster.objects();
     await kubelet!.start(objects, cluster.addresses[0]!);
-    // Made by the API server itself in its first seconds.
-    await eventually(async () => assert.ok((await inventory(admin)).includes("EndpointSlice default/kubernetes")), within);
-    initial = await inventory(admin);
+    initial = await initialInventory(admin);
   });
   after(async () => {
     for (const each of pods) await each.stop();

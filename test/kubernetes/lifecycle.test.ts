@@ -7,7 +7,7 @@ import { eventually } from "../support/eventually.ts";
 import { REAL, SKIPPED } from "../support/kubernetes/assets.ts";
 import { InstalledController } from "../support/kubernetes/installed-controller.ts";
 import type { Replica } from "../support/kubernetes/installed-controller.ts";
-import { inventory, playNamespace, playNamespaceEnd } from "../support/kubernetes/played-controllers.ts";
+import { initialInventory, inventory, playNamespace, playNamespaceEnd } from "../support/kubernetes/played-controllers.ts";
 import { RealCluster } from "../support/kubernetes/real-cluster.ts";
 import { runMeshctl } from "../support/run-meshctl.ts";
 import type { MeshctlResult } from "../support/run-meshctl.ts";
@@ -29,9 +29,7 @@ describe("the life of an installation on a real API server", () => {
     admin = cluster.connect();
     objects = cluster.objects();
     await playNamespace(objects, "shop", { "meshctl.io/inject": "enabled" });
-    // Made by the API server itself in its first seconds.
-    await eventually(async () => assert.ok((await inventory(admin)).includes("EndpointSlice default/kubernetes")), within);
-    initial = await inventory(admin);
+    initial = await initialInventory(admin);
   });
   after(async () => {
     await controller?.stop();

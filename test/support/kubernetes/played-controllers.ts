@@ -1,10 +1,12 @@
 // What kube-controller-manager would do, done by the test: ServiceAccounts of namespaces, and what is left of those that go.
+import assert from "node:assert/strict";
 import type { ClusterConnection } from "../../../src/kube/cluster-connection.ts";
 import { systemClock } from "../../../src/common/clock.ts";
 import { ApiError } from "../../../src/kube/api-error.ts";
 import { Discovery, groupPath } from "../../../src/kube/discovery.ts";
 import { KubeObjects } from "../../../src/kube/objects.ts";
 import { requestJson } from "../../../src/kube/request-json.ts";
+import { eventually } from "../eventually.ts";
 
 const OPTIONS = { clock: systemClock, timeoutMs: 30_000 };
 
@@ -71,6 +73,18 @@ async function kindsWith(connection: ClusterConnection, verb: string): Promise<L
       if (verbs.includes(verb) && !name.includes("/")) kinds.push({ apiVersion, kind, namespaced });
   }
   return kinds;
+}
+
+/** Of a cluster that has just started, once the API server has made what it makes in its first seconds. */
+export async function initialInventory(connection: ClusterConnection): Promise<string[]> {
+  return eventually(
+    async () => {
+      const found = await inventory(connection);
+      assert.ok(found.includes("EndpointSlice default/kubernetes"), "no EndpointSlice of the API server itself");
+      return found;
+    },
+    { withinMs: 60_000 },
+  );
 }
 
 /** Everything in the cluster, by kind, namespace and name, but what the API server makes and removes by itself. */

@@ -139,3 +139,28 @@ export class PodPort {
     this.#agent.destroy();
   }
 }
+
+/** Ports of a mesh's pods that one test file opens, and closes together. */
+export class PodPorts {
+  readonly #meshName: string;
+  readonly #opened: PodPort[] = [];
+
+  constructor(meshName: string) {
+    this.#meshName = meshName;
+  }
+
+  /** On the only pod of the owner. */
+  open(owner: string, port: number): PodPort {
+    return this.openOn(podOf(this.#meshName, owner), port);
+  }
+
+  openOn(pod: PodInfo, port: number): PodPort {
+    const opened = new PodPort(this.#meshName, pod, port);
+    this.#opened.push(opened);
+    return opened;
+  }
+
+  close(): void {
+    for (const each of this.#opened) each.close();
+  }
+}
