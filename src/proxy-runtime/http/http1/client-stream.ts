@@ -8,6 +8,8 @@ import { connectionOptions } from "./connection-options.ts";
 import { fieldLines, lastChunk, upgradeLines } from "./serialize.ts";
 
 const CONTENT_LENGTH = HeaderId["content-length"];
+// RFC 9110 §8.6: of others a server may ask for their length (411), which a client of HTTP/2 need not say.
+const WITHOUT_CONTENT = new Set(["GET", "HEAD", "DELETE", "OPTIONS", "TRACE"]);
 
 /** The connection, as its stream sees it. */
 export interface ClientStreamOwner {
@@ -73,7 +75,7 @@ export class Http1ClientStream implements UpstreamStream {
       if (!end) {
         this.#chunked = true;
         text += "transfer-encoding: chunked\r\n";
-      }
+      } else if (head.protocol === "HTTP/2" && !WITHOUT_CONTENT.has(head.method)) text += "content-length: 0\r\n";
     }
     if (http10) {
       if (connectionOptions(headers).includes("keep-alive")) text += "connection: keep-alive\r\n";
