@@ -338,10 +338,10 @@ describe("time", () => {
   });
 
   test("without a byte either way ends a tunnel", async (context) => {
-    const plane = await planeFor(context, { manager: { ...ANY, stream_idle_timeout: "0.3s" } });
+    const plane = await planeFor(context, { manager: { ...ANY, stream_idle_timeout: "0.6s" } });
     const { client, upstream } = await tunnel(plane);
     for (let round = 0; round < 4; round += 1) {
-      await delay(120);
+      await delay(200);
       (round % 2 === 0 ? client : upstream).write("x");
     }
     assert.equal(client.closed, false);
