@@ -31,6 +31,11 @@ export function selectMesh(context: CommandContext, flag: "name" | "mesh" = "nam
   }
 }
 
+/** What a command that is told to somebody says of the mesh: nothing of the one that is meant without a name. */
+export function nameFlagOf(mesh: string): string {
+  return mesh === "default" ? "" : ` --name ${mesh}`;
+}
+
 /** The pod that the command's workload argument means; the controller counts as one. @throws UserError when there is none. */
 export function selectPod(context: CommandContext, workload: string, meshFlag: "name" | "mesh" = "name"): Target {
   const argument = parseWorkloadArgument(workload, option(context, "namespace"));
@@ -55,9 +60,10 @@ export function selectWorkload(context: CommandContext, workload: string, meshFl
 export function sidecarAdmin({ mesh, pod }: Target, port: number): AdminClient {
   const sidecar = pod.containers.find((container) => container.kind === "sidecar");
   const state = sidecar === undefined || sidecar.state === "Running" ? "" : ` (its sidecar: ${sidecar.state})`;
+  const flag = nameFlagOf(mesh.name);
   return new AdminClient({
     description: `the sidecar of ${pod.name}.${pod.namespace}`,
-    hint: `see meshctl local status${state} and meshctl local logs ${pod.name} -c ${sidecar?.name ?? "meshctl-proxy"}`,
+    hint: `see meshctl local status${flag}${state} and meshctl local logs ${pod.name}${flag} -c ${sidecar?.name ?? "meshctl-proxy"}`,
     connect: () => connectToPod(mesh, pod, port),
   });
 }

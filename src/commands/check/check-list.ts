@@ -14,7 +14,8 @@ export interface Finding {
   readonly mayPass?: boolean;
 }
 
-export interface Check<State> {
+/** What a check is about, whatever it looks at. */
+export interface CheckSubject {
   /** A sentence that holds when all is well, as in `linkerd check`. */
   readonly description: string;
   /** Heading of docs/troubleshooting.md, as an anchor. */
@@ -23,6 +24,9 @@ export interface Check<State> {
   readonly severity: Severity;
   /** When it fails, nothing after it can be looked at. */
   readonly isFatal?: true;
+}
+
+export interface Check<State> extends CheckSubject {
   /** Pure: everything that is wrong by this state. @throws NotGathered */
   readonly find: (state: State) => readonly Finding[];
 }

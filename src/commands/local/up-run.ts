@@ -3,6 +3,7 @@ import { spawn } from "node:child_process";
 import { existsSync, openSync, readFileSync, statSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import type { CommandContext } from "../../cli/command.ts";
+import { nameFlagOf } from "../../cli/local-mesh.ts";
 import { isLive, startProgress } from "../../cli/progress.ts";
 import { UserError } from "../../common/user-error.ts";
 import { VERSION } from "../../common/version.ts";
@@ -136,7 +137,7 @@ function startPublisher(packageRoot: string, folder: string, name: string): void
 }
 
 function sayReady(context: CommandContext, mesh: MeshInfo, elapsedMs: number, isForeground: boolean): void {
-  const flag = mesh.name === "default" ? "" : ` --name ${mesh.name}`;
+  const flag = nameFlagOf(mesh.name);
   const pod = mesh.pods[0];
   const lines = [
     ...mesh.warnings.map((warning) => `note: ${warning}`),

@@ -2,42 +2,39 @@
 import { compareVersions } from "../../../common/version.ts";
 import { INIT_CONTAINER, PROXY_CONTAINER } from "../../../manifests/injected-containers.ts";
 import { INJECTED_ANNOTATION, parseRecord } from "../../../manifests/injection-record.ts";
-import type { Category, Finding } from "../check-list.ts";
+import type { Category, CheckSubject, Finding } from "../check-list.ts";
 import { NotGathered, valueOf } from "../gathered.ts";
 import type { ClusterState, PodObject, SyncEntry } from "../cluster-state.ts";
 import { meshedPods, restartCommand, statusOf } from "./meshed-pods.ts";
 import { containerTrouble, lastWords, podName } from "./pod-reasons.ts";
 
+/** What is asked of sidecars in a cluster and in a local mesh alike. */
+export const SIDECAR_CHECKS = {
+  namespace: { description: "the namespace exists", hint: "namespace", severity: "error", isFatal: true },
+  ready: { description: "sidecars are ready", hint: "sidecars-not-ready", severity: "error" },
+  connected: { description: "sidecars are connected to the control plane", hint: "sidecars-not-connected", severity: "error" },
+  content: {
+    description: "sidecars accept what the control plane tells them",
+    hint: "sidecars-refuse-configuration",
+    severity: "error",
+  },
+} as const satisfies Record<string, CheckSubject>;
+
 export const sidecars: Category<ClusterState> = {
   name: "sidecars",
   checks: [
     {
-      description: "the namespace exists",
-      hint: "namespace",
-      severity: "error",
-      isFatal: true,
+      ...SIDECAR_CHECKS.namespace,
       find: ({ dataPlane, namespaces }) => {
         const name = dataPlane?.namespace;
         if (name === undefined || valueOf(namespaces).some((each) => each.metadata.name === name)) return [];
         return [{ message: `there is no namespace ${name}`, remedy: "kubectl get namespaces" }];
       },
     },
+    { ...SIDECAR_CHECKS.ready, find: (state) => meshedPods(state).flatMap(readiness) },
+    { ...SIDECAR_CHECKS.connected, find: connections },
     {
-      description: "sidecars are ready",
-      hint: "sidecars-not-ready",
-      severity: "error",
-      find: (state) => meshedPods(state).flatMap(readiness),
-    },
-    {
-      description: "sidecars are connected to the control plane",
-      hint: "sidecars-not-connected",
-      severity: "error",
-      find: connections,
-    },
-    {
-      description: "sidecars accept what the control plane tells them",
-      hint: "sidecars-refuse-configuration",
-      severity: "error",
+      ...SIDECAR_CHECKS.content,
       find: (state) => {
         const meshed = new Set(meshedPods(state).map(proxyOf));
         return [...entriesOf(state).entries.values()].flatMap((entry) => (meshed.has(entry.proxy) ? refusals(entry) : []));
@@ -95,11 +92,12 @@ function connections(state: ClusterState): Finding[] {
   }));
 }
 
-export function refusals(entry: SyncEntry): Finding[] {
+/** @param flags of the command that shows more. */
+export function refusals(entry: SyncEntry, flags = ""): Finding[] {
   const refused = Object.entries(entry).filter(([key, value]) => key.endsWith("_refused") && typeof value === "string");
   return refused.map(([key, value]) => ({
     message: `${entry.proxy} refused its ${key.slice(0, -"_refused".length)}s: ${String(value).split("\n")[0]}`,
-    remedy: `meshctl proxy-status ${entry.proxy}`,
+    remedy: `meshctl proxy-status ${entry.proxy}${flags}`,
   }));
 }
 

@@ -1,9 +1,11 @@
 // The checks of `meshctl check --proxy --local`: the mesh on this machine, its sidecars, and the machine's iptables.
+import { nameFlagOf } from "../../../cli/local-mesh.ts";
 import type { ContainerInfo, PodInfo } from "../../../local/run-folder.ts";
+import { INIT_CONTAINER, PROXY_CONTAINER } from "../../../manifests/injected-containers.ts";
 import type { Category, Finding } from "../check-list.ts";
 import { valueOf } from "../gathered.ts";
 import { mainLine } from "../checks/capture.ts";
-import { refusals } from "../checks/sidecars.ts";
+import { refusals, SIDECAR_CHECKS } from "../checks/sidecars.ts";
 import type { LocalState } from "./local-state.ts";
 
 const mesh: Category<LocalState> = {
@@ -18,24 +20,29 @@ const mesh: Category<LocalState> = {
         if ("missing" in state.mesh) return [{ message: state.mesh.missing.message, remedy: state.mesh.missing.remedy }];
         const { name, phase } = state.mesh.value;
         if (phase === "ready" || phase === "degraded") return [];
-        return [{ message: `mesh ${name} is ${phase}`, remedy: `meshctl local up --detach --name ${name}`, mayPass: phase === "starting" }];
+        return [
+          { message: `mesh ${name} is ${phase}`, remedy: `meshctl local up --detach${nameFlagOf(name)}`, mayPass: phase === "starting" },
+        ];
       },
     },
     {
       description: "its files are understood",
       hint: "local-mesh",
       severity: "error",
-      find: (state) => valueOf(state.mesh).problems.map((message) => ({ message, remedy: "meshctl local status    # after the edit" })),
+      find: (state) => {
+        const { name, problems } = valueOf(state.mesh);
+        return problems.map((message) => ({ message, remedy: `meshctl local status${nameFlagOf(name)}    # after the edit` }));
+      },
     },
     {
       description: "the control plane is ready",
       hint: "local-mesh",
       severity: "error",
       find: (state) => {
-        const { controller } = valueOf(state.mesh);
+        const { name, controller } = valueOf(state.mesh);
         if (controller?.ready === true) return [];
         const message = `the control plane is not ready${controller?.message === undefined ? "" : `: ${controller.message}`}`;
-        return [{ message, remedy: "meshctl local logs controller", mayPass: true }];
+        return [{ message, remedy: `meshctl local logs controller${nameFlagOf(name)}`, mayPass: true }];
       },
     },
     {
@@ -46,7 +53,7 @@ const mesh: Category<LocalState> = {
         const { name, version, sources } = valueOf(state.mesh);
         if (version === state.version) return [];
         const files = sources.map((each) => ` -f ${each}`).join("");
-        const remedy = `meshctl local down --name ${name} && meshctl local up --detach --name ${name}${files}`;
+        const remedy = `meshctl local down${nameFlagOf(name)} && meshctl local up --detach${nameFlagOf(name)}${files}`;
         return [{ message: `mesh ${name} was started by ${version}, this meshctl is ${state.version}`, remedy }];
       },
     },
@@ -62,11 +69,11 @@ const capture: Category<LocalState> = {
       severity: "error",
       find: (state) =>
         meshedPods(state).flatMap((pod): Finding[] => {
-          const init = pod.containers.find((each) => each.name === "meshctl-init");
+          const init = pod.containers.find((each) => each.name === INIT_CONTAINER);
           if (init === undefined || !hasFailed(init)) return [];
           const said = mainLine(state.captureLogs[`${pod.namespace}/${pod.name}`] ?? "");
           const message = `${nameOf(pod)}: container ${init.name} ends${init.lastEnd === undefined ? "" : ` with ${init.lastEnd}`}${said === "" ? "" : `: ${said}`}`;
-          return [{ message, remedy: `meshctl local logs ${pod.name}.${pod.namespace} -c ${init.name}` }];
+          return [{ message, remedy: logsCommand(state, pod, init.name) }];
         }),
     },
     {
@@ -100,29 +107,32 @@ const sidecars: Category<LocalState> = {
   name: "sidecars",
   checks: [
     {
-      description: "sidecars are ready",
-      hint: "sidecars-not-ready",
-      severity: "error",
-      find: (state) => meshedPods(state).flatMap(readiness),
+      ...SIDECAR_CHECKS.namespace,
+      find: ({ mesh, namespace }) => {
+        const { name, pods, controller } = valueOf(mesh);
+        if (namespace === undefined || [...pods, controller].some((each) => each?.namespace === namespace)) return [];
+        return [{ message: `mesh ${name} has no pods in namespace ${namespace}`, remedy: `meshctl local status${nameFlagOf(name)}` }];
+      },
     },
+    { ...SIDECAR_CHECKS.ready, find: (state) => meshedPods(state).flatMap((pod) => readiness(state, pod)) },
     {
-      description: "sidecars are connected to the control plane",
-      hint: "sidecars-not-connected",
-      severity: "error",
+      ...SIDECAR_CHECKS.connected,
       find: (state) => {
         const known = new Set(valueOf(state.proxies).map((each) => each.proxy));
         return meshedPods(state).flatMap((pod): Finding[] => {
-          if (known.has(`${pod.name}.${pod.namespace}`) || sidecarOf(pod)?.state !== "Running") return [];
-          const remedy = `meshctl local logs ${pod.name}.${pod.namespace} -c meshctl-proxy`;
-          return [{ message: `${nameOf(pod)} runs a sidecar that the control plane doesn't know`, remedy, mayPass: true }];
+          if (known.has(proxyOf(pod)) || sidecarOf(pod)?.state !== "Running") return [];
+          const message = `${nameOf(pod)} runs a sidecar that the control plane doesn't know`;
+          return [{ message, remedy: logsCommand(state, pod, PROXY_CONTAINER), mayPass: true }];
         });
       },
     },
     {
-      description: "sidecars accept what the control plane tells them",
-      hint: "sidecars-refuse-configuration",
-      severity: "error",
-      find: (state) => valueOf(state.proxies).flatMap(refusals),
+      ...SIDECAR_CHECKS.content,
+      find: (state) => {
+        const meshed = new Set(meshedPods(state).map(proxyOf));
+        const localFlag = nameFlagOf(valueOf(state.mesh).name) || " --local";
+        return valueOf(state.proxies).flatMap((entry) => (meshed.has(entry.proxy) ? refusals(entry, localFlag) : []));
+      },
     },
   ],
 };
@@ -144,7 +154,7 @@ function sidecarOf(pod: PodInfo): ContainerInfo | undefined {
   return pod.containers.find((each) => each.kind === "sidecar");
 }
 
-function readiness(pod: PodInfo): Finding[] {
+function readiness(state: LocalState, pod: PodInfo): Finding[] {
   const sidecar = sidecarOf(pod);
   const init = pod.containers.find((each) => each.kind === "init" && hasFailed(each));
   if (sidecar?.ready === true || init !== undefined) return [];
@@ -152,7 +162,7 @@ function readiness(pod: PodInfo): Finding[] {
   return [
     {
       message: `${nameOf(pod)}: its sidecar is ${sidecar?.state ?? "not there"}, and not ready${why === undefined ? "" : `: ${why}`}`,
-      remedy: `meshctl local logs ${pod.name}.${pod.namespace} -c ${sidecar?.name ?? "meshctl-proxy"}`,
+      remedy: logsCommand(state, pod, sidecar?.name ?? PROXY_CONTAINER),
       mayPass: sidecar?.state !== "CrashLoopBackOff",
     },
   ];
@@ -160,4 +170,13 @@ function readiness(pod: PodInfo): Finding[] {
 
 function nameOf({ name, namespace }: PodInfo): string {
   return `pod ${name}.${namespace}`;
+}
+
+/** As the control plane knows its sidecar. */
+function proxyOf({ name, namespace }: PodInfo): string {
+  return `${name}.${namespace}`;
+}
+
+function logsCommand({ mesh }: LocalState, pod: PodInfo, container: string): string {
+  return `meshctl local logs ${proxyOf(pod)} -c ${container}${nameFlagOf(valueOf(mesh).name)}`;
 }

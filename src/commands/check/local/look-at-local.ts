@@ -8,6 +8,7 @@ import { hasOwn } from "../../../capture/rules/saved-rules.ts";
 import { UserError } from "../../../common/user-error.ts";
 import { VERSION } from "../../../common/version.ts";
 import type { MeshInfo } from "../../../local/run-folder.ts";
+import { INIT_CONTAINER } from "../../../manifests/injected-containers.ts";
 import { Port } from "../../../xds/names.ts";
 import { runChecks, type CategoryResult } from "../check-list.ts";
 import type { SyncEntry } from "../cluster-state.ts";
@@ -52,7 +53,7 @@ function readProxies(mesh: MeshInfo): Promise<Gathered<readonly SyncEntry[]>> {
 function readCaptureLogs({ pods }: MeshInfo): Record<string, string> {
   const failed = pods.flatMap(({ namespace, name, containers }) =>
     containers
-      .filter((each) => each.name === "meshctl-init" && hasFailed(each))
+      .filter((each) => each.name === INIT_CONTAINER && hasFailed(each))
       .map((each) => [`${namespace}/${name}`, lastLog(each)] as const),
   );
   return Object.fromEntries(failed);

@@ -85,6 +85,30 @@ describe("the local mesh", () => {
     ]);
   });
 
+  test("has no such namespace: nothing after it is looked at", () => {
+    assert.deepEqual(problems(state({}, { namespace: "shpo" })), ["error: mesh default has no pods in namespace shpo"]);
+  });
+
+  test("has a sidecar that refuses, in a namespace that isn't asked about", () => {
+    const proxies = { value: [{ proxy: "other.else", route_refused: "too odd" }, { proxy: "web-1.shop" }] };
+    const pods = [pod("web-1"), { ...pod("other"), namespace: "else" }];
+    assert.deepEqual(problems(state({ pods }, { proxies, namespace: "shop" })), []);
+  });
+
+  test("is named in the commands that mend it, where it isn't the default one", () => {
+    const crashing = pod("web-1", {}, { state: "CrashLoopBackOff", ready: false });
+    const proxies = { value: [{ proxy: "web-2.shop", route_refused: "too odd" }] };
+    const remedies = (name: string): string[] =>
+      runChecks(LOCAL_CATEGORIES, state({ name, pods: [crashing, pod("web-2")] }, { proxies })).flatMap(({ checks }) =>
+        checks.flatMap((each) => each.findings.map(({ remedy }) => remedy)),
+      );
+    assert.deepEqual(remedies("two"), [
+      "meshctl local logs web-1.shop -c meshctl-proxy --name two",
+      "meshctl proxy-status web-2.shop --name two",
+    ]);
+    assert.deepEqual(remedies("default"), ["meshctl local logs web-1.shop -c meshctl-proxy", "meshctl proxy-status web-2.shop --local"]);
+  });
+
   test("is on a machine whose iptables is in two minds, or of which a backend doesn't work", () => {
     const backends = (nft: object, legacy: object): LocalState =>
       state(
