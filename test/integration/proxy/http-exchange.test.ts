@@ -184,12 +184,12 @@ describe("an HTTP/1.1 exchange", () => {
     assert.ok(got.endsWith("\r\n\r\n4\r\nsome\r\n5\r\n more\r\n0\r\n\r\n"), got);
   });
 
-  test("delivers an answer that comes before the request's body was read", async () => {
+  test("delivers an answer that comes before the request's body was read, and says that the connection ends with it", async () => {
     const { client: peer, upstream } = await exchange(
       (path) => `POST ${path} HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\nbegin`,
       "HTTP/1.1 413 Content Too Large\r\nContent-Length: 3\r\n\r\nbig",
     );
-    assert.match(await peer.receives("big"), /^HTTP\/1\.1 413 /);
+    assert.match(await peer.receives("big"), /^HTTP\/1\.1 413 [^]*\r\nconnection: close\r\n/);
     await upstream.until((each) => each.ended || each.closed, "end of the upstream connection");
     await peer.untilEnd();
   });

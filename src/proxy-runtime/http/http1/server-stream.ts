@@ -68,8 +68,9 @@ export class Http1ServerStream implements DownstreamStream {
       // What follows a CONNECT was meant for somebody else: nothing of it may be read as a request.
       if (upgrade === "connect") this.#keepAlive = false;
     }
-    // A reply of our own that does not wait for the rest of the request is the last on its connection.
-    if (this.#server.isLastResponse || (head.headBytes === 0 && !this.#server.isRequestWhole)) this.#keepAlive = false;
+    // An answer that does not wait for the rest of its request is the last on its connection (RFC 9112 §9.6), as Envoy's is:
+    // whether the rest comes before the answer's end can't be told here.
+    if (this.#server.isLastResponse || !this.#server.isRequestWhole) this.#keepAlive = false;
     this.#bodiless = isBodiless(method, head.status);
     let text = statusLine(head.status, head.reason);
     if (this.#bodiless) {
