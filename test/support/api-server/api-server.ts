@@ -290,7 +290,7 @@ export class ApiServer {
         return this.store.update(resource, namespace, name ?? "", draft, part);
       case "PATCH": {
         const isThere = this.store.list(resource, namespace).some((each) => each.metadata.name === name);
-        if (!isThere && contentType.startsWith("application/apply-patch")) return this.store.create(resource, namespace, draft);
+        if (!isThere && contentType.startsWith("application/apply-patch")) return this.store.createByApply(resource, namespace, draft);
         const old: Record<string, unknown> = { ...this.store.get(resource, namespace, name ?? "") };
         return this.store.update(resource, namespace, name ?? "", applyPatch(contentType, old, draft), part);
       }

@@ -70,6 +70,14 @@ export class ObjectStore {
     return this.#store("ADDED", resource, namespace, name, draft);
   }
 
+  /** An apply that names a uid means an object that is there. */
+  createByApply(resource: ApiResource, namespace: string | undefined, body: Draft): StoredObject {
+    const { uid } = (body["metadata"] ?? {}) as { readonly uid?: string };
+    if (uid !== undefined)
+      throw new ApiFailure(409, "Conflict", `uid mismatch: the provided object specified uid ${uid}, and no existing object was found`);
+    return this.create(resource, namespace, body);
+  }
+
   /** @param part what may change: everything but the status, or the status alone. */
   update(resource: ApiResource, namespace: string | undefined, name: string, body: Draft, part: "object" | "status"): StoredObject {
     const old = this.get(resource, namespace, name);

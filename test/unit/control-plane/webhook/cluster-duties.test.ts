@@ -104,6 +104,17 @@ describe("the caBundle of a webhook configuration", () => {
     await isAll("ROOTS");
   });
 
+  test("makes no configuration that is only a caBundle where somebody has just deleted it", async () => {
+    server.create(injector as never);
+    server.onRequest = ({ method }) => {
+      if (method === "PATCH") server.delete(injector as never);
+    };
+    const bundle = keep("ROOTS");
+    await eventually(() => assert.match(text, /can't put the caBundle in place: .*no existing object/), within);
+    await eventually(() => assert.ok(bundle.isInPlace), within);
+    assert.equal(await stored(), undefined);
+  });
+
   test("is written again after a refusal", async () => {
     server.create(injector as never);
     server.onRequest = ({ method }) => {
