@@ -4,6 +4,7 @@ import { ApiError, fromThrown } from "./api-error.ts";
 import type { ClusterConnection } from "./cluster-connection.ts";
 import { getJson } from "./get-json.ts";
 import type { GetOptions } from "./get-json.ts";
+import { groupPath } from "./resource-kind.ts";
 
 export interface ApiKind {
   /** `v1`, `apps/v1`. */
@@ -61,11 +62,6 @@ export class Discovery {
       throw error;
     }
   }
-}
-
-/** `/api/v1`, `/apis/apps/v1`. */
-export function groupPath(apiVersion: string): string {
-  return apiVersion.includes("/") ? `/apis/${apiVersion}` : `/api/${apiVersion}`;
 }
 
 function readResources(answer: unknown, server: string): Resources {

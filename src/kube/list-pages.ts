@@ -1,22 +1,31 @@
-// All objects of a kind as they are at one moment, fetched in pages.
+// All objects of a list as they are at one moment, fetched in pages: of a path, or of a kind in the first of its versions
+// that the server has.
 import { ApiError, fromThrown } from "./api-error.ts";
 import type { ClusterConnection } from "./cluster-connection.ts";
 import { getJson } from "./get-json.ts";
 import type { GetOptions } from "./get-json.ts";
-import { collectionPath, completeObject } from "./resource-kind.ts";
+import { apiVersionOf, collectionPath, completeObject } from "./resource-kind.ts";
 import type { KubeObject, ResourceKind } from "./resource-kind.ts";
 
-export interface Listing {
-  readonly objects: readonly KubeObject[];
+/** undefined: all of them. */
+export interface Selectors {
+  /** Such as `metadata.name=x`: where only one object may be read. */
+  readonly fieldSelector?: string | undefined;
+  readonly labelSelector?: string | undefined;
+}
+
+export interface PagedList {
+  readonly objects: KubeObject[];
   /** Of the list as a whole: where a watch goes on from. */
   readonly resourceVersion: string;
+}
+
+export interface Listing extends PagedList {
   /** The API version that the server has. */
   readonly version: string;
 }
 
-export interface ListOptions extends GetOptions {
-  /** Such as `metadata.name=x`: where only one object may be read. */
-  readonly fieldSelector?: string | undefined;
+export interface KindListOptions extends GetOptions, Selectors {
   /** Of this namespace alone. */
   readonly namespace?: string | undefined;
 }
@@ -25,10 +34,11 @@ export interface ListOptions extends GetOptions {
 const PAGE_SIZE = 500;
 
 /** @returns undefined when the server has no such kind. @throws ApiError */
-export async function listPages(connection: ClusterConnection, kind: ResourceKind, options: ListOptions): Promise<Listing | undefined> {
+export async function listKind(connection: ClusterConnection, kind: ResourceKind, options: KindListOptions): Promise<Listing | undefined> {
   for (const version of kind.versions) {
+    const path = collectionPath(apiVersionOf(kind, version), kind.plural, options.namespace);
     try {
-      return await listVersion(connection, kind, version, options);
+      return { ...(await listPages(connection, path, options, (item) => completeObject(kind, version, item), options)), version };
     } catch (error) {
       if (fromThrown(error).code !== 404) throw error;
     }
@@ -36,40 +46,38 @@ export async function listPages(connection: ClusterConnection, kind: ResourceKin
   return undefined;
 }
 
-async function listVersion(connection: ClusterConnection, kind: ResourceKind, version: string, options: ListOptions): Promise<Listing> {
+/**
+ * @param complete makes an object of an item: items of built-in kinds tell neither apiVersion nor kind.
+ * @param options the timeout is each page's own.
+ * @throws ApiError
+ */
+export async function listPages(
+  connection: ClusterConnection,
+  path: string,
+  { fieldSelector, labelSelector }: Selectors,
+  complete: (item: unknown) => KubeObject,
+  options: GetOptions,
+): Promise<PagedList> {
+  const pages = async (limit: number | undefined): Promise<PagedList> => {
+    const objects: KubeObject[] = [];
+    for (let next: string | undefined; ;) {
+      const page = (await getJson(connection, path, { limit, continue: next, fieldSelector, labelSelector }, options)) as {
+        metadata?: { resourceVersion?: unknown; continue?: unknown };
+        items?: unknown;
+      };
+      const { resourceVersion, continue: token } = page.metadata ?? {};
+      if (typeof resourceVersion !== "string") throw new ApiError(0, "", `${connection.server} answers with something that is no list`);
+      // Go writes an empty list as null.
+      for (const item of Array.isArray(page.items) ? page.items : []) objects.push(complete(item));
+      if (typeof token !== "string" || token === "") return { objects, resourceVersion };
+      next = token;
+    }
+  };
   try {
-    return await listFrom(connection, kind, version, PAGE_SIZE, options);
+    return await pages(PAGE_SIZE);
   } catch (error) {
     // The rest of the list has expired while we read: the server was slow. All at once it can't.
     if (fromThrown(error).code !== 410) throw error;
-    return listFrom(connection, kind, version, undefined, options);
-  }
-}
-
-async function listFrom(
-  connection: ClusterConnection,
-  kind: ResourceKind,
-  version: string,
-  limit: number | undefined,
-  options: ListOptions,
-): Promise<Listing> {
-  const objects: KubeObject[] = [];
-  let next: string | undefined;
-  for (;;) {
-    const page = (await getJson(
-      connection,
-      collectionPath(kind, version, options.namespace),
-      { limit, continue: next, fieldSelector: options.fieldSelector },
-      options,
-    )) as {
-      metadata?: { resourceVersion?: unknown; continue?: unknown };
-      items?: unknown;
-    };
-    const { resourceVersion, continue: token } = page.metadata ?? {};
-    if (typeof resourceVersion !== "string") throw new ApiError(0, "", `${connection.server} answers with something that is no list`);
-    // Go writes an empty list as null.
-    for (const item of Array.isArray(page.items) ? page.items : []) objects.push(completeObject(kind, version, item));
-    if (typeof token !== "string" || token === "") return { objects, resourceVersion, version };
-    next = token;
+    return pages(undefined);
   }
 }

@@ -3,10 +3,13 @@
 import type { Clock } from "../common/clock.ts";
 import { ApiError, fromThrown } from "./api-error.ts";
 import type { ClusterConnection } from "./cluster-connection.ts";
-import { Discovery, groupPath } from "./discovery.ts";
+import { Discovery } from "./discovery.ts";
 import type { ApiKind } from "./discovery.ts";
+import { listPages } from "./list-pages.ts";
+import type { Selectors } from "./list-pages.ts";
 import { requestJson } from "./request-json.ts";
 import type { JsonRequest, RequestOptions } from "./request-json.ts";
+import { collectionPath } from "./resource-kind.ts";
 import type { KubeObject } from "./resource-kind.ts";
 
 export interface ObjectName extends ApiKind {
@@ -46,11 +49,9 @@ export interface DeleteOptions {
   readonly dryRun?: boolean;
 }
 
-export interface ListOptions {
+export interface ListOptions extends Selectors {
   /** undefined: of all namespaces. */
   readonly namespace?: string | undefined;
-  readonly labelSelector?: string;
-  readonly fieldSelector?: string;
 }
 
 export interface JsonPatchOperation {
@@ -70,8 +71,6 @@ export interface KubeObjectsOptions {
 }
 
 const TIMEOUT_MS = 30_000;
-/** client-go's default. */
-const PAGE_SIZE = 500;
 
 /** Every method throws ApiError: 404 also for a kind that the server doesn't have, unless it says otherwise. */
 export class KubeObjects {
@@ -89,23 +88,18 @@ export class KubeObjects {
   }
 
   /** All of a kind, in pages. @returns undefined when the server has no such kind. */
-  async list(kind: ApiKind, { namespace, labelSelector, fieldSelector }: ListOptions = {}): Promise<KubeObject[] | undefined> {
+  async list(kind: ApiKind, { namespace, ...selectors }: ListOptions = {}): Promise<KubeObject[] | undefined> {
+    const { apiVersion, kind: name } = kind;
     return orAbsent(async () => {
       const path = await this.#collection(kind, namespace);
-      const query = { labelSelector, fieldSelector };
-      try {
-        return await this.#pages(kind, { method: "GET", path, query: { ...query, limit: PAGE_SIZE } });
-      } catch (error) {
-        // The rest of the list has expired while we read. All at once it can't.
-        if (fromThrown(error).code !== 410) throw error;
-        return this.#pages(kind, { method: "GET", path, query });
-      }
+      const complete = (item: unknown): KubeObject => ({ ...(item as KubeObject), apiVersion, kind: name });
+      return (await listPages(this.#connection, path, selectors, complete, this.#options)).objects;
     });
   }
 
   /** Also for what is only answered and never kept, such as a TokenReview. @throws ApiError 409 AlreadyExists */
   async create(object: ObjectDraft, options: Omit<WriteOptions, "subresource"> = {}): Promise<KubeObject> {
-    const path = await this.#collection(object, object.metadata.namespace ?? this.#defaultNamespace);
+    const path = await this.#collection(object, object.metadata.namespace ?? this.#connection.namespace);
     return this.#send({ method: "POST", path, query: toQuery(options), body: object });
   }
 
@@ -157,33 +151,14 @@ export class KubeObjects {
   }
 
   async #path(name: ObjectName, subresource: string | undefined): Promise<string> {
-    const collection = await this.#collection(name, name.namespace ?? this.#defaultNamespace);
+    const collection = await this.#collection(name, name.namespace ?? this.#connection.namespace);
     return `${collection}/${encodeURIComponent(name.name)}${subresource === undefined ? "" : `/${subresource}`}`;
   }
 
   async #collection(kind: ApiKind, namespace: string | undefined): Promise<string> {
     const found = await Discovery.of(this.#connection).find(kind, this.#options);
     if (found === undefined) throw new ApiError(404, "NotFound", `the server has no kind ${kind.kind} in ${kind.apiVersion}`);
-    const within = found.isNamespaced && namespace !== undefined ? `/namespaces/${encodeURIComponent(namespace)}` : "";
-    return `${groupPath(kind.apiVersion)}${within}/${found.plural}`;
-  }
-
-  async #pages({ apiVersion, kind }: ApiKind, { query, ...request }: JsonRequest): Promise<KubeObject[]> {
-    const objects: KubeObject[] = [];
-    for (let next: string | undefined; ;) {
-      const page = (await this.#request({ ...request, query: { ...query, continue: next } })) as {
-        metadata?: { continue?: string };
-        items?: unknown;
-      };
-      // Items of built-in kinds tell neither apiVersion nor kind. Go writes an empty list as null.
-      for (const item of (page.items ?? []) as KubeObject[]) objects.push({ ...item, apiVersion, kind });
-      next = page.metadata?.continue;
-      if (next === undefined || next === "") return objects;
-    }
-  }
-
-  get #defaultNamespace(): string {
-    return this.#connection.getContextObject(this.#connection.getCurrentContext())?.namespace ?? "default";
+    return collectionPath(kind.apiVersion, found.plural, found.isNamespaced ? namespace : undefined);
   }
 
   #request(request: JsonRequest): Promise<unknown> {

@@ -5,7 +5,7 @@ import type { Clock } from "../common/clock.ts";
 import { fromThrown } from "./api-error.ts";
 import type { ApiError } from "./api-error.ts";
 import type { ClusterConnection } from "./cluster-connection.ts";
-import { listPages } from "./list-pages.ts";
+import { listKind } from "./list-pages.ts";
 import type { Listing } from "./list-pages.ts";
 import type { KubeObject, ResourceKind } from "./resource-kind.ts";
 import { watchOnce } from "./watch-once.ts";
@@ -84,7 +84,7 @@ export class Reflector {
   async #list(): Promise<Listing | undefined> {
     const { connection, clock, kind, fieldSelector, namespace } = this.#options;
     try {
-      const listing = await listPages(connection, kind, {
+      const listing = await listKind(connection, kind, {
         ...{ clock, timeoutMs: LIST_TIMEOUT_MS, signal: this.#stopping.signal, fieldSelector, namespace },
       });
       if (listing !== undefined || this.#isStopped) return listing;

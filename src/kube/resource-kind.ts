@@ -22,10 +22,15 @@ export interface KubeObject {
   readonly [field: string]: unknown;
 }
 
+/** `/api/v1`, `/apis/apps/v1`. */
+export function groupPath(apiVersion: string): string {
+  return apiVersion.includes("/") ? `/apis/${apiVersion}` : `/api/${apiVersion}`;
+}
+
 /** Path of all objects of a kind, in all namespaces or in one. */
-export function collectionPath(kind: ResourceKind, version: string, namespace?: string): string {
-  const group = kind.group === "" ? `/api/${version}` : `/apis/${kind.group}/${version}`;
-  return `${group}${namespace === undefined ? "" : `/namespaces/${namespace}`}/${kind.plural}`;
+export function collectionPath(apiVersion: string, plural: string, namespace?: string): string {
+  const within = namespace === undefined ? "" : `/namespaces/${encodeURIComponent(namespace)}`;
+  return `${groupPath(apiVersion)}${within}/${plural}`;
 }
 
 export function apiVersionOf(kind: ResourceKind, version: string): string {

@@ -3,7 +3,7 @@ import { Watch } from "@kubernetes/client-node";
 import type { Clock } from "../common/clock.ts";
 import { ApiError, fromThrown } from "./api-error.ts";
 import type { ClusterConnection } from "./cluster-connection.ts";
-import { collectionPath, completeObject } from "./resource-kind.ts";
+import { apiVersionOf, collectionPath, completeObject } from "./resource-kind.ts";
 import type { KubeObject, ResourceKind } from "./resource-kind.ts";
 
 export interface WatchOptions {
@@ -90,7 +90,8 @@ export function watchOnce(options: WatchOptions): OpenWatch {
     timeoutSeconds: options.timeoutS,
     fieldSelector: options.fieldSelector,
   };
-  watch.watch(collectionPath(kind, version, options.namespace), query, onEvent, onDone).then((controller) => {
+  const path = collectionPath(apiVersionOf(kind, version), kind.plural, options.namespace);
+  watch.watch(path, query, onEvent, onDone).then((controller) => {
     abort = () => controller.abort();
     if (hasEnded) abort();
   }, fail);

@@ -3,9 +3,10 @@ import assert from "node:assert/strict";
 import type { ClusterConnection } from "../../../src/kube/cluster-connection.ts";
 import { systemClock } from "../../../src/common/clock.ts";
 import { ApiError } from "../../../src/kube/api-error.ts";
-import { Discovery, groupPath } from "../../../src/kube/discovery.ts";
+import { Discovery } from "../../../src/kube/discovery.ts";
 import { KubeObjects } from "../../../src/kube/objects.ts";
 import { requestJson } from "../../../src/kube/request-json.ts";
+import { groupPath } from "../../../src/kube/resource-kind.ts";
 import { eventually } from "../eventually.ts";
 
 const OPTIONS = { clock: systemClock, timeoutMs: 30_000 };
