@@ -35,7 +35,10 @@ export interface InjectionRecord {
   readonly parts: Readonly<Record<string, string>>;
   /** Maps and lists that were not there before. */
   readonly made?: readonly string[];
-  /** Values that were replaced: their source text, and their JSON where the text alone may not stand anywhere. */
+  /**
+   * Values that were replaced: their source text, and their JSON where the text alone may not stand anywhere. The text is
+   * empty for what a merge had brought, and with the JSON `null` where nothing was written.
+   */
   readonly replaced?: Readonly<Record<string, string | readonly [string, string]>>;
   /** Entries that were replaced, key and all, by pointer of what they became; their source text or both forms, as above. */
   readonly entries?: Readonly<Record<string, string | readonly [string, string]>>;

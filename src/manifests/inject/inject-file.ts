@@ -2,7 +2,8 @@
 import { isDeepStrictEqual } from "node:util";
 import { formatProblems } from "../../common/result.ts";
 import { VERSION } from "../../common/version.ts";
-import { readSourceTree, type SourceDocument } from "../../common/yaml-tree.ts";
+import type { FieldPath } from "../../common/yaml.ts";
+import type { SourceDocument } from "../../common/yaml-tree.ts";
 import { decideInjection, undecidedWords } from "../injection-decision.ts";
 import { INJECTED_ANNOTATION, RECORD_LIMIT_BYTES, recordOf, toIndexes, type Additions } from "../injection-record.ts";
 import type { InjectionValues } from "../injected-containers.ts";
@@ -13,7 +14,7 @@ import { podSecurityWarning } from "../pod-security.ts";
 import { checkPod, otherMeshOf } from "./check-pod.ts";
 import { findObjects, podPlaceOf, valueAt, type PodPlace } from "./find-pods.ts";
 import { ObjectPlaces, type ChangedFile, type ObjectReport, type ParsedFile } from "./manifest-files.ts";
-import { EDITED, injectIntoText, UneditableText } from "./pod-text.ts";
+import { EDITED, injectIntoText, readEdited, UneditableText } from "./pod-text.ts";
 import { applyEdits, type TextEdit } from "./text-edit.ts";
 import { uninjectText } from "./uninject-text.ts";
 import { writeOut } from "./write-out.ts";
@@ -153,12 +154,13 @@ class DocumentInjection {
     const lists = new Set<string>(plan.additions.lists.map(({ field }) => field));
     const fields = EDITED.filter(([top, field]) => top === "metadata" || lists.has(field!));
     const values = Object.keys(plan.additions.labels).map((key) => ["metadata", "labels", key]);
-    const handlers = plan.additions.handlers.map((each) => toIndexes(plan.pod, [...each.path, each.was]) ?? []);
-    const written = writeOut(
-      this.#text,
-      this.#document,
-      [...fields, ...values, ...handlers].map((each) => [...path, ...each]),
-    );
+    const handlers = (stays: boolean): (string | number)[][] =>
+      plan.additions.handlers
+        .filter(({ was }) => (was === "httpGet") === stays)
+        .map((each) => toIndexes(plan.pod, [...each.path, each.was]) ?? []);
+    const inDocument = (paths: readonly (readonly (string | number)[])[]): FieldPath[] => paths.map((each) => [...path, ...each]);
+    const edited = inDocument([...fields, ...values, ...handlers(true)]);
+    const written = writeOut(this.#text, this.#document, edited, inDocument(handlers(false)));
     const expected = expectedValue(this.#document.value, [plan]);
     this.#text = written.text;
     this.#document = written.document;
@@ -175,11 +177,7 @@ class DocumentInjection {
   #apply(edits: readonly TextEdit[]): void {
     if (edits.length === 0) return;
     this.#text = applyEdits(this.#text, edits);
-    try {
-      this.#document = readSourceTree(this.#text);
-    } catch {
-      throw new UneditableText("the result would be no YAML");
-    }
+    this.#document = readEdited(this.#text);
   }
 }
 

@@ -1,7 +1,7 @@
 // Puts additions and their record into the text of one pod template.
 import { isDeepStrictEqual } from "node:util";
-import type { SourceChild, SourceNode } from "../../common/yaml-tree.ts";
-import { childAt, nodeAt, readSourceTree } from "../../common/yaml-tree.ts";
+import type { SourceChild, SourceDocument, SourceNode } from "../../common/yaml-tree.ts";
+import { childAt, nodeAt, readSourceTree, tryReadSourceTree } from "../../common/yaml-tree.ts";
 import type { HandlerReplacement } from "../app-probes.ts";
 import { entryJson, INJECTED_ANNOTATION, pointer, toIndexes, type Additions, type InjectionRecord } from "../injection-record.ts";
 import { valueAt } from "./find-pods.ts";
@@ -11,6 +11,13 @@ type Entries = Readonly<Record<string, unknown>>;
 
 /** The text has a shape in which these edits can't be made. */
 export class UneditableText extends Error {}
+
+/** What comes of an edit. @throws UneditableText where that is no YAML. */
+export function readEdited(text: string): SourceDocument {
+  const document = tryReadSourceTree(text, "", 1);
+  if (!("root" in document)) throw new UneditableText("the result would be no YAML");
+  return document;
+}
 
 /** Fields of a pod that injection adds to. */
 export const EDITED: readonly (readonly string[])[] = [
@@ -107,7 +114,10 @@ class PodText {
       const map = this.#noteField(metadata, ["metadata", field]);
       for (const key of Object.keys(additions[field])) {
         const child = map === undefined ? undefined : childAt(map, key);
-        if (child !== undefined) this.#noteReplaced(child, ["metadata", field, key]);
+        const path = ["metadata", field, key];
+        const merged = valueAt(this.#value, path) ?? null;
+        if (child !== undefined) this.#noteReplaced(child, path);
+        else if (merged !== null) this.#replaced[pointer(path)] = ["", JSON.stringify(merged)];
       }
     }
     for (const { field } of additions.lists) this.#noteField(this.#spec(), ["spec", field]);

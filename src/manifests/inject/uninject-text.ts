@@ -14,7 +14,7 @@ import {
   type InjectionRecord,
 } from "../injection-record.ts";
 import { isJson, valueAt, type PodPlace } from "./find-pods.ts";
-import { applyEdits, CollectionEditor, type TextEdit } from "./text-edit.ts";
+import { applyEdits, CollectionEditor, lineStart, type TextEdit } from "./text-edit.ts";
 import { shareAgain } from "./write-out.ts";
 
 export interface Uninjected {
@@ -74,21 +74,23 @@ function changedParts(pod: unknown, record: InjectionRecord): string[] {
     .map(([at]) => at);
 }
 
+/** In which form replaced values come back: as they were written, so where that is JSON, or by what they said. */
+type Form = "source" | "json" | "content";
+
 function removeAll(text: string, document: SourceDocument, removals: readonly Removal[]): { text: string; document: SourceDocument } {
-  const isStrictJson = document.root.isFlow && parsesAsJson(text);
-  const make = (asJson: boolean): { text: string; document: SourceDocument } => {
-    const edits = removals.flatMap((each) => new PodCleaner(text, document, each, asJson).edits());
+  const make = (form: Form): { text: string; document: SourceDocument } => {
+    const edits = removals.flatMap((each) => new PodCleaner(text, document, each, form).edits());
     const result = applyEdits(text, edits);
     return { text: result, document: readSourceTree(result) };
   };
-  if (isStrictJson) return make(true);
+  if (document.root.isFlow && parsesAsJson(text)) return make("json");
   try {
-    const result = make(false);
+    const result = make("source");
     if (removals.every((each) => isAsReplaced(result.document.value, each))) return result;
   } catch {
     // The source of a replaced value may mean nothing here, such as an alias in what kubectl printed.
   }
-  return make(true);
+  return make("content");
 }
 
 function parsesAsJson(text: string): boolean {
@@ -110,9 +112,15 @@ function isAsReplaced(value: unknown, { place, record, changed }: Removal): bool
   if (!areEntries) return false;
   return Object.entries(record.replaced ?? {}).every(([at, source]) => {
     if (changed.has(at) || typeof source === "string") return true;
+    if (isMerged(source)) return partAt(pod, parsePointer(at)) === JSON.parse(source[1]);
     const now = valueAt(value, [...place.path, ...parsePointer(at)]);
     return now === undefined || source[1] === "null" || JSON.stringify(now) === source[1];
   });
+}
+
+/** A merge brought it; it does again where that is still there. */
+function isMerged(source: string | readonly [string, string]): source is readonly [string, string] {
+  return typeof source !== "string" && source[0] === "" && source[1] !== "null";
 }
 
 /** The edits that clean one pod. */
@@ -121,16 +129,16 @@ class PodCleaner {
   readonly #pod: SourceNode;
   readonly #value: unknown;
   readonly #removal: Removal;
-  readonly #asJson: boolean;
+  readonly #form: Form;
   readonly #gone = new Map<SourceNode, Set<number>>();
   readonly #edits: TextEdit[] = [];
 
-  constructor(text: string, document: SourceDocument, removal: Removal, asJson: boolean) {
+  constructor(text: string, document: SourceDocument, removal: Removal, form: Form) {
     this.#text = text;
     this.#pod = nodeAt(document.root, removal.place.path)!;
     this.#value = valueAt(document.value, removal.place.path);
     this.#removal = removal;
-    this.#asJson = asJson;
+    this.#form = form;
   }
 
   edits(): TextEdit[] {
@@ -140,7 +148,7 @@ class PodCleaner {
       const source = replaced[at];
       const entry = entries[at];
       if (entry !== undefined) this.#restoreEntry(parsePointer(at), entry);
-      else if (source === undefined) this.#drop(parsePointer(at));
+      else if (source === undefined || (this.#form === "source" && isMerged(source))) this.#drop(parsePointer(at));
       else this.#restore(parsePointer(at), source);
     }
     // Deeper ones first: what holds nothing but them is empty, too.
@@ -157,8 +165,18 @@ class PodCleaner {
     for (const [node, gone] of this.#gone) {
       const indexes = [...gone].toSorted((a, b) => a - b);
       this.#edits.push(...new CollectionEditor(this.#text, node, 0).removeChildren(indexes));
+      if (!node.isFlow && gone.size === node.children.length) this.#edits.push(...this.#emptied(node));
     }
     return this.#edits;
+  }
+
+  /** What was `{}` before others printed it in block style is that again, not null. */
+  #emptied(node: SourceNode): TextEdit[] {
+    const key = lineStart(this.#text, lineStart(this.#text, node.start) - 1);
+    const [, before = ""] = /^(.*:)[ \t]*\r?\n/.exec(this.#text.slice(key, node.start)) ?? [];
+    if (before === "" || before.trimStart().startsWith("#")) return [];
+    const at = key + before.length;
+    return [{ start: at, end: at, text: node.kind === "list" ? " []" : " {}", depth: 0 }];
   }
 
   #drop(path: readonly string[]): void {
@@ -180,15 +198,15 @@ class PodCleaner {
     if (child === undefined) return;
     const written = typeof source === "string" ? source : source[0];
     const { key, value } = readEntry(source);
-    // A person's own text of it stands where it is JSON, too.
-    const text = this.#asJson && !parsesAsJson(`{${written}}`) ? entryJson(key, value) : written;
+    const isKept = this.#form === "source" || (this.#form === "json" && parsesAsJson(`{${written}}`));
+    const text = isKept ? written : entryJson(key, value);
     this.#edits.push({ start: child.start, end: Math.max(child.valueFrom, child.node.end), text, depth: 0 });
   }
 
   #restore(path: readonly string[], source: string | readonly [string, string]): void {
     const node = nodeAt(this.#pod, path);
     if (node === undefined) return;
-    const text = typeof source === "string" ? source : source[this.#asJson ? 1 : 0];
+    const text = typeof source === "string" ? source : source[this.#form === "source" ? 0 : 1];
     // Nothing was there, and a blank came in front of the value.
     const start = text === "" && this.#text[node.start - 1] === " " ? node.start - 1 : node.start;
     this.#edits.push({ start, end: node.end, text, depth: 0 });

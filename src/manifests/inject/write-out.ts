@@ -1,9 +1,10 @@
 // What is shared through anchors, aliases and merges is written out before it is edited: this pod gets a copy of its
 // own, and everything else that uses the same text stays as it is.
 import type { FieldPath } from "../../common/yaml.ts";
-import { childAt, readSourceTree, type SourceDocument, type SourceNode } from "../../common/yaml-tree.ts";
+import { childAt, nodeAt, type SourceDocument, type SourceNode } from "../../common/yaml-tree.ts";
 import { valueAt } from "./find-pods.ts";
 import { pointer } from "../injection-record.ts";
+import { readEdited } from "./pod-text.ts";
 import { applyEdits, CollectionEditor } from "./text-edit.ts";
 
 export interface WrittenOut {
@@ -13,21 +14,35 @@ export interface WrittenOut {
   readonly shared: readonly (readonly [string, string])[];
 }
 
-/** @param paths of the collections and values that will be edited. */
-export function writeOut(text: string, document: SourceDocument, paths: readonly FieldPath[]): WrittenOut {
+/**
+ * @param paths of the collections and values that will be edited.
+ * @param gone of entries that will go: a merge beside them may bring them again.
+ */
+export function writeOut(text: string, document: SourceDocument, paths: readonly FieldPath[], gone: readonly FieldPath[]): WrittenOut {
   const shared: [string, string][] = [];
   let written = { text, document };
-  for (const path of paths) {
-    for (
-      let step = nextStep(written.text, written.document, path);
-      step !== undefined;
-      step = nextStep(written.text, written.document, path)
-    ) {
+  const carryOut = (next: () => Step | undefined): void => {
+    for (let step = next(); step !== undefined; step = next()) {
       shared.push(step.entry);
-      written = { text: step.text, document: readSourceTree(step.text) };
+      written = { text: step.text, document: readEdited(step.text) };
     }
+  };
+  for (const path of paths) carryOut(() => nextStep(written.text, written.document, path));
+  for (const path of gone) {
+    carryOut(
+      () => nextStep(written.text, written.document, path.slice(0, -1)) ?? withoutMerge(written.text, written.document, path.slice(0, -1)),
+    );
+    carryOut(() => nextStep(written.text, written.document, path));
   }
   return { ...written, shared };
+}
+
+/** A map of this pod's own that has a merge, as what it says. */
+function withoutMerge(text: string, { value, root }: SourceDocument, path: FieldPath): Step | undefined {
+  const node = nodeAt(root, path);
+  if (node === undefined || childAt(node, "<<") === undefined) return undefined;
+  const copy = JSON.stringify(valueAt(value, path));
+  return { entry: [pointer(path), text.slice(node.start, node.end)], text: replaceRange(text, node.start, node.end, copy) };
 }
 
 interface Step {
@@ -101,6 +116,8 @@ export function shareAgain(text: string, document: SourceDocument, path: FieldPa
     node = child.node;
   }
   if (source === "" && parent !== undefined) return applyEdits(text, new CollectionEditor(text, parent, 0).removeChildren([index]));
-  const start = node.anchor === undefined || node.kind === "alias" ? node.start : text.lastIndexOf(`&${node.anchor}`, node.start);
+  // An alias has no anchor of its own: that came with the copy.
+  const isAnchored = source.startsWith("*") && node.anchor !== undefined && node.kind !== "alias";
+  const start = isAnchored ? text.lastIndexOf(`&${node.anchor}`, node.start) : node.start;
   return replaceRange(text, start, node.end, source);
 }

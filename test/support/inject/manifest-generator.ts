@@ -1,4 +1,5 @@
 // Manifests for property tests: the same few workloads, in every way of writing them down.
+import { dump, DUMP_SCHEMA } from "js-yaml";
 import { dumpYaml } from "../../../src/common/yaml.ts";
 
 /** Repeatable: the same seed gives the same manifests. */
@@ -38,7 +39,9 @@ export class ManifestGenerator {
   #document(): string {
     const objects = Array.from({ length: 1 + this.#below(3) }, (_, index) => this.#object(index));
     const value = objects.length === 1 ? objects[0] : { apiVersion: "v1", kind: "List", items: objects };
-    switch (this.#below(5)) {
+    switch (this.#below(6)) {
+      case 5:
+        return this.#referring(objects);
       case 0:
         return JSON.stringify(value);
       case 1:
@@ -164,6 +167,31 @@ export class ManifestGenerator {
       .join("\n");
   }
 
+  /** Every map and list that is the same somewhere else is an alias of the first or, where a block map may be one, a merge. */
+  #referring(objects: readonly unknown[]): string {
+    const known = new Map<string, unknown>();
+    const share = (each: unknown): unknown => {
+      if (typeof each !== "object" || each === null) return each;
+      const copy: unknown = Array.isArray(each)
+        ? each.map(share)
+        : Object.fromEntries(Object.entries(each).map(([key, member]) => [key, share(member)]));
+      const text = JSON.stringify(copy);
+      if (!known.has(text)) known.set(text, copy);
+      return known.get(text);
+    };
+    const more = this.#object(9) as { readonly spec: unknown };
+    const value = {
+      apiVersion: "v1",
+      kind: "List",
+      items: share([...objects, more, { apiVersion: "v1", kind: "ConfigMap", data: more.spec }]),
+    };
+    const text = dump(value, { schema: DUMP_SCHEMA, lineWidth: -1, flowLevel: this.#pick([-1, -1, -1, 8]) });
+    const mayMerge = /^( *)((?:\w*Probe|preStop|labels|annotations|metadata|spec|template):) (\*\w+)$/gm;
+    return text.replace(mayMerge, (whole, indent: string, key: string, alias: string) =>
+      this.#maybe() ? `${indent}${key}\n${indent}  <<: ${alias}` : whole,
+    );
+  }
+
   #shared(): string {
     return this.#pick(SHARED);
   }
@@ -284,6 +312,33 @@ spec:
               port: 1
           startupProbe:
             httpGet: *own
+`,
+  `x-defaults: &defaults
+  tcpSocket: {port: 80}
+  periodSeconds: 3 # seconds
+x-notes: &notes
+  prometheus.io/port: "9090"
+  team: shop
+apiVersion: v1
+kind: Pod
+metadata:
+  name: merged-handlers
+  annotations:
+    <<: *notes
+    other: thing
+spec:
+  containers:
+    - name: web
+      readinessProbe:
+        # merged
+        <<: *defaults
+        timeoutSeconds: 2 # seconds
+      livenessProbe: {<<: *defaults}
+      startupProbe: &startup
+        <<: *defaults
+        tcpSocket: {port: 81}
+    - name: other
+      startupProbe: *startup
 `,
   `x-common: &common
   labels:
