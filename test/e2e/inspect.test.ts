@@ -184,6 +184,8 @@ describe("inspecting a local mesh", { skip }, () => {
     const workload = await meshctl("pc", "c", "chekout", "--name", MESH);
     assert.equal(workload.code, 1);
     assert.match(workload.stderr, /no pod, owner or Service named chekout\n {2}did you mean checkout\?/);
+    const closed = await meshctl("tls-check", "frontend", "payments:81", "--name", MESH);
+    assert.deepEqual([closed.code, closed.stderr], [1, "meshctl: service payments has no port 81\n  its ports: 80\n"]);
     const service = await meshctl("tls-check", "frontend", "paiments", "--name", MESH);
     assert.equal(service.code, 1);
     assert.match(service.stderr, /knows no service paiments\n {2}did you mean payments\?/);

@@ -24,7 +24,7 @@ export interface Completion {
 
 const LOOKUPS: Readonly<Record<string, Lookup>> = {
   ...{ workload: "workload", namespace: "namespace", context: "context", mesh: "mesh" },
-  ...{ file: "file", path: "file", folder: "file", directory: "file" },
+  ...{ file: "file", path: "file", folder: "file", directory: "file", dir: "file", input: "file" },
 };
 const HELP: Flag = { flags: "-h, --help", description: "show this help" };
 

@@ -10,8 +10,10 @@ import { Port } from "../../xds/names.ts";
 import { configDifference, type ConfigDifference, type SentResources } from "./status/config-difference.ts";
 import { readSyncEntries, SYNC_TYPES, type ProxySync, type SyncEntries, type SyncState } from "./status/sync-entries.ts";
 
-export function run(context: CommandContext): Promise<number> {
+export async function run(context: CommandContext): Promise<number> {
   const [workload] = context.args;
+  if (workload !== undefined && context.options["verbosity"] !== undefined)
+    throw new UserError("--verbosity is for the table of all sidecars", "leave it out, or the workload", 64);
   return askMesh(context, (mesh) => (workload === undefined ? printAll(context, mesh) : printOne(context, mesh, workload)));
 }
 

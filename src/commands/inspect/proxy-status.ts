@@ -16,9 +16,8 @@ export const proxyStatus: Command = {
     { flags: "-o, --output <format>", description: "output format", choices: ["table", "json", "yaml"], default: "table" },
     {
       flags: "-v, --verbosity <level>",
-      description: "1 shows each type's state, 0 only which types are asked for",
+      description: "without a workload: 1 shows each type's state (the default), 0 only which types are asked for",
       choices: ["0", "1"],
-      default: "1",
     },
     adminPortFlag(),
     ...workloadFlags(),

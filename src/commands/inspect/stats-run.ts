@@ -15,11 +15,16 @@ import { formatMs } from "./traffic/latency-text.ts";
 import { growth, parseSamples, type Sample } from "./traffic/prometheus-text.ts";
 import { isTrafficMetric } from "./traffic/traffic.ts";
 
+const DEFAULT_WINDOW_MS = 5000;
+
 export async function run(context: CommandContext): Promise<void> {
-  const { raw, filter, sinceStart } = context.options;
+  const { raw, filter, sinceStart, window } = context.options;
   if (filter !== undefined && raw !== true) throw new UserError("--filter needs --raw", "the table has no statistics to filter", 64);
   if (raw === true && sinceStart === true)
     throw new UserError("--raw and --since-start exclude each other", "--raw always counts since the start", 64);
+  const other = raw === true ? "--raw" : sinceStart === true ? "--since-start" : undefined;
+  if (window !== undefined && other !== undefined)
+    throw new UserError(`--window and ${other} exclude each other`, `${other} counts since the start, without watching`, 64);
   const workload = context.args[0]!;
   await askSidecar(context, workload, (admin) =>
     raw === true ? printRaw(context, admin, filter as string | undefined) : printSignals(context, admin),
@@ -66,7 +71,7 @@ async function measure(context: CommandContext, admin: AdminClient): Promise<Gol
     const uptimeMs = parseDurationMs(info.uptime_current_epoch ?? "") ?? 0;
     return goldenSignals({ window: now.samples, now: now.samples, windowSeconds: uptimeMs / 1000, ...(await sources()) });
   }
-  const windowMs = context.options["window"] as number;
+  const windowMs = (context.options["window"] as number | undefined) ?? DEFAULT_WINDOW_MS;
   const before = await scrape(admin);
   // A wait that is only worth watching: without a terminal nobody reads it.
   const progress = await startProgress(context.stderr, `watching for ${windowMs / 1000} s`, { quiet: true });

@@ -16,9 +16,7 @@ export const stats: Command = {
   flags: [
     {
       flags: "-w, --window <duration>",
-      description: "how long to watch",
-      default: 5000,
-      defaultText: "5s",
+      description: "how long to watch (default: 5s)",
       parse: durationFlag("--window", 100, 3_600_000, "from 100ms to 1h"),
     },
     { flags: "--since-start", description: "show the totals since the sidecar started, without waiting" },

@@ -67,6 +67,12 @@ function selectServices(reports: readonly AuthenticationReport[], service: strin
       name,
       hosts.map((host) => host.split(".", 1)[0]!),
     );
+    const ports = reports.filter((report) => isService(report, service.replace(/:\d+$/, ""))).map((report) => report.port);
+    if (ports.length > 0)
+      throw new UserError(
+        `service ${service.replace(":", " has no port ")}`,
+        `its ports: ${[...new Set(ports)].sort((a, b) => a - b).join(", ")}`,
+      );
     const hint = hosts.length === 0 ? "it knows no services" : `known: ${hosts.join(", ")}`;
     throw new UserError(`this workload knows no service ${service}`, near === undefined ? hint : `did you mean ${near}? ${hint}`);
   }

@@ -112,6 +112,13 @@ describe("a mistyped command line ends with 64 and one message for", { concurren
       ["init", "--cleanup", "--run-validation"],
       /^meshctl: --cleanup and --run-validation exclude each other\n/,
     ],
+    [
+      "a window of what isn't watched",
+      ["stats", "x", "--since-start", "-w", "1s"],
+      /^meshctl: --window and --since-start exclude each other\n/,
+    ],
+    ["a window of raw statistics", ["stats", "x", "--raw", "-w", "1s"], /^meshctl: --window and --raw exclude each other\n/],
+    ["columns of a table that isn't shown", ["ps", "web", "-v", "0"], /^meshctl: --verbosity is for the table of all sidecars\n/],
     ["a health status that is none", ["pc", "ep", "x", "--status", "ill"], /^meshctl: --status wants one of HEALTHY, /],
   ] as const) {
     test(what, async () => {

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { Command } from "../../../src/cli/command.ts";
 import { completeWords, type Completion } from "../../../src/cli/completion/complete.ts";
+import { COMMANDS as REAL } from "../../../src/commands/index.ts";
 import { workloadNames } from "../../../src/cli/completion/look-up.ts";
 
 const NAMESPACE = { flags: "-n, --namespace <namespace>", description: "where" };
@@ -49,6 +50,13 @@ describe("what may come next", () => {
   ];
   for (const [line, ...expected] of CASES) {
     test(`after ${JSON.stringify(line)}`, () => assert.deepEqual(values(line), expected));
+  }
+
+  for (const line of ["inject ", "inject -f ", "uninject a.yaml ", "install -f ", "controller --ca-dir ", "proxy -b ", "local up -f "]) {
+    test(`is a file after meshctl ${line}`, () => {
+      const all = REAL.flatMap((each) => each.commands);
+      assert.equal(completeWords(all, line.split(" ")).lookup, "file");
+    });
   }
 
   test("is looked up where only others know", () => {
