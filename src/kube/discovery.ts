@@ -45,10 +45,12 @@ export class Discovery {
   async #ask(apiVersion: string, options: GetOptions): Promise<Resources> {
     let asked = this.#asked.get(apiVersion);
     if (asked === undefined) {
-      asked = this.#fetch(apiVersion, options).finally(() => this.#asked.delete(apiVersion));
+      // It goes on when who asked first is told to stop: others wait for the same answer.
+      const { signal: _signal, ...shared } = options;
+      asked = this.#fetch(apiVersion, shared).finally(() => this.#asked.delete(apiVersion));
       this.#asked.set(apiVersion, asked);
     }
-    const resources = await asked;
+    const resources = await unlessAborted(asked, options.signal);
     this.#groups.set(apiVersion, resources);
     return resources;
   }
@@ -61,6 +63,22 @@ export class Discovery {
       if (fromThrown(error).code === 404) return new Map();
       throw error;
     }
+  }
+}
+
+/** @throws ApiError once `signal` is aborted. */
+async function unlessAborted<T>(answer: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return answer;
+  let onAbort = (): void => undefined;
+  const aborted = new Promise<never>((_, reject) => {
+    onAbort = () => reject(new ApiError(0, "", "it was broken off"));
+    if (signal.aborted) onAbort();
+    else signal.addEventListener("abort", onAbort);
+  });
+  try {
+    return await Promise.race([answer, aborted]);
+  } finally {
+    signal.removeEventListener("abort", onAbort);
   }
 }
 

@@ -6,6 +6,7 @@ import { fromThrown } from "./api-error.ts";
 import type { ApiError } from "./api-error.ts";
 import type { ClusterConnection } from "./cluster-connection.ts";
 import { KubeObjects } from "./objects.ts";
+import { pause } from "./pause.ts";
 import type { KubeObject } from "./resource-kind.ts";
 
 /** Whether this replica does what only one may do. */
@@ -57,7 +58,6 @@ export class LeaseElection implements Leadership {
   #isLeader = false;
   #seen: { readonly lease: KubeObject; readonly changedMs: number } | undefined;
   #trouble: string | undefined;
-  #wake: (() => void) | undefined;
   #cancelDeadline: () => void = () => undefined;
 
   constructor(options: LeaseElectionOptions) {
@@ -91,7 +91,6 @@ export class LeaseElection implements Leadership {
     const wasLeader = this.#isLeader;
     this.#lead(false);
     this.#stopping.abort();
-    this.#wake?.();
     await this.#running;
     if (wasLeader) await this.#release();
   }
@@ -104,7 +103,8 @@ export class LeaseElection implements Leadership {
       if (isOurs === true) this.#renewed(startedMs);
       // Somebody else has it. A request that failed says nothing: the deadline decides.
       if (isOurs === false) this.#lead(false);
-      await this.#pause(this.#isLeader ? RETRY_MS : RETRY_MS * (1 + this.#random() * JITTER));
+      const delayMs = this.#isLeader ? RETRY_MS : RETRY_MS * (1 + this.#random() * JITTER);
+      await pause(this.#options.clock, delayMs, this.#stopping.signal);
     }
   }
 
@@ -151,7 +151,10 @@ export class LeaseElection implements Leadership {
 
   #isValid({ holderIdentity, leaseDurationSeconds = DURATION_S }: LeaseSpec): boolean {
     if (holderIdentity === undefined || holderIdentity === "") return false;
-    return this.#seen!.changedMs + leaseDurationSeconds * 1000 > this.#options.clock.now();
+    const nowMs = this.#options.clock.now();
+    // The clock was set back: it counts anew from here, instead of for as long as that was.
+    if (nowMs < this.#seen!.changedMs) this.#seen = { ...this.#seen!, changedMs: nowMs };
+    return this.#seen!.changedMs + leaseDurationSeconds * 1000 > nowMs;
   }
 
   #observe(lease: KubeObject): void {
@@ -163,8 +166,9 @@ export class LeaseElection implements Leadership {
   #renewed(startedMs: number): void {
     const { clock } = this.#options;
     this.#cancelDeadline();
-    const leftMs = startedMs + RENEW_DEADLINE_MS - clock.now();
-    this.#cancelDeadline = clock.after(Math.max(leftMs, 0), () => this.#lead(false));
+    // Also when the clock was set meanwhile, in either direction.
+    const leftMs = Math.min(Math.max(startedMs + RENEW_DEADLINE_MS - clock.now(), 0), RENEW_DEADLINE_MS);
+    this.#cancelDeadline = clock.after(leftMs, () => this.#lead(false));
     this.#lead(true);
   }
 
@@ -188,17 +192,6 @@ export class LeaseElection implements Leadership {
       // It goes stale by itself.
       this.#options.onTrouble(fromThrown(error));
     }
-  }
-
-  #pause(delayMs: number): Promise<void> {
-    return new Promise((resolve) => {
-      if (this.#stopping.signal.aborted) return resolve();
-      const cancel = this.#options.clock.after(delayMs, resolve);
-      this.#wake = () => {
-        cancel();
-        resolve();
-      };
-    });
   }
 }
 

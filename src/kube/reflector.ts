@@ -7,6 +7,7 @@ import type { ApiError } from "./api-error.ts";
 import type { ClusterConnection } from "./cluster-connection.ts";
 import { listKind } from "./list-pages.ts";
 import type { Listing } from "./list-pages.ts";
+import { pause } from "./pause.ts";
 import type { KubeObject, ResourceKind } from "./resource-kind.ts";
 import { watchOnce } from "./watch-once.ts";
 import type { OpenWatch } from "./watch-once.ts";
@@ -46,7 +47,6 @@ export class Reflector {
   readonly #backoff: Backoff;
   readonly #stopping = new AbortController();
   #watch: OpenWatch | undefined;
-  #wake: (() => void) | undefined;
   #trouble: string | undefined;
 
   constructor(options: ReflectorOptions) {
@@ -63,7 +63,6 @@ export class Reflector {
   stop(): void {
     this.#stopping.abort();
     this.#watch?.stop();
-    this.#wake?.();
   }
 
   get #isStopped(): boolean {
@@ -118,8 +117,9 @@ export class Reflector {
       if (this.#isStopped) return;
       const isSound = hasHeard || clock.now() - startedMs >= BACKOFF.maxMs;
       if (isSound) this.#backoff.reset();
-      if (end.reason === "expired") {
-        // A server that forgets as fast as we list is not to be asked faster and faster.
+      // What it began at is forgotten; or the CRD is gone, or serves another version now: the list finds out.
+      if (end.reason === "expired" || (end.reason === "failed" && end.error.code === 404)) {
+        // A server that forgets as fast as we list, or lists what can't be watched, is not to be asked faster and faster.
         if (!isSound) await this.#pause(this.#backoff.next());
         return;
       }
@@ -127,8 +127,6 @@ export class Reflector {
         if (!isSound) await this.#pause(this.#backoff.next());
         continue;
       }
-      // The CRD is gone, or serves another version now: the list finds out.
-      if (end.error.code === 404) return;
       await this.#failed(end.error);
     }
   }
@@ -147,13 +145,6 @@ export class Reflector {
   }
 
   #pause(delayMs: number): Promise<void> {
-    return new Promise((resolve) => {
-      if (this.#isStopped) return resolve();
-      const cancel = this.#options.clock.after(delayMs, resolve);
-      this.#wake = () => {
-        cancel();
-        resolve();
-      };
-    });
+    return pause(this.#options.clock, delayMs, this.#stopping.signal);
   }
 }

@@ -61,10 +61,17 @@ export function watchOnce(options: WatchOptions): OpenWatch {
   };
   watchIdleness(idleLimitMs);
 
-  // Whatever is thrown in here, the client swallows.
   const onEvent = (type: string, item: unknown): void => {
     if (hasEnded) return;
     heardMs = clock.now();
+    // Whatever is thrown in here, the client swallows: the object would be lost, and nobody told.
+    try {
+      tell(type, item);
+    } catch (error) {
+      fail(error);
+    }
+  };
+  const tell = (type: string, item: unknown): void => {
     if (type === "ERROR") {
       const { code, reason, message } = item as { code?: number; reason?: string; message?: string };
       if (code === 410) end({ reason: "expired" });

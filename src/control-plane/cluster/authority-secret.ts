@@ -8,6 +8,7 @@ import type { Logger } from "../../common/log.ts";
 import { UserError } from "../../common/user-error.ts";
 import { fromThrown } from "../../kube/api-error.ts";
 import type { KubeObjects } from "../../kube/objects.ts";
+import { pause } from "../../kube/pause.ts";
 import type { KubeObject } from "../../kube/resource-kind.ts";
 import { AUTHORITY_SECRET } from "../../manifests/install/controller-permissions.ts";
 import { INSTALLATION_LABEL } from "../../manifests/install/installation-label.ts";
@@ -82,18 +83,4 @@ export function readAuthority(secret: KubeObject, namespace: string, nowMs: numb
     return { name: `${name} of ${where}`, pem: Buffer.from(value, "base64").toString() };
   };
   return authorityOf(layout, has, read, nowMs);
-}
-
-function pause(clock: Clock, delayMs: number, stopping: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const cancel = clock.after(delayMs, resolve);
-    stopping.addEventListener(
-      "abort",
-      () => {
-        cancel();
-        resolve();
-      },
-      { once: true },
-    );
-  });
 }

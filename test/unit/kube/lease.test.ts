@@ -1,6 +1,7 @@
 // Lease election against the API server double, on a clock that the test moves.
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, test } from "node:test";
+import type { Clock } from "../../../src/common/clock.ts";
 import { systemClock } from "../../../src/common/clock.ts";
 import type { ClusterConnection } from "../../../src/kube/cluster-connection.ts";
 import { LeaseElection } from "../../../src/kube/lease.ts";
@@ -36,7 +37,7 @@ afterEach(async () => {
   await api.close();
 });
 
-function stand(identity: string, on: ManualClock = clock): LeaseElection {
+function stand(identity: string, on: Clock = clock): LeaseElection {
   const election = new LeaseElection({
     ...{ connection, clock: on, namespace: "mesh-system", name: NAME.name, identity, labels: { app: "x" } },
     onTrouble: (error) => told.push(`${identity} trouble ${error.message}`),
@@ -116,6 +117,19 @@ describe("lease election", () => {
     // Once it tries again, it sees who leads now.
     await early.advance(2000);
     await hears("a leads", "b leads", "a follows");
+  });
+
+  test("is taken in time though the clock was set back by an hour meanwhile", async () => {
+    const early = new ManualClock();
+    stand("a", early);
+    await hears("a leads");
+    let offsetMs = 3_600_000;
+    stand("b", { now: () => clock.now() + offsetMs, after: (delayMs, callback) => clock.after(delayMs, callback) });
+    await eventually(() => assert.equal(elections[1]!.holder, "a"), within);
+    offsetMs = 0;
+    // a's clock stands still: it renews no more. One try to notice, fifteen seconds, and one more.
+    await pass(30_000);
+    await hears("a leads", "b leads");
   });
 
   test("is released on the way out, so that the next one leads at once", async () => {

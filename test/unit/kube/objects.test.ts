@@ -10,6 +10,7 @@ import type { ApiServer } from "../../support/api-server/api-server.ts";
 import { ApiFailure } from "../../support/api-server/api-status.ts";
 import { startConnectedApiServer } from "../../support/api-server/connected.ts";
 import type { ConnectedApiServer } from "../../support/api-server/connected.ts";
+import { eventually } from "../../support/eventually.ts";
 import { ManualClock } from "../../support/manual-clock.ts";
 
 const MAP = { apiVersion: "v1", kind: "ConfigMap" };
@@ -88,6 +89,20 @@ describe("objects of any kind", () => {
     assert.equal(asked("/api/v1"), 1);
     assert.equal(await objects.isNamespaced(MAP), true);
     assert.equal(await objects.isNamespaced({ apiVersion: "v1", kind: "Namespace" }), false);
+  });
+
+  test("don't lose the discovery that they wait for when who asked first is told to stop", async () => {
+    const stopping = new AbortController();
+    const first = new KubeObjects({ connection, clock: systemClock, signal: stopping.signal });
+    server.hold();
+    const broken = assert.rejects(first.list(MAP), (error: ApiError) => error.code === 0);
+    await eventually(() => assert.equal(asked("/api/v1"), 1), { withinMs: 3_000 });
+    const second = objects.list(MAP);
+    stopping.abort();
+    await broken;
+    server.release();
+    assert.deepEqual(await second, []);
+    assert.equal(asked("/api/v1"), 1);
   });
 
   test("of a kind whose CRD comes later are found then", async () => {

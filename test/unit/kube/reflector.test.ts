@@ -188,6 +188,41 @@ test("asks a server that forgets faster than it lists less and less often", asyn
   assert.deepEqual(new Set(told), new Set(["replace"]));
 });
 
+test("asks a server that lists what it can't watch less and less often", async () => {
+  server.onRequest = ({ query }) => {
+    if (query.get("watch") === "true") server.failNext(new ApiFailure(404, "NotFound", "not here"));
+  };
+  follow(MAPS);
+  for (let step = 0; step < 30; step++) {
+    await clock.advance(100);
+    // By when this is answered, a list would have been asked for too.
+    await getJson(connection, "/version", {}, { clock: systemClock, timeoutMs: 3000 });
+  }
+  const asked = watchRequests().length;
+  assert.ok(asked >= 2 && asked <= 4, `${asked} watches in three seconds`);
+});
+
+test("says what its owner can't take, and offers it again", async () => {
+  server.create(map("a"));
+  let refusals = 0;
+  reflector = new Reflector({
+    ...{ connection, clock, kind: MAPS, random: () => 0.5 },
+    onReplace: () => undefined,
+    onChange: (_type, { metadata }) => {
+      if (++refusals <= 2) throw new Error("can't take it");
+      told.push(`took ${metadata.name}`);
+    },
+    onTrouble: (error) => told.push(`trouble ${error.message}`),
+    onRecovered: () => told.push("recovered"),
+  });
+  reflector.start();
+  await watching();
+  server.create(map("b"));
+  await eventually(() => assert.deepEqual(told, ["trouble can't take it"]), within);
+  await inTime(400, () => assert.deepEqual(told, ["trouble can't take it", "took b", "recovered"]));
+  assert.equal(lists(), 1);
+});
+
 test("gives up a watch in which nothing is heard, and opens another", async () => {
   follow(MAPS);
   await hears("replace");

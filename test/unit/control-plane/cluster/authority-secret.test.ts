@@ -1,5 +1,6 @@
 // The CA's Secret, against the API server double.
 import assert from "node:assert/strict";
+import { getEventListeners } from "node:events";
 import { afterEach, beforeEach, describe, test } from "node:test";
 import { newAuthorityParts } from "../../../../src/ca/authority/authority-layout.ts";
 import type { SigningAuthority } from "../../../../src/ca/authority/signing-authority.ts";
@@ -97,6 +98,22 @@ describe("the CA's Secret", () => {
     assert.match(lines[0]!, /^can't get the CA's key from Secret mesh-system\/meshctl-ca: away$/);
     assert.match(lines[1]!, /secrets is forbidden; allow the controller to get and create Secrets in mesh-system$/);
     assert.match(lines[2]!, /^made a new root/);
+  });
+
+  test("is waited for without a listener more for each try", async () => {
+    const clock = new ManualClock(Date.now());
+    const stopping = new AbortController();
+    api.server.failNext(...Array.from({ length: 5 }, () => new ApiFailure(503, "ServiceUnavailable", "away")));
+    const loading = load(clock, stopping.signal);
+    await eventually(
+      async () => {
+        await clock.advance(10_000);
+        assert.ok(lines.some((each) => each.startsWith("made a new root")));
+      },
+      { withinMs: 5_000 },
+    );
+    await loading;
+    await eventually(() => assert.equal(getEventListeners(stopping.signal, "abort").length, 0), { withinMs: 1_000 });
   });
 
   test("is no longer waited for once the controller is to stop", async () => {
