@@ -20,7 +20,7 @@ export function grantCommand(permission: Permission): string {
   const resource = resourceOf(permission);
   // Who may read it has the mesh: no check is worth that.
   if (resource === "secrets") return "meshctl check    # run by a cluster admin: the Secret holds the CA's key";
-  const name = `meshctl-check-${verb}-${resource.replaceAll(/[^a-z0-9]/g, "-")}`;
+  const name = `meshctl-check-${`${verb}-${resource}`.replaceAll(/[^a-z0-9]/g, "-")}`;
   const rules = `--verb=${verb} --resource=${resource}`;
   const role =
     namespace === undefined

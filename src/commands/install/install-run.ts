@@ -24,11 +24,14 @@ export async function run(context: CommandContext): Promise<void> {
   const mode = applyModeOf(context);
   if (mode !== undefined && options["offline"] === true)
     throw new UserError("--apply and --offline contradict each other", "leave one of them out", 64);
+  const cluster = ["kubeconfig", "context", "as"].find((each) => options[each] !== undefined);
+  if (cluster !== undefined && options["offline"] === true)
+    throw new UserError(`--${cluster} and --offline contradict each other`, "leave one of them out", 64);
   const resolved = await resolveGivenValues(options);
   const crds = skipCrds ? [] : installedCrds(resolved);
   const others = onlyCrds ? [] : controlPlaneObjects(resolved);
   if (mode !== undefined) return apply(context, [...crds, ...others], resolved, mode);
-  stdout.write(toYaml([...(skipCrds ? [] : await missingCrds(context, crds)), ...others]));
+  stdout.write(toYaml([...(skipCrds ? [] : await missingCrds(context, crds, resolved.values.namespace)), ...others]));
 }
 
 async function apply(context: CommandContext, objects: readonly KubeObject[], resolved: ResolvedValues, mode: ApplyMode): Promise<void> {
@@ -65,6 +68,7 @@ function replacedValues({ objects }: Plan, { given }: ResolvedValues): string | 
 async function missingCrds(
   { options, env, stderr }: CommandContext,
   crds: readonly CustomResourceDefinition[],
+  namespace: string,
 ): Promise<readonly CustomResourceDefinition[]> {
   const text = (name: string): string | undefined => options[name] as string | undefined;
   if (options["offline"] === true) return crds;
@@ -82,10 +86,16 @@ async function missingCrds(
     return printsAll(error.message);
   }
   try {
-    const { crdsOfOthers, whyTooOld } = await import("./crds-of-others.ts");
+    const { crdsInCluster, whyTooOld } = await import("./crds-in-cluster.ts");
     const names = crds.map((each) => each.metadata.name ?? "");
-    const [foreign, tooOld] = await Promise.all([crdsOfOthers(connection, names, systemClock), whyTooOld(connection, systemClock)]);
+    const [found, tooOld] = await Promise.all([crdsInCluster(connection, names, systemClock), whyTooOld(connection, systemClock)]);
+    const { foreign, installations } = found;
     if (foreign.length > 0) stderr.write(`left out, because the cluster has them from elsewhere: ${foreign.join(", ")}\n`);
+    const another = installations.find((each) => each !== namespace);
+    if (another !== undefined)
+      stderr.write(
+        `warning: the cluster has CustomResourceDefinitions of an installation in namespace ${another}; if it still runs, applying this breaks it\n`,
+      );
     if (tooOld !== undefined) stderr.write(`warning: ${tooOld}\n`);
     return crds.filter((_, index) => !foreign.includes(names[index] ?? ""));
   } catch (error) {

@@ -11,7 +11,7 @@ import { applyModeOf, requireOneOf } from "./apply-mode.ts";
 import { applyInstallation } from "./apply/apply-installation.ts";
 import { planObjects } from "./apply/plan.ts";
 import { toDraft } from "./apply/to-draft.ts";
-import { crdsOfOthers } from "./crds-of-others.ts";
+import { crdsInCluster } from "./crds-in-cluster.ts";
 import { deletionList } from "./deletion-list.ts";
 import { describeObject, objectDiff } from "./apply/object-diff.ts";
 import { refuseValues, resolveGivenValues } from "./given-values.ts";
@@ -76,7 +76,7 @@ function tellImage({ stderr }: CommandContext, { kept }: Installation, { given }
 async function print({ stdout, stderr }: CommandContext, cluster: Cluster, objects: readonly KubeObject[]): Promise<void> {
   const { connection, clock } = cluster;
   const names = objects.filter(({ kind }) => kind === CRD.kind).map(({ metadata }) => metadata.name ?? "");
-  const foreign = await crdsOfOthers(connection, names, clock).catch((error: unknown) => {
+  const { foreign } = await crdsInCluster(connection, names, clock).catch((error: unknown) => {
     throw toUserError(error, connection, "see which CustomResourceDefinitions are of another mesh");
   });
   if (foreign.length > 0) stderr.write(`left out, because the cluster has them from elsewhere: ${foreign.join(", ")}\n`);

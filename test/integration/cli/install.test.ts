@@ -56,6 +56,15 @@ describe("meshctl install", () => {
     assert.equal(printed(result)[2], "mesh-system");
   });
 
+  test("warns of an installation in another namespace that applying it would break", async () => {
+    const { code, stderr } = await install(["--set", "namespace=other"]);
+    assert.equal(code, 0);
+    assert.match(
+      stderr,
+      /^warning: the cluster has .* of an installation in namespace mesh-system; if it still runs, applying this breaks it$/m,
+    );
+  });
+
   test("asks nobody with --offline, nor where no CRD is printed", async () => {
     const [offline, skipped] = [await install(["--offline"]), await install(["--skip-crds"])];
     assert.deepEqual([offline.code, offline.stderr, skipped.code, skipped.stderr], [0, "", 0, ""]);

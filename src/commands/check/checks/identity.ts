@@ -95,7 +95,9 @@ function issuerFindings(state: ClusterState): Finding[] {
   if (pem === undefined && valueOf(state.identity.rootConfigMaps).length > 0) {
     const message = `Secret ${AUTHORITY_SECRET} is gone: what runs goes on, but the next controller to start makes a new CA that no workload trusts`;
     const restart = `kubectl -n ${namespace} rollout restart deployment/controller    # only without a backup of the Secret; then restart all meshed workloads`;
-    return [{ message, remedy: restart }];
+    // A controller that is starting makes it.
+    const isUp = "value" in state.controller && (state.controller.value.deployment?.status?.availableReplicas ?? 0) > 0;
+    return [{ message, remedy: restart, mayPass: !isUp }];
   }
   if (pem === undefined) return [{ message: `namespace ${namespace} has no Secret with the CA yet`, remedy, mayPass: true }];
   const renewal = `${replaceCaCommand(namespace)}    # and restart the control plane`;

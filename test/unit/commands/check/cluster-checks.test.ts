@@ -168,5 +168,9 @@ test("a permission that a check lacks is given by exactly one role, but never th
     grantCommand(forward),
     /^kubectl -n mesh-system create role meshctl-check-create-pods-portforward --verb=create --resource=pods\/portforward /,
   );
+  assert.match(
+    grantCommand({ ...forward, verb: "get,create" }),
+    /create role meshctl-check-get-create-pods-portforward --verb=get,create /,
+  );
   assert.match(grantCommand({ ...forward, resource: "secrets" }), /^meshctl check /);
 });

@@ -9,22 +9,30 @@ import { INSTALLATION_LABEL } from "../../manifests/install/installation-label.t
 
 /** A person waits, and without an answer all are printed. */
 const WITHIN_MS = 2000;
+/** No namespace has this name. */
+const FOREIGN = "";
 const CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
 
-/**
- * Of the names, those of CRDs in the cluster that don't carry our label.
- * @throws ApiError when the cluster gives no answer in time, or refuses it.
- */
-export async function crdsOfOthers(connection: ClusterConnection, names: readonly string[], clock: Clock): Promise<string[]> {
+export interface CrdsInCluster {
+  /** Of the names, those of CRDs that don't carry our label. */
+  readonly foreign: readonly string[];
+  /** Namespaces of the installations that the others belong to. */
+  readonly installations: readonly string[];
+}
+
+/** @throws ApiError when the cluster gives no answer in time, or refuses it. */
+export async function crdsInCluster(connection: ClusterConnection, names: readonly string[], clock: Clock): Promise<CrdsInCluster> {
   let cancel = (): void => undefined;
   // Credentials may come from a program of the user's, which knows of no limit.
   const tooLate = new Promise<never>((_, reject) => {
     cancel = clock.after(WITHIN_MS, () => reject(new ApiError(0, "", `no answer within ${WITHIN_MS / 1000} s`)));
   });
   try {
-    const areForeign = names.map((name) => isForeign(connection, name, clock));
-    const answers = await Promise.race([Promise.all(areForeign), tooLate]);
-    return names.filter((_, index) => answers[index]);
+    const owners = await Promise.race([Promise.all(names.map((name) => ownerOf(connection, name, clock))), tooLate]);
+    return {
+      foreign: names.filter((_, index) => owners[index] === FOREIGN),
+      installations: owners.filter((each) => each !== undefined && each !== FOREIGN) as readonly string[],
+    };
   } finally {
     cancel();
   }
@@ -36,15 +44,16 @@ export async function whyTooOld(connection: ClusterConnection, clock: Clock): Pr
   return version?.isTooOld === true ? describeTooOld(version) : undefined;
 }
 
-async function isForeign(connection: ClusterConnection, name: string, clock: Clock): Promise<boolean> {
+/** The namespace of the installation that it belongs to; undefined: there is no such CRD. */
+async function ownerOf(connection: ClusterConnection, name: string, clock: Clock): Promise<string | undefined> {
   try {
     const crd = (await getJson(connection, `${CRDS}/${name}`, {}, { clock, timeoutMs: WITHIN_MS })) as {
       metadata?: { labels?: Readonly<Record<string, string>> };
     };
-    return crd.metadata?.labels?.[INSTALLATION_LABEL] === undefined;
+    return crd.metadata?.labels?.[INSTALLATION_LABEL] ?? FOREIGN;
   } catch (error) {
     const failure = fromThrown(error);
-    if (failure.code === 404) return false;
+    if (failure.code === 404) return undefined;
     throw failure;
   }
 }
