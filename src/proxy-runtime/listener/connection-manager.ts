@@ -97,6 +97,7 @@ export class ConnectionManager implements RouterContext {
       isMesh: false,
       delayedCloseTimeoutMs,
       drainTimeoutMs: config.drainTimeoutMs,
+      streamIdleTimeoutMs: config.streamIdleTimeoutMs,
     };
     this.meshOptions = { ...this.http2Options, isMesh: true, config: { ...config.http2, allowConnect: true } };
   }

@@ -45,7 +45,15 @@ export class ServerUnderTest implements ScriptPeer, ServerConnectionOwner {
     this.frames = new FrameLines({ isMesh, showsField: (name) => name === ":status" || !STANDARD.has(name) });
     this.server = new Http2ServerConnection(
       this.socket.connection,
-      { config: { ...DEFAULT_HTTP2, ...config }, stats: this.stats, limits, isMesh, delayedCloseTimeoutMs: 1000, drainTimeoutMs: 5000 },
+      {
+        config: { ...DEFAULT_HTTP2, ...config },
+        stats: this.stats,
+        limits,
+        isMesh,
+        delayedCloseTimeoutMs: 1000,
+        drainTimeoutMs: 5000,
+        streamIdleTimeoutMs: 0,
+      },
       this,
       timers,
     );

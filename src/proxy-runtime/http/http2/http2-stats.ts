@@ -12,6 +12,8 @@ export type Http2Counter =
   | "outbound_control_flood"
   | "outbound_flood"
   | "keepalive_timeout"
+  /** Streams whose client has taken nothing of the rest of a whole answer. */
+  | "tx_flush_timeout"
   | "rx_messaging_error"
   | "rx_reset"
   | "tx_reset"

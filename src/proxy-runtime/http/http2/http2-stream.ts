@@ -251,6 +251,11 @@ export abstract class Http2Stream implements SessionStream {
     return this.#output !== undefined && !this.#output.isEmpty;
   }
 
+  /** Body that waits for room. */
+  get unsentBytes(): number {
+    return this.#output?.data.length ?? 0;
+  }
+
   /** Nothing more will be sent; what waits is dropped. */
   endLocal(): void {
     this.localEnded = true;

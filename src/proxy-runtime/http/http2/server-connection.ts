@@ -8,10 +8,11 @@ import type { HeaderField } from "../header-field.ts";
 import { HeaderList } from "../header-list.ts";
 import type { ServerCodec, ServerConnectionOwner } from "../server-codec.ts";
 import type { Flood } from "./flood-guard.ts";
+import { FlushWatch } from "./flush-watch.ts";
 import { ErrorCode, MAX_STREAM_ID, PREFACE } from "./frame.ts";
 import { Keepalive } from "./keepalive.ts";
 import { readRequestFields, type RequestFields } from "./request-fields.ts";
-import { Http2ServerStream } from "./server-stream.ts";
+import { Http2ServerStream, type ServerStreamOwner } from "./server-stream.ts";
 import { Http2Session, type SessionOptions } from "./session.ts";
 import type { SessionOwner, SessionStream } from "./session-seam.ts";
 
@@ -19,13 +20,15 @@ export interface Http2ServerOptions extends SessionOptions {
   readonly delayedCloseTimeoutMs: number;
   /** From the first GOAWAY to the last (Envoy's drain_timeout), should the peer not answer a PING before. */
   readonly drainTimeoutMs: number;
+  /** How long a client may take nothing of a whole response; 0: for ever. */
+  readonly streamIdleTimeoutMs: number;
 }
 
 const DRAIN = 0;
 const LINGER = 1;
 const DRAIN_PING = Buffer.from("goodbye.");
 
-export class Http2ServerConnection implements ServerCodec, SessionOwner {
+export class Http2ServerConnection implements ServerCodec, SessionOwner, ServerStreamOwner {
   readonly #session: Http2Session;
   readonly #options: Http2ServerOptions;
   readonly #owner: ServerConnectionOwner;
@@ -33,6 +36,7 @@ export class Http2ServerConnection implements ServerCodec, SessionOwner {
   readonly #drainTimer = new TimerEntry(this, DRAIN);
   readonly #lingerTimer = new TimerEntry(this, LINGER);
   readonly #keepalive: Keepalive;
+  #flushes: FlushWatch<Http2ServerStream> | undefined = undefined;
   #prefaceBytes = 0;
   #draining = false;
   #isFinalGoawaySent = false;
@@ -102,7 +106,7 @@ export class Http2ServerConnection implements ServerCodec, SessionOwner {
     session.floods.onStream();
     if (this.#isFinalGoawaySent || session.streams.size >= session.settings.maxConcurrentStreams) return session.refuseStream(streamId);
     session.lastTakenId = streamId;
-    const stream = new Http2ServerStream(streamId, session);
+    const stream = new Http2ServerStream(streamId, session, this);
     session.streams.add(stream);
     stream.remoteEnded = endStream;
     if (isTooLarge) return this.#refuse(stream, Causes.http2HeadersTooLarge, "header list too large");
@@ -153,7 +157,18 @@ export class Http2ServerConnection implements ServerCodec, SessionOwner {
     this.#owner.onHeadBegun();
   }
 
+  onFlushing(stream: Http2ServerStream): void {
+    const { streamIdleTimeoutMs } = this.#options;
+    if (streamIdleTimeoutMs === 0) return;
+    this.#flushes ??= new FlushWatch(this.#timers, streamIdleTimeoutMs, (stuck) => {
+      this.#session.stats.count("tx_flush_timeout");
+      this.#session.cancelStream(stuck, ErrorCode.cancel);
+    });
+    this.#flushes.watch(stream);
+  }
+
   onStreamClosed(stream: SessionStream): void {
+    this.#flushes?.forget(stream as Http2ServerStream);
     this.#owner.onStreamDone(stream as Http2ServerStream);
     if (this.#isFinalGoawaySent) this.#closeWhenIdle();
   }

@@ -9,16 +9,28 @@ import { sanitizeTrailers } from "../trailers.ts";
 import { ErrorCode } from "./frame.ts";
 import { Http2Stream } from "./http2-stream.ts";
 import { readTrailerFields } from "./response-fields.ts";
-import { CONNECTION_GONE, OUR_BUG, VIOLATION } from "./session-seam.ts";
+import { CONNECTION_GONE, OUR_BUG, VIOLATION, type StreamSession } from "./session-seam.ts";
+
+/** The connection, as its streams see it. */
+export interface ServerStreamOwner {
+  /** The response is whole, but not all of it could be sent. */
+  onFlushing(stream: Http2ServerStream): void;
+}
 
 export class Http2ServerStream extends Http2Stream implements DownstreamStream {
   receiver: RequestReceiver | undefined = undefined;
   responseStarted = false;
   responseEnded = false;
+  readonly #owner: ServerStreamOwner;
   #method = "GET";
   #upgrade = "";
   /** HTTP/1 over the mesh transport: a status means what it means there. */
   #isHttp1 = false;
+
+  constructor(id: number, session: StreamSession, owner: ServerStreamOwner) {
+    super(id, session);
+    this.#owner = owner;
+  }
 
   /** The request has been read. */
   open(head: RequestHead): void {
@@ -75,13 +87,17 @@ export class Http2ServerStream extends Http2Stream implements DownstreamStream {
   }
 
   sendData(chunk: Uint8Array, end: boolean): boolean {
-    if (end) this.responseEnded = true;
-    return this.send(chunk, end);
+    if (!end) return this.send(chunk, false);
+    this.responseEnded = true;
+    const isSent = this.send(chunk, true);
+    if (!isSent) this.#owner.onFlushing(this);
+    return isSent;
   }
 
   sendTrailers(trailers: HeaderList): void {
     this.responseEnded = true;
     this.sendLast(trailers);
+    if (this.hasOutput) this.#owner.onFlushing(this);
   }
 
   reset(_cause: Cause): void {
