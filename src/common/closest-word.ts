@@ -6,6 +6,8 @@ export function closestWord(given: string, known: readonly string[]): string | u
   let best: string | undefined;
   let bestDistance = limit + 1;
   for (const word of known) {
+    // So many edits their lengths alone ask for: the table for two long words is not worth filling.
+    if (Math.abs(given.length - word.length) >= bestDistance) continue;
     const distance = editDistance(given.toLowerCase(), word.toLowerCase());
     if (distance < bestDistance) {
       best = word;

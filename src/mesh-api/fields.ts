@@ -6,6 +6,9 @@ import { closestWord } from "../common/closest-word.ts";
 import { DURATION, parseDurationMs } from "../common/duration.ts";
 import type { SchemaHints } from "./schema-hints.ts";
 
+/** Of the unknown keys of one object; whoever has more of them has not mistyped them. */
+const MOST_SUGGESTIONS = 50;
+
 /** One line per unknown key, in the order of the issue's keys; `toProblems` takes it apart again. */
 export const KEY_SEPARATOR = "\n";
 
@@ -15,7 +18,7 @@ export function struct<Shape extends z.ZodRawShape>(shape: Shape): z.ZodObject<S
   return z.strictObject(shape, {
     error: (issue) => {
       if (issue.code !== "unrecognized_keys") return undefined;
-      return issue.keys.map((key) => describeUnknown(key, known)).join(KEY_SEPARATOR);
+      return issue.keys.map((key, index) => describeUnknown(key, index < MOST_SUGGESTIONS ? known : [])).join(KEY_SEPARATOR);
     },
   });
 }
