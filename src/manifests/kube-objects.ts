@@ -140,6 +140,8 @@ export interface PodSpec {
   readonly containers: readonly Container[];
   readonly volumes?: readonly Volume[];
   readonly nodeName?: string;
+  readonly nodeSelector?: Readonly<Record<string, string>>;
+  readonly os?: { readonly name?: string };
 }
 
 /** What a Deployment's `spec.template` and a Pod have in common. */

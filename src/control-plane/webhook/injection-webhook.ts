@@ -1,7 +1,7 @@
 // The injection webhook: may this pod have a sidecar, and what would it be. The decision and the patch are those of
 // `meshctl inject`; what the API server knows better (the namespace, who made the pod) comes from the request.
 import { formatProblems } from "../../common/result.ts";
-import { checkPod, otherMeshOf } from "../../manifests/inject/check-pod.ts";
+import { checkPod, obstacleOf } from "../../manifests/inject/check-pod.ts";
 import { PROXY_CONTAINER } from "../../manifests/injected-containers.ts";
 import type { InjectionValues } from "../../manifests/injected-containers.ts";
 import { decideInjection, undecidedWords } from "../../manifests/injection-decision.ts";
@@ -65,8 +65,8 @@ export class InjectionWebhook {
     const { decision, namespace } = await this.#decide(pod, request.namespace);
     const words = undecidedWords(pod.metadata);
     if (!decision.inject) return this.#skip(request, pod, decision.decidedBy, decision.reason, words);
-    const other = otherMeshOf(pod);
-    if (other !== undefined) return this.#skip(request, pod, "other-mesh", other, [...words, `no sidecar: ${other}`]);
+    const obstacle = obstacleOf(pod);
+    if (obstacle !== undefined) return this.#skip(request, pod, obstacle.word, obstacle.text, [...words, `no sidecar: ${obstacle.text}`]);
     const warnings = [...checked.value.warnings, ...words, ...podSecurityWarning(request.namespace, namespace)];
     return this.#inject(request, pod, decision, warnings);
   }

@@ -88,6 +88,15 @@ const OTHERS: readonly { readonly mesh: string; readonly names: readonly string[
   },
 ];
 
+/** Why this pod can have no sidecar, with what to do about it: another mesh has it, or its nodes run Windows. */
+export function obstacleOf(pod: PodTemplate): { readonly word: "other-mesh" | "windows"; readonly text: string } | undefined {
+  const mesh = otherMeshOf(pod);
+  if (mesh !== undefined) return { word: "other-mesh", text: mesh };
+  const { os, nodeSelector } = pod.spec;
+  if (os?.name !== "windows" && nodeSelector?.["kubernetes.io/os"] !== "windows") return undefined;
+  return { word: "windows", text: "its nodes run Windows, and the sidecar needs Linux: label the pod meshctl.io/inject=disabled" };
+}
+
 /** The other mesh that has this pod, with what to do about it. */
 export function otherMeshOf({ spec }: PodTemplate): string | undefined {
   const containers: readonly Container[] = [...(spec.initContainers ?? []), ...spec.containers];

@@ -11,7 +11,7 @@ import { planAdditions, toPatch } from "../injector.ts";
 import { applyJsonPatch } from "../json-patch.ts";
 import type { ObjectMeta, PodTemplate } from "../kube-objects.ts";
 import { podSecurityWarning } from "../pod-security.ts";
-import { checkPod, otherMeshOf } from "./check-pod.ts";
+import { checkPod, obstacleOf } from "./check-pod.ts";
 import { findObjects, podPlaceOf, valueAt, type PodPlace } from "./find-pods.ts";
 import { ObjectPlaces, type ChangedFile, type ObjectReport, type ParsedFile } from "./manifest-files.ts";
 import { EDITED, injectIntoText, readEdited, UneditableText } from "./pod-text.ts";
@@ -80,7 +80,7 @@ class DocumentInjection {
       for (const { place } of plans)
         this.#reports.set(place, {
           outcome: "refused",
-          reason: `the layout of its text can't be edited (${error.message}): write it in plain block style`,
+          reason: `its text can't be edited (${error.message}): ${error.remedy}`,
           warnings: [],
           isProblem: true,
         });
@@ -121,8 +121,8 @@ class DocumentInjection {
       return this.#report(place, "skipped", "hostNetwork: true: capturing its traffic would capture the node's", [], true);
     const decision = decideInjection(pod, namespace, namespaces.get(namespace), "enabled");
     if (!decision.inject) return this.#report(place, "skipped", decision.reason, []);
-    const other = otherMeshOf(pod);
-    if (other !== undefined) return this.#report(place, "skipped", other, [], true);
+    const obstacle = obstacleOf(pod);
+    if (obstacle !== undefined) return this.#report(place, "skipped", obstacle.text, [], true);
     const additions = planAdditions(pod, place.workload, this.#settings.values);
     if (!additions.ok) return this.#report(place, "refused", formatProblems(additions.problems), []);
     this.#report(place, "injected", undefined, [...warnings, ...additions.value.warnings]);
@@ -213,7 +213,10 @@ function assertInjected(actual: unknown, expected: unknown, plans: readonly Plan
     const record = valueAt(actual, at);
     if (typeof record !== "string") throw new UneditableText("an anchor or a merge hides what was added");
     if (Buffer.byteLength(record) > RECORD_LIMIT_BYTES)
-      throw new UneditableText(`what injection replaced or wrote out does not fit into ${RECORD_LIMIT_BYTES} bytes`);
+      throw new UneditableText(
+        `what of it injection replaces or writes out does not fit into an annotation of ${RECORD_LIMIT_BYTES} bytes`,
+        'annotate the pod sidecar.istio.io/rewriteAppHTTPProbers: "false" where it has many probes, or shorten its prometheus.io annotations',
+      );
     comparable = withValueAt(comparable, at, record);
   }
   if (!isDeepStrictEqual(actual, comparable)) throw new UneditableText("the result would say something else");

@@ -10,7 +10,14 @@ import { CollectionEditor, type TextEdit } from "./text-edit.ts";
 type Entries = Readonly<Record<string, unknown>>;
 
 /** The text has a shape in which these edits can't be made. */
-export class UneditableText extends Error {}
+export class UneditableText extends Error {
+  readonly remedy: string;
+
+  constructor(message: string, remedy: string = "write it in plain block style") {
+    super(message);
+    this.remedy = remedy;
+  }
+}
 
 /** What comes of an edit. @throws UneditableText where that is no YAML. */
 export function readEdited(text: string): SourceDocument {
@@ -143,6 +150,8 @@ class PodText {
     const probe = steps === undefined ? undefined : nodeAt(this.#pod, steps);
     const child = probe === undefined ? undefined : childAt(probe, was);
     if (steps === undefined || probe === undefined || child === undefined) throw new UneditableText(`${pointer(path)} is not there`);
+    if (was !== "httpGet" && childAt(probe, "httpGet") !== undefined)
+      throw new UneditableText(`${pointer(path)} has an httpGet beside its ${was}`, "leave one of them");
     const range = { start: child.start, end: Math.max(child.valueFrom, child.node.end) };
     const source = this.#text.slice(range.start, range.end);
     const json = entryJson(was, valueAt(this.#value, [...steps, was]));

@@ -1,6 +1,6 @@
 // Pods that should be meshed and aren't, and why.
 import { decideInjection, undecidedWords } from "../../../manifests/injection-decision.ts";
-import { otherMeshOf } from "../../../manifests/inject/check-pod.ts";
+import { obstacleOf, otherMeshOf } from "../../../manifests/inject/check-pod.ts";
 import { podSecurityWarning } from "../../../manifests/pod-security.ts";
 import type { Category, Finding } from "../check-list.ts";
 import type { ClusterState, PodObject } from "../cluster-state.ts";
@@ -48,9 +48,13 @@ function unmeshed(state: ClusterState, pod: PodObject): Finding[] {
   if (name === state.installation.namespace) return [];
   const decision = decideInjection(pod, name, namespace?.metadata, "disabled");
   if (!decision.inject) return asksInVain(state, pod);
-  const other = otherMeshOf(pod);
+  const obstacle = obstacleOf(pod);
   const place = `${podName(pod)} has no sidecar, though ${decision.reason} asks for one`;
-  if (other !== undefined) return [{ message: `${place}: ${other}`, remedy: restartCommand(pod) }];
+  if (obstacle !== undefined) {
+    const isWindows = obstacle.word === "windows";
+    const remedy = isWindows ? editCommand(pod, "label the pod template meshctl.io/inject=disabled") : restartCommand(pod);
+    return [{ message: `${place}: ${obstacle.text}`, remedy }];
+  }
   const refused = podSecurityWarning(name, namespace?.metadata);
   if (refused[0] !== undefined)
     return [

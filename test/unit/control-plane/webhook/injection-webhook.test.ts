@@ -79,6 +79,7 @@ describe("the injection webhook", () => {
     ["is on the host's network", podOf({}, { hostNetwork: true }), YES, "host-network"],
     ["is in a namespace that says no, whatever it says itself", podOf({ labels: { "meshctl.io/inject": "enabled" } }), NO, "namespace"],
     ["was never asked for", podOf(), {}, "policy"],
+    ["is for Windows", podOf({}, { os: { name: "windows" } }), YES, "windows"],
     ["has Istio's sidecar", podOf({}, { initContainers: [{ name: "istio-init" }] }), YES, "other-mesh"],
   ] as const) {
     test(`lets a pod in without a sidecar that ${what}`, async () => {

@@ -91,7 +91,37 @@ describe("injecting a file", () => {
     ],
     ["a container with an empty name", pod("containers: [{name: ''}]"), "refused", /containers\[0\]: has no name/, false],
     ["a container with the sidecar's name", pod("containers: [{name: meshctl-proxy}]"), "refused", /meshctl-proxy is reserved/, false],
-    ["a layout that can't be edited", pod("containers: [{name: web}], volumes"), "refused", /layout of its text can't be edited/, true],
+    [
+      "a layout that can't be edited",
+      pod("containers: [{name: web}], volumes"),
+      "refused",
+      /its text can't be edited \(a key without a colon\): write it in/,
+      true,
+    ],
+    [
+      "more probes than a record holds",
+      pod(
+        `containers: [${Array.from({ length: 40 }, (_, index) => `{name: web-${index}, readinessProbe: {tcpSocket: {port: 1}}}`).join()}]`,
+      ),
+      "refused",
+      /does not fit into an annotation of 4096 bytes\): annotate the pod sidecar\.istio\.io\/rewriteAppHTTPProbers: "false"/,
+      true,
+    ],
+    [
+      "a handler beside a null one",
+      pod("containers: [{name: web, readinessProbe: {httpGet: null, tcpSocket: {port: 1}}}]"),
+      "refused",
+      /readinessProbe has an httpGet beside its tcpSocket\): leave one of them/,
+      true,
+    ],
+    [
+      "a pod of Windows nodes",
+      pod(`nodeSelector: {kubernetes.io/os: windows}, ${CONTAINERS}`),
+      "skipped",
+      /run Windows.*inject=disabled/,
+      true,
+    ],
+    ["a Windows pod", pod(`os: {name: windows}, ${CONTAINERS}`), "skipped", /its nodes run Windows/, true],
   ] as const) {
     test(`leaves ${what} as it is, and says why`, () => {
       const found = report(text);
