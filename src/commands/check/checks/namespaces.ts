@@ -40,11 +40,12 @@ export const namespaces: Category<ClusterState> = {
   ],
 };
 
-/** Those whose pods get a sidecar where the pods themselves say nothing. */
+/** Those whose pods get a sidecar where the pods themselves say nothing. In one that is being deleted nothing can be made. */
 export function meshedNamespaces(state: ClusterState): KubeObject[] {
   return valueOf(state.namespaces).filter(
     ({ metadata }) =>
       metadata.name !== state.installation.namespace &&
+      !("deletionTimestamp" in metadata) &&
       decideInjection({ spec: { containers: [] } }, metadata.name ?? "", metadata, "disabled").inject,
   );
 }

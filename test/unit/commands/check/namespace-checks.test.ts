@@ -1,6 +1,7 @@
 // The checks about the namespaces that are meshed.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { identity } from "../../../../src/commands/check/checks/identity.ts";
 import { namespaces } from "../../../../src/commands/check/checks/namespaces.ts";
 import type { ClusterState, KubeObject, WebhookConfiguration } from "../../../../src/commands/check/cluster-state.ts";
 import { isSelected } from "../../../../src/commands/check/label-selector.ts";
@@ -28,6 +29,14 @@ describe("meshed namespaces", () => {
       remedies(namespaces, "meshed namespaces let", state)[0],
       "kubectl label --overwrite namespace a pod-security.kubernetes.io/enforce=privileged",
     );
+  });
+
+  test("that are being deleted need nothing any more", () => {
+    const leaving = namespace("a", { "meshctl.io/inject": "enabled", "pod-security.kubernetes.io/enforce": "baseline" });
+    const metadata = { ...leaving.metadata, deletionTimestamp: "2026-01-01T00:00:00Z" };
+    const state = withNamespaces({ ...leaving, metadata });
+    assert.deepEqual(findings(namespaces, "meshed namespaces let", state), []);
+    assert.deepEqual(findings(identity, "every meshed namespace", state), []);
   });
 
   test("say with a word that decides nothing, or by an annotation that webhooks don't see, what they want", () => {
