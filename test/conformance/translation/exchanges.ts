@@ -138,7 +138,12 @@ export const EXCHANGES: readonly Exchange[] = [
     name: "te: trailers",
     asked: { path: "/", headers: { te: "trailers" } },
     answer: ok,
-    check: ({ request, client }) => assert.equal(request.headers["te"], client === "HTTP/2" ? "trailers" : undefined),
+    check({ request, client, server }) {
+      // A client of HTTP/1 has to name it in Connection (RFC 9110 §10.1.4), and so has the proxy.
+      const te = client === "HTTP/2" ? "trailers" : undefined;
+      assert.equal(request.headers["te"], te);
+      if (server === "HTTP/1.1") assert.equal(/\bte\b/i.test(request.headers.connection ?? ""), te !== undefined);
+    },
   },
   {
     name: "an early answer, whose request needs no end",

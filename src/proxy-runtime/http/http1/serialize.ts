@@ -19,9 +19,12 @@ export type ContentLength = "keep" | "drop";
 
 /** `Name: value\r\n` for every header that may pass on. */
 export function fieldLines(headers: HeaderList, contentLength: ContentLength): string {
-  // RFC 9110 §10.1.4: only `trailers` means the same to the next hop.
-  if (headers.has(TE) && headers.joined(TE)!.toLowerCase() !== "trailers") headers.remove(TE);
-  return headers.toLines(contentLength === "keep" ? SKIPPED : SKIPPED_WITH_LENGTH);
+  const skipped = contentLength === "keep" ? SKIPPED : SKIPPED_WITH_LENGTH;
+  if (!headers.has(TE)) return headers.toLines(skipped);
+  // RFC 9110 §10.1.4: only `trailers` means the same to the next hop, and Connection says that it is for that hop alone.
+  if (headers.joined(TE)!.toLowerCase() === "trailers") return `${headers.toLines(skipped)}connection: TE\r\n`;
+  headers.remove(TE);
+  return headers.toLines(skipped);
 }
 
 /** What names an upgrade in a head of either side; nothing for CONNECT, which its start line names. */

@@ -105,7 +105,7 @@ export const CONNECTION: RequestTable = {
 export const TE: RequestTable = {
   section: "RFC 9110 §10.1.4, TE",
   cases: [
-    { name: "trailers", bytes: withLine("Connection: te\r\nTE: trailers"), forwarded: [withLine("TE: trailers")] },
+    { name: "trailers", bytes: withLine("Connection: te\r\nTE: trailers"), forwarded: [withLine("TE: trailers\r\nconnection: TE")] },
     { name: "a coding", bytes: withLine("Connection: te\r\nTE: gzip"), forwarded: [BARE] },
     { name: "trailers that Connection does not name", bytes: withLine("Connection: x\r\nTE: trailers"), forwarded: [BARE] },
   ],
