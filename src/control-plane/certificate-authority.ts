@@ -44,7 +44,8 @@ export interface CertificateAuthority {
   readonly workloadTtlS?: number;
 }
 
-const SERVICE_NAME = "controller";
+/** Of templates/install. */
+export const CONTROLLER_SERVICE = "controller";
 /** A sidecar waits 10 s for its certificate. */
 const REVIEW_TIMEOUT_MS = 5_000;
 
@@ -53,7 +54,7 @@ export async function startCertificateAuthority(options: CertificateAuthorityOpt
   const { trustDomain, clusterDomain, rootNamespace, clock, log } = options;
   const issuer = createIssuer(await loadAuthority(options), { clock });
   const authenticate = createCallerAuthenticator(tokenAuthenticator(options), trustDomain, () => clock.now());
-  const service = `${SERVICE_NAME}.${rootNamespace}`;
+  const service = `${CONTROLLER_SERVICE}.${rootNamespace}`;
   const names = [
     service,
     `${service}.svc`,

@@ -59,6 +59,9 @@ const PUSH_ORDER: readonly string[] = [
   TypeUrl.nameTable,
 ];
 
+/** Envoy knows about twenty; what nobody serves is remembered too, for whoever asks what a client wants. */
+const MAX_TYPES = 64;
+
 /** RFC 9113 §6.8: streams that run may end, whatever their number. */
 const ANY_STREAM = 2 ** 31 - 1;
 
@@ -145,6 +148,8 @@ function serveStream<Proxy>(call: Call, hooks: AdsHooks<Proxy>, controlPlane: st
       connection = new AdsConnection(call, hooks, controlPlane, request.node, admission.proxy);
       hooks.onConnected(connection);
     }
+    if (!connection.hasRoomFor(request.typeUrl))
+      return refuse(call, grpc.status.RESOURCE_EXHAUSTED, `more than ${MAX_TYPES} types on one stream`);
     connection.onRequest(request);
   });
   call.on("end", () => {
@@ -189,6 +194,10 @@ export class AdsConnection<Proxy> {
 
   status(): SubscriptionStatus[] {
     return [...this.#subscriptions.values()].map((each) => each.status());
+  }
+
+  hasRoomFor(typeUrl: string): boolean {
+    return this.#subscriptions.has(typeUrl) || this.#subscriptions.size < MAX_TYPES;
   }
 
   onRequest(request: DiscoveryRequest): void {

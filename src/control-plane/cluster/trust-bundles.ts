@@ -139,7 +139,7 @@ class BundleKeeper {
       this.#backoff.reset();
       if (found !== undefined) log.info({ namespace }, `put ${ROOT_CERTIFICATE_CONFIG_MAP} right`);
     } catch (thrown) {
-      const { code, reason, message } = fromThrown(thrown);
+      const { code, reason, message, retryAfterMs = 0 } = fromThrown(thrown);
       // The watch tells what somebody else did meanwhile, or the namespace is going.
       if (this.#stopping.signal.aborted || code === 404 || code === 409) return;
       log.warn({ namespace, reason }, `can't write ${ROOT_CERTIFICATE_CONFIG_MAP}: ${message}`);
@@ -147,7 +147,7 @@ class BundleKeeper {
         this.#look(namespace);
         this.#work();
       };
-      this.#retries.set(namespace, clock.after(this.#backoff.next(), retry));
+      this.#retries.set(namespace, clock.after(Math.max(this.#backoff.next(), retryAfterMs), retry));
     }
   }
 }

@@ -3,6 +3,7 @@ import type { Logger } from "../../common/log.ts";
 import type { AdsHooks } from "../../xds/ads-server.ts";
 import { TypeUrl } from "../../xds/names.ts";
 import type { ControlMetrics } from "../admin/control-metrics.ts";
+import { shorten } from "../ingest/object-problems.ts";
 import type { ProxyNode } from "../translate/proxy-view.ts";
 import { admitProxy } from "./proxy-node.ts";
 import type { FindPod } from "./proxy-node.ts";
@@ -17,6 +18,9 @@ const SHORT_TYPES: Readonly<Record<string, string>> = {
   [TypeUrl.nameTable]: "nds",
 };
 
+/** Of what a proxy says. */
+const MAX_LOGGED_CHARS = 4_096;
+
 /** @param ages undefined: streams may become as old as they like. */
 export function adsHooks(pushes: PushCoordinator, metrics: ControlMetrics, log: Logger, ages: StreamAges | undefined): AdsHooks<ProxyNode> {
   return {
@@ -25,7 +29,7 @@ export function adsHooks(pushes: PushCoordinator, metrics: ControlMetrics, log: 
       const admission = admitProxy(node, identity, findPod);
       if (!admission.ok) {
         metrics.countRefusal(admission.isTemporary === true ? "unavailable" : "permission_denied");
-        log.warn({ node: node.id, reason: admission.reason }, "proxy refused");
+        log.warn({ node: shorten(node.id, MAX_LOGGED_CHARS), reason: admission.reason }, "proxy refused");
       }
       return admission;
     },
@@ -46,7 +50,10 @@ export function adsHooks(pushes: PushCoordinator, metrics: ControlMetrics, log: 
     },
     onRefused: (connection, typeUrl, message) => {
       metrics.countReject(SHORT_TYPES[typeUrl] ?? "other");
-      log.error({ proxy: connection.proxy.id, type: SHORT_TYPES[typeUrl], reason: message }, "proxy refused its configuration");
+      log.error(
+        { proxy: connection.proxy.id, type: SHORT_TYPES[typeUrl], reason: shorten(message, MAX_LOGGED_CHARS) },
+        "proxy refused its configuration",
+      );
     },
     onUnauthenticated: (peer, reason) => {
       metrics.authenticationFailures++;

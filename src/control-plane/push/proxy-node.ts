@@ -3,15 +3,22 @@ import type { JsonValue } from "@bufbuild/protobuf";
 import type { Admission, PeerIdentity } from "../../xds/ads-server.ts";
 import type { Node } from "../../xds/gen/envoy/config/core/v3/base_pb.ts";
 import { NodeMetadata } from "../../xds/names.ts";
+import { shorten } from "../ingest/object-problems.ts";
 import type { ProxyNode } from "../translate/proxy-view.ts";
 
 /** `sidecar~<ip>~<pod>.<namespace>~<domain>` (Istio). */
 const NODE_ID = /^(?<type>[^~]+)~(?<ip>[^~]*)~(?<pod>[^~]+)\.(?<namespace>[^~.]+)~(?<domain>[^~]*)$/;
 
+/** Names of pods and namespaces and DNS domains end well before. */
+const MAX_ID_CHARS = 1024;
+/** It goes into gRPC's trailers: what doesn't fit there ends the connection without a word. */
+const MAX_REASON_CHARS = 2048;
+
 /** What is known of a pod from elsewhere; undefined: nothing (yet). */
 export type FindPod = (namespace: string, name: string) => { readonly uid?: string; readonly serviceAccount: string } | undefined;
 
 export function admitProxy(node: Node, identity: PeerIdentity | undefined, findPod: FindPod): Admission<ProxyNode> {
+  if (node.id.length > MAX_ID_CHARS) return refusal(`the node id is longer than ${MAX_ID_CHARS} characters`);
   const id = NODE_ID.exec(node.id)?.groups;
   if (id === undefined) {
     return refusal(`node id ${JSON.stringify(node.id)} is not of the form sidecar~<ip>~<pod>.<namespace>~<domain>`);
@@ -57,7 +64,7 @@ export function admitProxy(node: Node, identity: PeerIdentity | undefined, findP
 }
 
 function refusal(reason: string): { readonly ok: false; readonly reason: string } {
-  return { ok: false, reason };
+  return { ok: false, reason: shorten(reason, MAX_REASON_CHARS) };
 }
 
 function text(value: JsonValue | undefined): string | undefined {

@@ -142,7 +142,9 @@ export class InjectionEvents {
   }
 
   #takeToken(nowMs: number): boolean {
-    this.#tokens = Math.min(BURST, this.#tokens + ((nowMs - this.#refilledMs) / 1000) * PER_SECOND);
+    // A clock that was set back takes none away.
+    const elapsedMs = Math.max(0, nowMs - this.#refilledMs);
+    this.#tokens = Math.min(BURST, this.#tokens + (elapsedMs / 1000) * PER_SECOND);
     this.#refilledMs = nowMs;
     if (this.#tokens < 1) return false;
     this.#tokens--;

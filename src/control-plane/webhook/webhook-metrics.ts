@@ -3,6 +3,12 @@
 /** Seconds; the API server gives up after five. */
 const TIME_BOUNDS = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5];
 
+/** API servers ask about a few kinds; but anybody who reaches the port can name others. */
+const MAX_KINDS = 64;
+/** Of names in Kubernetes. */
+const MAX_LABEL_CHARS = 253;
+const OTHER_KINDS = kindLabels(["other", "other", "other"]);
+
 export type InjectionOutcome = "injected" | "skipped" | "refused" | "failed";
 
 export interface ValidatedKind {
@@ -37,9 +43,9 @@ export class WebhookMetrics {
   }
 
   countValidation({ group, version, resource }: ValidatedKind, isGood: boolean): void {
-    // Only kinds of the API server's reviews come here, so there are few.
-    const labels = [group, version, resource].map((each) => each.replace(/[\\"\n]/g, "_"));
-    increment(isGood ? this.#passed : this.#refused, `{group="${labels[0]}",version="${labels[1]}",resource="${labels[2]}"}`);
+    const counts = isGood ? this.#passed : this.#refused;
+    const given = kindLabels([group, version, resource]);
+    increment(counts, counts.has(given) || counts.size < MAX_KINDS ? given : OTHER_KINDS);
   }
 
   render(): string {
@@ -67,6 +73,11 @@ export class WebhookMetrics {
     ];
     return `${lines.join("\n")}\n`;
   }
+}
+
+function kindLabels(kind: readonly [group: string, version: string, resource: string]): string {
+  const [group, version, resource] = kind.map((each) => each.slice(0, MAX_LABEL_CHARS).replace(/[\\"\n]/g, "_"));
+  return `{group="${group}",version="${version}",resource="${resource}"}`;
 }
 
 function increment(counts: Map<string, number>, labels: string): void {

@@ -10,6 +10,7 @@ import { INJECTOR_CONFIGURATION, VALIDATOR_CONFIGURATION } from "../../manifests
 import type { InjectionValues } from "../../manifests/injected-containers.ts";
 import { DEFAULT_RESOURCES } from "../../manifests/sidecar-annotations.ts";
 import { Port } from "../../xds/names.ts";
+import { CONTROLLER_SERVICE } from "../certificate-authority.ts";
 import type { CertificateAuthority } from "../certificate-authority.ts";
 import { objectKey } from "../ingest/raw-object.ts";
 import type { MeshSettings } from "../registry/mesh-snapshot.ts";
@@ -45,8 +46,6 @@ export interface Webhooks {
   stop(): Promise<void>;
 }
 
-/** Of templates/install. */
-const CONTROLLER_SERVICE = "controller";
 /** Within the API server's patience, 5 s. */
 const NAMESPACE_TIMEOUT_MS = 3_000;
 

@@ -31,6 +31,13 @@ describe("a sidecar's first words", () => {
     }
   });
 
+  test("are refused in few words, however many they are", () => {
+    const long = admitProxy(node(`sidecar~10.0.0.1~${"x".repeat(2_000)}.shop~d`), undefined, NONE);
+    assert.ok(!long.ok && long.reason === "the node id is longer than 1024 characters");
+    const claims = admitProxy(node(undefined, { NAMESPACE: "x".repeat(1_000_000) }), token, NONE);
+    assert.ok(!claims.ok && claims.reason.length === 2_048);
+  });
+
   test("get the proven service account where they name none", () => {
     const admission = admitProxy(node(undefined, {}), token, NONE);
     assert.ok(admission.ok && admission.proxy.serviceAccount === "web");

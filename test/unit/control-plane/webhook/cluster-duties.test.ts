@@ -1,6 +1,7 @@
 // What the webhooks write to the cluster, against the API server double: caBundles, events, statuses; and what is asked of it.
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, test } from "node:test";
+import type { Clock } from "../../../../src/common/clock.ts";
 import { systemClock } from "../../../../src/common/clock.ts";
 import { createLog } from "../../../../src/common/log.ts";
 import { CaBundle } from "../../../../src/control-plane/webhook/ca-bundle.ts";
@@ -184,7 +185,7 @@ describe("events of injection", () => {
   });
   const events = async (): Promise<readonly Record<string, unknown>[]> => (await objects.list({ apiVersion: "v1", kind: "Event" })) ?? [];
   let dropped: number;
-  const recorder = (clock: ManualClock): InjectionEvents => {
+  const recorder = (clock: Clock): InjectionEvents => {
     dropped = 0;
     const made = new InjectionEvents({ objects, clock, log, instance: "controller-0", onDropped: () => dropped++ });
     stops.push(() => made.stop());
@@ -239,6 +240,14 @@ describe("events of injection", () => {
     for (const pod of owners) made.record(report({ pod: pod as unknown as PodTemplate }));
     assert.equal(dropped, 15);
     await eventually(async () => assert.equal((await events()).length, 25), within);
+  });
+
+  test("are written on when the clock is set back by an hour", () => {
+    let nowMs = Date.UTC(2026, 0, 1);
+    const made = recorder({ now: () => nowMs, after: () => () => undefined });
+    nowMs -= 3_600_000;
+    made.record(report());
+    assert.equal(dropped, 0);
   });
 });
 

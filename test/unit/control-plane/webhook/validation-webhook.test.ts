@@ -65,6 +65,19 @@ describe("the validation webhook", () => {
     assert.match(log, /warn +it has no effect in this mesh: kind: Gateway is not supported yet.* object="Gateway shop\/edge"/);
   });
 
+  test("counts kinds apart only as long as they are few", () => {
+    for (let index = 0; index < 500; index++)
+      review(route(GOOD), { resource: { ...RESOURCE, resource: `${"x".repeat(1_000)}${index}`.slice(-300) } });
+    for (let index = 0; index < 500; index++) review(route(GOOD), { resource: { ...RESOURCE, resource: `r${index}` } });
+    const lines = metrics
+      .render()
+      .split("\n")
+      .filter((each) => each.startsWith("galley_validation_passed{"));
+    assert.equal(lines.length, 65);
+    assert.ok(lines.every((each) => each.length < 400));
+    assert.match(metrics.render(), /galley_validation_passed\{group="other",version="other",resource="other"\} \d+\n/);
+  });
+
   test("writes nothing on a dry run", () => {
     const gateway = { apiVersion: "networking.istio.io/v1", kind: "Gateway", metadata: { name: "edge" }, spec: {} };
     assert.equal(review(gateway, { dryRun: true }).warnings?.length, 1);
