@@ -1,11 +1,16 @@
 // `meshctl inject` and `meshctl uninject` as whole programs.
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:https";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
 import { parseYamlDocuments } from "../../../src/common/yaml.ts";
+import { selfSigned } from "../../support/openssl.ts";
 import { runMeshctl } from "../../support/run-meshctl.ts";
+import type { MeshctlResult } from "../../support/run-meshctl.ts";
 
 const POD = "apiVersion: v1\nkind: Pod\nmetadata: {name: a} # mine\nspec:\n  containers:\n    - name: web\n";
 
@@ -43,6 +48,33 @@ describe("meshctl inject", () => {
     const kinds = parseYamlDocuments(stdout, "out").documents.map((each) => (each.value as { kind: string }).kind);
     assert.deepEqual(kinds, ["ConfigMap", "Pod"]);
     assert.match(stderr, /1 injected, 0 skipped, 1 without pods/);
+  });
+
+  test("reads an https URL, and follows it to no other", async () => {
+    const { certificate, key } = selfSigned("IP:127.0.0.1");
+    const trusted = join(folder, "ca.pem");
+    writeFileSync(trusted, certificate);
+    const server = createServer({ cert: certificate, key }, (request, response) => {
+      if (request.url === "/moved.yaml") response.writeHead(302, { location: "/pod.yaml" }).end();
+      else if (request.url === "/pod.yaml") response.end(POD);
+      else response.writeHead(404).end();
+    }).listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const url = `https://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    try {
+      const inject = (path: string): Promise<MeshctlResult> =>
+        runMeshctl(["inject", "-f", `${url}${path}`], { env: { NODE_EXTRA_CA_CERTS: trusted } });
+      const [found, moved, missing] = await Promise.all([inject("/pod.yaml"), inject("/moved.yaml"), inject("/nothing.yaml")]);
+      assert.match(found.stdout, /- name: meshctl-proxy/);
+      assert.equal(found.stderr, `${url}/pod.yaml:1: Pod a: injected\n1 injected, 0 skipped, 0 without pods left as they are\n`);
+      assert.deepEqual([moved.code, moved.stdout], [1, ""]);
+      assert.match(moved.stderr, /^meshctl: can't read .*\/moved\.yaml: .*redirect.*\n {2}download it by other means/);
+      assert.deepEqual([missing.code, missing.stdout], [1, ""]);
+      assert.match(missing.stderr, /^meshctl: can't read .*\/nothing\.yaml: the server answers 404\n/);
+    } finally {
+      server.close();
+      server.closeAllConnections();
+    }
   });
 
   const empty = join(folder, "empty");
