@@ -85,6 +85,8 @@ export class CaBundle {
     else this.#state = webhooksOf(object).every((each) => each.clientConfig.caBundle === this.#wanted) ? "right" : "wrong";
     if (this.#state === was) return;
     if (this.#state === "absent") log.warn({ kind, name }, "there is no such webhook configuration: meshctl install prints it");
+    if (this.#state === "wrong" && was === "right")
+      log.warn({ kind, name }, "somebody else has changed the caBundle, such as a replica that started with another CA; it is put back");
     if (this.#state === "wrong") this.#plan();
   }
 

@@ -231,6 +231,7 @@ describe("the webhooks of a controller", () => {
     const [injector] = webhookConfigurations(resolveValues([]).values);
     server.replace(injector as never);
     await eventually(async () => assert.equal(await caBundle(), roots), within);
+    await eventually(() => assert.match(log, /somebody else has changed the caBundle/), within);
   });
 
   test("are believed on every replica by one caBundle, each with a certificate of its own", async () => {
