@@ -1,6 +1,6 @@
 // The user's YAML as this runner sees it: the objects it runs, the last good ones of a file that is broken now, and
 // what is wrong with which line. The kinds of the mesh API are the controller's business.
-import { readdirSync, readFileSync, statSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { extname, join } from "node:path";
 import { UserError } from "../../common/user-error.ts";
 import { parseYamlDocuments } from "../../common/yaml.ts";
@@ -9,8 +9,10 @@ import { checkObject } from "./manifest-check.ts";
 
 export interface SourcedObject<T extends KubeObject> {
   readonly object: T;
-  /** `file:line` of its definition. */
+  /** `file:line:column` of its definition. */
   readonly place: string;
+  /** That of its name, where the controller also looks when two objects have the same. */
+  readonly namedAt: string;
 }
 
 export type PodObject = KubeObject & PodTemplate;
@@ -30,12 +32,16 @@ const EXTENSIONS = new Set([".yaml", ".yml", ".json"]);
 const NOT_RUN = new Set(["StatefulSet", "DaemonSet", "ReplicaSet", "ReplicationController", "Job", "CronJob"]);
 
 interface LoadedFile {
-  readonly text: string;
+  /** Its text, or why there is none: equal ones mean an unchanged file. */
+  readonly signature: string;
   readonly objects: readonly SourcedObject<KubeObject>[];
   readonly problems: readonly string[];
 }
 
-/** Reads the files again and again; an unreadable or broken file keeps what it last said. */
+/**
+ * Reads the files again and again. A broken or unreadable file keeps what it last said, and so does a whole source that is
+ * gone (a branch switched, a folder unmounted): that must not end every pod.
+ */
 export class ManifestReader {
   readonly #sources: readonly string[];
   #files = new Map<string, LoadedFile>();
@@ -47,26 +53,38 @@ export class ManifestReader {
   /** @returns undefined when no file has changed since the last call. */
   read(): ManifestSet | undefined {
     const files = new Map<string, LoadedFile>();
-    let changed = false;
-    for (const path of this.#sources.flatMap(listFiles)) {
-      const before = this.#files.get(path);
-      let text: string;
-      try {
-        text = readFileSync(path, "utf8");
-      } catch {
-        // An editor's rename is under way, or it is gone: the next look tells.
-        continue;
-      }
-      if (before?.text === text) {
-        files.set(path, before);
-        continue;
-      }
-      changed = true;
-      files.set(path, loadFile(path, text, before));
+    for (const source of this.#sources) {
+      if (existsSync(source)) for (const path of listFiles(source)) this.#read(path, files);
+      else this.#keep(source, files);
     }
-    if (!changed && files.size === this.#files.size) return undefined;
+    if (files.size === this.#files.size && [...files].every(([path, file]) => this.#files.get(path)?.signature === file.signature)) {
+      return undefined;
+    }
     this.#files = files;
     return toSet([...files.values()]);
+  }
+
+  #read(path: string, files: Map<string, LoadedFile>): void {
+    const before = this.#files.get(path);
+    let text: string;
+    try {
+      text = readFileSync(path, "utf8");
+    } catch (error) {
+      const code = (error as NodeJS.ErrnoException).code ?? "unknown error";
+      // An editor's rename is under way, or it is gone: the next look tells.
+      if (code === "ENOENT") return void (before !== undefined && files.set(path, before));
+      const problems = [`${path}:1:1: can't be read: ${code}`];
+      files.set(path, { signature: `\0${code}`, objects: before?.objects ?? [], problems });
+      return;
+    }
+    files.set(path, before?.signature === text ? before : loadFile(path, text, before));
+  }
+
+  /** What a missing source last said, and that it is missing. */
+  #keep(source: string, files: Map<string, LoadedFile>): void {
+    for (const [path, file] of this.#files) if (path.startsWith(`${source}/`)) files.set(path, file);
+    const objects = this.#files.get(source)?.objects ?? [];
+    files.set(source, { signature: "\0gone", objects, problems: [`${source}: is gone; what it said stays in force until it is back`] });
   }
 }
 
@@ -87,7 +105,7 @@ function loadFile(path: string, text: string, before: LoadedFile | undefined): L
   const { documents, problems } = parseYamlDocuments(text, path);
   if (problems.length > 0) {
     const texts = problems.map((each) => `${path}:${each.line}:${each.column}: ${each.message}`);
-    return { text, objects: before?.objects ?? [], problems: texts };
+    return { signature: text, objects: before?.objects ?? [], problems: texts };
   }
   const objects: SourcedObject<KubeObject>[] = [];
   const found: string[] = [];
@@ -97,13 +115,17 @@ function loadFile(path: string, text: string, before: LoadedFile | undefined): L
       const { line, column } = document.locate(wrong?.path ?? []);
       const place = `${path}:${line}:${column}`;
       if (wrong !== undefined) found.push(`${place}: ${wrong.message}`);
-      else objects.push({ object: value as KubeObject, place });
+      else {
+        // Within a List the name's own place isn't known.
+        const name = value === document.value ? document.locate(["metadata", "name"]) : { line, column };
+        objects.push({ object: value as KubeObject, place, namedAt: `${path}:${name.line}:${name.column}` });
+      }
     }
   }
   // Objects that a mistake hides for the moment go on as they were.
   const kept =
     found.length === 0 ? [] : (before?.objects ?? []).filter((old) => !objects.some((each) => keyOf(each.object) === keyOf(old.object)));
-  return { text, objects: [...objects, ...kept], problems: found };
+  return { signature: text, objects: [...objects, ...kept], problems: found };
 }
 
 function flatten(value: unknown): unknown[] {
@@ -122,7 +144,7 @@ function toSet(files: readonly LoadedFile[]): ManifestSet {
   for (const each of files.flatMap((file) => file.objects)) {
     const first = byKey.get(keyOf(each.object));
     if (first !== undefined)
-      problems.push(`${each.place}: ${keyOf(each.object)} is already defined at ${first.place}; this one is ignored`);
+      problems.push(`${each.namedAt}: ${keyOf(each.object)} is already defined at ${first.place}; this one is ignored`);
     else byKey.set(keyOf(each.object), each);
   }
   const all = [...byKey.values()];

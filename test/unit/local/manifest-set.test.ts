@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, test } from "node:test";
@@ -52,6 +52,40 @@ describe("the user's YAML", () => {
     assert.deepEqual(reader.read()?.problems, []);
   });
 
+  for (const [what, name] of [
+    ["folder", "k8s"],
+    ["file", "k8s/web.yaml"],
+  ] as const) {
+    test(`stays in force while the ${what} that was given is gone, and says so until it is back`, () => {
+      mkdirSync(join(folder, "k8s"));
+      write("k8s/web.yaml", DEPLOYMENT);
+      const source = join(folder, name);
+      const reader = new ManifestReader([source]);
+      assert.deepEqual(reader.read()?.problems, []);
+      renameSync(source, join(folder, "away"));
+      const gone = reader.read();
+      assert.equal(gone?.deployments.length, 1);
+      assert.deepEqual(gone.problems, [`${source}: is gone; what it said stays in force until it is back`]);
+      assert.equal(reader.read(), undefined);
+      renameSync(join(folder, "away"), source);
+      const back = reader.read();
+      assert.deepEqual([back?.deployments.length, back?.problems], [1, []]);
+    });
+  }
+
+  test("stays in force while a file can't be read, and says why", () => {
+    write("web.yaml", DEPLOYMENT);
+    const reader = new ManifestReader([folder]);
+    reader.read();
+    rmSync(join(folder, "web.yaml"));
+    mkdirSync(join(folder, "web.yaml"));
+    const unreadable = reader.read();
+    assert.equal(unreadable?.deployments.length, 1);
+    assert.deepEqual(unreadable.problems, [`${join(folder, "web.yaml")}:1:1: can't be read: EISDIR`]);
+    rmSync(join(folder, "web.yaml"), { recursive: true });
+    assert.equal(reader.read()?.deployments.length, 0);
+  });
+
   for (const [what, text, message] of [
     [
       "a container without a command",
@@ -66,7 +100,11 @@ describe("the user's YAML", () => {
     ],
     ["a label that is no string", DEPLOYMENT.replace("app: web", "app: 1"), /labels\.app must be a string/],
     ["an object without a kind", "metadata: { name: x }\n", /apiVersion is required/],
-    ["the same object twice", `${DEPLOYMENT}---\n${DEPLOYMENT}`, /Deployment\/shop\/web is already defined at .*web\.yaml:1/],
+    [
+      "the same object twice",
+      `${DEPLOYMENT}---\n${DEPLOYMENT}`,
+      /web\.yaml:14:13: Deployment\/shop\/web is already defined at .*web\.yaml:1/,
+    ],
     ["a kind that is not run here", DEPLOYMENT.replace("kind: Deployment", "kind: StatefulSet"), /does not run a StatefulSet/],
     [
       "a field of a Deployment that Kubernetes doesn't know",
