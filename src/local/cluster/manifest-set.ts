@@ -84,7 +84,11 @@ export class ManifestReader {
   #keep(source: string, files: Map<string, LoadedFile>): void {
     for (const [path, file] of this.#files) if (path.startsWith(`${source}/`)) files.set(path, file);
     const objects = this.#files.get(source)?.objects ?? [];
-    files.set(source, { signature: "\0gone", objects, problems: [`${source}: is gone; what it said stays in force until it is back`] });
+    files.set(source, {
+      signature: "\0gone",
+      objects,
+      problems: [`${source}: is gone; its pods and Services go on as they are until it is back`],
+    });
   }
 }
 

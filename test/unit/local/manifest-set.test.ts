@@ -65,7 +65,7 @@ describe("the user's YAML", () => {
       renameSync(source, join(folder, "away"));
       const gone = reader.read();
       assert.equal(gone?.deployments.length, 1);
-      assert.deepEqual(gone.problems, [`${source}: is gone; what it said stays in force until it is back`]);
+      assert.deepEqual(gone.problems, [`${source}: is gone; its pods and Services go on as they are until it is back`]);
       assert.equal(reader.read(), undefined);
       renameSync(join(folder, "away"), source);
       const back = reader.read();
