@@ -181,6 +181,8 @@ describe("an admission review", () => {
     ["is an old version", JSON.stringify({ ...good, apiVersion: "admission.k8s.io/v1beta1" }), /of admission\.k8s\.io\/v1beta1$/],
     ["asks nothing", JSON.stringify({ ...good, request: null }), /^request: is missing/],
     ["has no uid", JSON.stringify({ ...good, request: { operation: "CREATE" } }), /^request\.uid: is missing/],
+    ["has an empty uid", JSON.stringify({ ...good, request: { uid: "", operation: "CREATE" } }), /^request\.uid: is missing/],
+    ["has no operation", JSON.stringify({ ...good, request: { uid: "u" } }), /^request\.operation: is missing/],
     ["has no resource", JSON.stringify({ ...good, request: { uid: "u", operation: "CREATE" } }), /^request\.resource: is missing/],
   ] as const) {
     test(`that ${what} is told apart`, () => {
