@@ -119,6 +119,11 @@ describe("a mistyped command line ends with 64 and one message for", { concurren
     ],
     ["a window of raw statistics", ["stats", "x", "--raw", "-w", "1s"], /^meshctl: --window and --raw exclude each other\n/],
     ["columns of a table that isn't shown", ["ps", "web", "-v", "0"], /^meshctl: --verbosity is for the table of all sidecars\n/],
+    [
+      "a cluster that is not to be asked",
+      ["install", "--offline", "--context", "kind"],
+      /^meshctl: --context and --offline contradict each other\n/,
+    ],
     ["a health status that is none", ["pc", "ep", "x", "--status", "ill"], /^meshctl: --status wants one of HEALTHY, /],
   ] as const) {
     test(what, async () => {

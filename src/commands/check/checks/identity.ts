@@ -3,7 +3,7 @@ import { ROOT_CERTIFICATE_CONFIG_MAP } from "../../../manifests/injected-contain
 import { AUTHORITY_SECRET } from "../../../manifests/install/controller-permissions.ts";
 import type { Category, Finding } from "../check-list.ts";
 import { replaceCaCommand } from "../ca-secret.ts";
-import { valueOf } from "../gathered.ts";
+import { NotGathered, valueOf } from "../gathered.ts";
 import type { ClusterState, ConfigMap } from "../cluster-state.ts";
 import { isIssuedBy, isSelfSigned, nameOf, readCertificates, validityFindings } from "./certificates.ts";
 import { meshedNamespaces } from "./namespaces.ts";
@@ -44,8 +44,7 @@ export const identity: Category<ClusterState> = {
       hint: "trust-roots",
       severity: "warning",
       find: (state) => {
-        const map = referenceMap(state);
-        const roots = map === undefined ? [] : (readCertificates(bundleOf(map)) ?? []);
+        const roots = readCertificates(bundleOf(requireReference(state))) ?? [];
         const remedy = `${replaceCaCommand(state.installation.namespace)}    # with a new root; then restart the control plane, and all meshed workloads`;
         return roots.flatMap((root) => validityFindings(root, "root certificate", state.nowMs, remedy));
       },
@@ -72,6 +71,13 @@ export function referenceMap({ identity: { rootConfigMaps }, installation }: Clu
   if (own !== undefined) return own;
   const [most] = [...Map.groupBy(maps, fingerprintsOf).values()].sort((a, b) => b.length - a.length);
   return most?.[0];
+}
+
+/** @throws NotGathered without one: its absence is told by the first check, and proves nothing to the others. */
+function requireReference(state: ClusterState): ConfigMap {
+  const map = referenceMap(state);
+  if (map !== undefined) return map;
+  throw new NotGathered("there are no root certificates yet", `kubectl -n ${state.installation.namespace} logs deployment/controller`);
 }
 
 export function bundleOf({ data }: ConfigMap): string {
@@ -117,10 +123,7 @@ function issuerFindings(state: ClusterState): Finding[] {
 }
 
 function bundleFindings(state: ClusterState): Finding[] {
-  const reference = referenceMap(state);
-  // The first check says so.
-  if (reference === undefined) return [];
-  const wanted = fingerprintsOf(reference);
+  const wanted = fingerprintsOf(requireReference(state));
   const byNamespace = new Map(valueOf(state.identity.rootConfigMaps).map((each) => [each.metadata.namespace, each]));
   return meshedNamespaces(state).flatMap(({ metadata: { name } }): Finding[] => {
     const map = byNamespace.get(name);

@@ -1,7 +1,7 @@
 // The webhooks: does the API server reach them, and believe them?
 import { INSTALLATION_LABEL } from "../../../manifests/install/installation-label.ts";
 import type { Category, Finding } from "../check-list.ts";
-import { valueOf } from "../gathered.ts";
+import { NotGathered, valueOf } from "../gathered.ts";
 import type { ClusterState, Webhook, WebhookConfiguration } from "../cluster-state.ts";
 import { daysLeft, leadsTo, readCertificates, validityFindings } from "./certificates.ts";
 import { bundleOf, referenceMap } from "./identity.ts";
@@ -100,7 +100,13 @@ function handshakeFindings(state: ClusterState): Finding[] {
   const roots = readCertificates(caBundleOf(first.webhook)) ?? [];
   const { service } = first.webhook.clientConfig;
   const host = `${service?.name}.${service?.namespace}.svc`;
-  return valueOf(valueOf(state.controller).replicas).flatMap(({ pod, webhook }): Finding[] => {
+  const replicas = valueOf(valueOf(state.controller).replicas);
+  if (replicas.length === 0)
+    throw new NotGathered(
+      "no replica of the control plane runs",
+      `kubectl -n ${state.installation.namespace} describe deployment controller`,
+    );
+  return replicas.flatMap(({ pod, webhook }): Finding[] => {
     const chain = valueOf(webhook).chain.flatMap((each) => readCertificates(each) ?? []);
     const [leaf] = chain;
     const remedy = `kubectl -n ${state.installation.namespace} delete pod ${pod}    # it signs a new certificate when it starts`;

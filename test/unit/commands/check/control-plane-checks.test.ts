@@ -12,7 +12,7 @@ import type {
   PodObject,
   WebhookConfiguration,
 } from "../../../../src/commands/check/cluster-state.ts";
-import { valueOf } from "../../../../src/commands/check/gathered.ts";
+import { NotGathered, valueOf } from "../../../../src/commands/check/gathered.ts";
 import { findings, FORBIDDEN, remedies } from "../../../support/check/find.ts";
 import {
   controllerPod,
@@ -131,6 +131,8 @@ describe("the mesh's roots", () => {
   test("are waited for, and told when they are no certificates", () => {
     assert.match(findings(identity, "the mesh has root", withMaps()).join(), /^error: no namespace has a ConfigMap/);
     assert.match(findings(identity, "the mesh has root", withMaps(rootConfigMap("mesh-system", "x"))).join(), /holds no certificate$/);
+    for (const check of ["root certificates are valid", "every meshed namespace has the same"])
+      assert.throws(() => findings(identity, check, withMaps()), NotGathered, `${check}: not green without roots`);
   });
 
   test("warn 60 days before they expire, and are errors afterwards", () => {
@@ -165,6 +167,10 @@ describe("the mesh's roots", () => {
 });
 
 describe("the webhooks", () => {
+  test("are not said to answer where no replica runs that could", () => {
+    assert.throws(() => findings(webhooks, "they answer", withController({ replicas: { value: [] } })), NotGathered);
+  });
+
   const withWebhooks = (...configurations: WebhookConfiguration[]): ClusterState => ({ ...healthy, webhooks: { value: configurations } });
 
   test("have nobody to answer them", () => {
