@@ -73,13 +73,14 @@ export class ClusterConnection extends KubeConfig {
     void this.#pool?.dispatcher.close();
     const tls = { ca, cert, key, rejectUnauthorized, servername };
     const set = Object.fromEntries(Object.entries(tls).filter(([, value]) => value !== undefined));
-    const keepAlive = { keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_DELAY_MS };
+    // The signal, because undici's destroy() leaves those alone that are being opened, for as long as 10 s.
+    const socket = { keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_DELAY_MS, signal: this.closed };
     const proxy = this.getCurrentCluster()?.proxyUrl;
     // HTTP/1.1: each watch has a connection of its own, and none waits for another's reader.
     const dispatcher =
       proxy === undefined
-        ? new Agent({ allowH2: false, connect: { ...set, ...keepAlive } })
-        : new ProxyAgent({ allowH2: false, uri: proxy, requestTls: set, connect: keepAlive });
+        ? new Agent({ allowH2: false, connect: { ...set, ...socket } })
+        : new ProxyAgent({ allowH2: false, uri: proxy, requestTls: set, connect: socket });
     this.#pool = { key: pool, dispatcher };
     return dispatcher;
   }
