@@ -68,7 +68,7 @@ const pod = z.looseObject({
     containers: z.array(container).nullish(),
     initContainers: z.array(container).nullish(),
   }),
-  status: z.looseObject({ podIP: text.nullish(), podIPs: z.array(z.looseObject({ ip: text })).nullish() }).nullish(),
+  status: z.looseObject({ phase: text.nullish(), podIP: text.nullish(), podIPs: z.array(z.looseObject({ ip: text })).nullish() }).nullish(),
 });
 
 /** The API group of each kind that is read; `v1` is the core group. */
@@ -154,7 +154,6 @@ export function reduceKubernetesObject(kind: KubernetesKind, value: unknown, nam
     }
     case "Pod": {
       const { spec, status } = pod.parse(value);
-      const ips = (status?.podIPs ?? []).map((each) => each.ip);
       const namedPorts: Record<string, number> = {};
       for (const each of [...(spec.initContainers ?? []), ...(spec.containers ?? [])]) {
         for (const port of each.ports ?? []) if (port.name) namedPorts[port.name] = port.containerPort;
@@ -163,7 +162,7 @@ export function reduceKubernetesObject(kind: KubernetesKind, value: unknown, nam
         kind,
         meta,
         serviceAccount: spec.serviceAccountName || "default",
-        addresses: ips.length > 0 ? ips : status?.podIP ? [status.podIP] : [],
+        addresses: addressesOf(status),
         nodeName: spec.nodeName ?? undefined,
         hostNetwork: spec.hostNetwork ?? false,
         owner: toOwner(envelope.metadata),
@@ -171,6 +170,13 @@ export function reduceKubernetesObject(kind: KubernetesKind, value: unknown, nam
       };
     }
   }
+}
+
+/** A pod that has ended keeps its addresses in its status, while Kubernetes gives them to the next. */
+function addressesOf(status: z.output<typeof pod>["status"]): string[] {
+  if (status?.phase === "Succeeded" || status?.phase === "Failed") return [];
+  const ips = (status?.podIPs ?? []).map((each) => each.ip);
+  return ips.length > 0 ? ips : status?.podIP ? [status.podIP] : [];
 }
 
 function toOwner(meta: z.output<typeof metadata>): { kind: string; name: string } | undefined {

@@ -12,7 +12,7 @@ export function trimPod(pod: KubeObject): KubeObject {
     kind,
     metadata,
     spec: { ...pick(spec, ["serviceAccountName", "nodeName", "hostNetwork"]), ...containers(spec) },
-    status: pick(status, ["podIP", "podIPs"]),
+    status: pick(status, ["phase", "podIP", "podIPs"]),
   };
 }
 

@@ -25,6 +25,12 @@ status: { podIP: 10.244.0.2 }
 ---
 apiVersion: v1
 kind: Pod
+metadata: { name: web-2, namespace: shop }
+spec: { serviceAccountName: job, nodeName: one }
+status: { phase: Succeeded, podIP: 10.244.0.2, podIPs: [{ ip: 10.244.0.2 }, { ip: 10.244.0.7 }] }
+---
+apiVersion: v1
+kind: Pod
 metadata: { name: agent-1, namespace: ops }
 spec: { serviceAccountName: agent, nodeName: one, hostNetwork: true }
 status: { podIP: ${NODE_ADDRESS} }
@@ -53,6 +59,11 @@ describe("a Service's endpoint", () => {
   test("is that of the pod with its address, where the slice names none", () => {
     assert.equal(endpoint("{ addresses: [10.244.0.2] }").workload?.name, "web-1");
     assert.equal(endpoint("{ addresses: [10.244.0.3] }").workload, undefined);
+  });
+
+  test("is not that of a pod that has ended, whose address is another's by now", () => {
+    assert.equal(endpoint("{ addresses: [10.244.0.2] }").workload?.serviceAccount, "web");
+    assert.equal(endpoint("{ addresses: [10.244.0.7] }").workload, undefined);
   });
 
   test("at a node's address is not that of just any pod on the node's network", () => {
