@@ -4,7 +4,7 @@ import type { Command, Flag } from "./cli/command.ts";
 import { HELP_LAYOUT, usageErrorText } from "./cli/help-text.ts";
 import { COMMANDS } from "./commands/index.ts";
 import { describeFileError } from "./common/file-error.ts";
-import { UserError } from "./common/user-error.ts";
+import { UserError, userErrorText } from "./common/user-error.ts";
 import { VERSION } from "./common/version.ts";
 
 const USAGE_ERROR = 64;
@@ -93,8 +93,7 @@ function report(error: unknown): number {
     return error.exitCode === 0 ? 0 : USAGE_ERROR;
   }
   if (error instanceof UserError) {
-    process.stderr.write(`meshctl: ${error.message}\n`);
-    if (error.hint !== undefined) process.stderr.write(`  ${error.hint}\n`);
+    process.stderr.write(userErrorText(error));
     return error.exitCode;
   }
   process.stderr.write(`meshctl: internal error: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);

@@ -3,7 +3,7 @@
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { getAssetKeys, getRawAsset } from "node:sea";
-import { UserError } from "../common/user-error.ts";
+import { UserError, userErrorText } from "../common/user-error.ts";
 import { restartAsSidecar } from "./sidecar-start.ts";
 import { assertExecutable, unpack } from "./unpack.ts";
 
@@ -30,6 +30,6 @@ try {
   run();
 } catch (error) {
   if (!(error instanceof UserError)) throw error;
-  process.stderr.write(`meshctl: ${error.message}\n${error.hint === undefined ? "" : `  ${error.hint}\n`}`);
+  process.stderr.write(userErrorText(error));
   process.exitCode = error.exitCode;
 }

@@ -25,6 +25,11 @@ export function durationFlag(name: string, minMs: number, maxMs: number, limits:
   };
 }
 
+/** `Flag.parse` of a flag that may be given again: all its texts, in order. */
+export function repeated(text: string, previous: unknown): readonly string[] {
+  return [...((previous as readonly string[] | undefined) ?? []), text];
+}
+
 /** `Flag.parse` for one of a few words, in any letter case; the value is the word as listed. */
 export function wordFlag(name: string, words: readonly string[]): (text: string) => string {
   return (text) => {

@@ -16,3 +16,8 @@ export class UserError extends Error {
     this.exitCode = exitCode;
   }
 }
+
+/** As a person reads it, each line ended. */
+export function userErrorText({ message, hint }: UserError): string {
+  return `meshctl: ${message}\n${hint === undefined ? "" : `  ${hint}\n`}`;
+}

@@ -1,6 +1,6 @@
 // Versions of client, control plane and data plane, in istioctl's words and keys.
 import type { CommandContext } from "../../cli/command.ts";
-import { UserError } from "../../common/user-error.ts";
+import { UserError, userErrorText } from "../../common/user-error.ts";
 import { VERSION } from "../../common/version.ts";
 import type { MeshVersions } from "./mesh-versions.ts";
 
@@ -33,9 +33,7 @@ export async function run(context: CommandContext): Promise<void> {
 async function readMesh(context: CommandContext): Promise<MeshVersions | undefined> {
   // Loaded only here: --client is asked by scripts, many times.
   const { readMeshVersions } = await import("./mesh-versions.ts");
-  const tell = ({ message, hint }: UserError): void => {
-    context.stderr.write(`meshctl: ${message}\n${hint === undefined ? "" : `  ${hint}\n`}`);
-  };
+  const tell = (error: UserError): void => void context.stderr.write(userErrorText(error));
   try {
     return await readMeshVersions(context, tell);
   } catch (error) {

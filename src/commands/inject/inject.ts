@@ -1,8 +1,7 @@
 // `meshctl inject` and `meshctl uninject`: manifests in, manifests out. What runs is loaded when it runs.
 import type { Command, Flag } from "../../cli/command.ts";
+import { repeated } from "../../cli/flags.ts";
 import { DEFAULT_CLUSTER_DOMAIN, DEFAULT_TRUST_DOMAIN, MESH_NAMESPACE, Port } from "../../xds/names.ts";
-
-const repeated = (text: string, previous: unknown): readonly string[] => [...((previous as readonly string[] | undefined) ?? []), text];
 
 const inputFlags: readonly Flag[] = [
   { flags: "-f, --filename <input>", description: "the same as an argument; may be given again", parse: repeated },

@@ -5,7 +5,7 @@ import type { MeshAccess } from "../../cli/mesh-access.ts";
 import { terminalWidth, writeStructured } from "../../cli/output.ts";
 import { styleFor } from "../../cli/style.ts";
 import { formatTable } from "../../cli/table.ts";
-import { UserError } from "../../common/user-error.ts";
+import { UserError, userErrorText } from "../../common/user-error.ts";
 import { Port } from "../../xds/names.ts";
 import { configDifference, type ConfigDifference, type SentResources } from "./status/config-difference.ts";
 import { readSyncEntries, SYNC_TYPES, type ProxySync, type SyncEntries, type SyncState } from "./status/sync-entries.ts";
@@ -35,7 +35,7 @@ async function printAll(context: CommandContext, mesh: MeshAccess): Promise<numb
 
 /** What is told is told of the others only: not silently. */
 function tellFailures(context: CommandContext, failures: SyncEntries["failures"]): void {
-  for (const { message, hint } of failures) context.stderr.write(`meshctl: ${message}\n${hint === undefined ? "" : `  ${hint}\n`}`);
+  for (const each of failures) context.stderr.write(userErrorText(each));
 }
 
 function statesTable(context: CommandContext, proxies: readonly ProxySync[]): string {

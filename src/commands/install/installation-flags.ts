@@ -1,8 +1,7 @@
 // Flags that install, upgrade and uninstall share. The words of profiles stand here again because manifests/ loads zod.
 import type { Flag } from "../../cli/command.ts";
-import { durationFlag } from "../../cli/flags.ts";
+import { durationFlag, repeated } from "../../cli/flags.ts";
 
-const repeated = (text: string, previous: unknown): readonly string[] => [...((previous as readonly string[] | undefined) ?? []), text];
 const DAY_MS = 24 * 3_600_000;
 
 export function valueFlags(): Flag[] {
