@@ -35,13 +35,24 @@ export function isJson(value: unknown): value is Json {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** Every object of a document, members of Lists too. */
+/** Every object of a document, members of Lists too. Those of a DeploymentList need not say what they are. */
 export function findObjects(value: unknown, path: FieldPath = []): { readonly object: Json; readonly path: FieldPath }[] {
   if (!isJson(value)) return [];
   const { kind, apiVersion, items } = value;
-  if (kind === "List" && apiVersion === "v1" && Array.isArray(items))
-    return items.flatMap((item, index) => findObjects(item, [...path, "items", index]));
-  return [{ object: value, path }];
+  const [, member] = typeof kind === "string" ? (/^(.*)List$/.exec(kind) ?? []) : [];
+  if (member === undefined || !Array.isArray(items)) return [{ object: value, path }];
+  const implied = member === "" ? {} : { apiVersion, kind: member };
+  return (items as readonly unknown[]).flatMap((item, index) =>
+    findObjects(isJson(item) ? { ...implied, ...item } : item, [...path, "items", index]),
+  );
+}
+
+/** What has a pod template and is of no kind that has one here, such as Argo's Rollout: its name for people. */
+export function unknownWorkload({ apiVersion, kind, spec, metadata }: Json): string | undefined {
+  if (typeof kind !== "string" || typeof apiVersion !== "string") return undefined;
+  if (!Array.isArray(valueAt(spec, ["template", "spec", "containers"]))) return undefined;
+  const name = isJson(metadata) ? metadata["name"] : undefined;
+  return `${kind} ${typeof name === "string" ? name : "(no name)"} of ${apiVersion}`;
 }
 
 /** The pod that an object of a known kind describes; undefined for every other. */

@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from "node:util";
 import { formatProblems } from "../../common/result.ts";
 import { VERSION } from "../../common/version.ts";
 import type { FieldPath } from "../../common/yaml.ts";
-import type { SourceDocument } from "../../common/yaml-tree.ts";
+import { nodeAt, type SourceDocument } from "../../common/yaml-tree.ts";
 import { decideInjection, undecidedWords } from "../injection-decision.ts";
 import { INJECTED_ANNOTATION, RECORD_LIMIT_BYTES, recordOf, toIndexes, type Additions } from "../injection-record.ts";
 import type { InjectionValues } from "../injected-containers.ts";
@@ -12,8 +12,8 @@ import { applyJsonPatch } from "../json-patch.ts";
 import type { ObjectMeta, PodTemplate } from "../kube-objects.ts";
 import { podSecurityWarning } from "../pod-security.ts";
 import { checkPod, obstacleOf } from "./check-pod.ts";
-import { findObjects, podPlaceOf, valueAt, type PodPlace } from "./find-pods.ts";
-import { ObjectPlaces, type ChangedFile, type ObjectReport, type ParsedFile } from "./manifest-files.ts";
+import { findObjects, podPlaceOf, unknownWorkload, valueAt, type PodPlace } from "./find-pods.ts";
+import { ObjectPlaces, type ChangedFile, type ObjectReport, type ParsedFile, type ParsedText } from "./manifest-files.ts";
 import { EDITED, injectIntoText, readEdited, UneditableText } from "./pod-text.ts";
 import { applyEdits, type TextEdit } from "./text-edit.ts";
 import { uninjectText } from "./uninject-text.ts";
@@ -33,14 +33,33 @@ export function injectFile(file: ParsedFile, settings: InjectSettings): ChangedF
     const { text, document } = parsed;
     const objects = findObjects(document.value);
     const pods = objects.flatMap(({ object, path }) => podPlaceOf(object, path, settings.namespace) ?? []);
-    others += objects.length - pods.length;
-    if (pods.length === 0) return text;
+    const unknown = objects.flatMap(({ object, path }) => {
+      const label = podPlaceOf(object, path, settings.namespace) === undefined ? unknownWorkload(object) : undefined;
+      return label === undefined ? [] : [{ label, path }];
+    });
+    others += objects.length - pods.length - unknown.length;
+    if (pods.length + unknown.length === 0) return text;
     const result = new DocumentInjection(text, document, pods, settings).run();
+    const found = [
+      ...result.reports.map((each, index) => ({ ...each, path: pods[index]!.objectPath })),
+      ...unknown.map((each) => ({ ...each, ...UNKNOWN })),
+    ].toSorted((a, b) => startOf(parsed, a.path) - startOf(parsed, b.path));
     const places = new ObjectPlaces(file.name, parsed);
-    reports.push(...result.reports.map((each, index) => ({ ...each, place: places.placeOf(pods[index]!.objectPath) })));
+    reports.push(...found.map(({ path, ...each }) => ({ ...each, place: places.placeOf(path) })));
     return result.text;
   });
   return { text: texts.join(""), reports, others };
+}
+
+const UNKNOWN = {
+  outcome: "skipped",
+  reason: "inject doesn't know this kind; only the webhook gives its pods sidecars",
+  warnings: [],
+  isProblem: false,
+} as const;
+
+function startOf({ document }: ParsedText, path: FieldPath): number {
+  return nodeAt(document.root, path)?.start ?? 0;
 }
 
 interface Plan {

@@ -6,12 +6,60 @@ export interface DocumentText {
   readonly line: number;
 }
 
+/** The texts, joined, are the file. */
+export function splitDocuments(file: string): DocumentText[] {
+  return splitJson(file) ?? splitYaml(file);
+}
+
+/** Objects of JSON one behind the other, as jq prints them and kubectl reads them. Undefined where there are not several. */
+function splitJson(file: string): DocumentText[] | undefined {
+  if (!/^\uFEFF?\s*\{/.test(file)) return undefined;
+  const ends: number[] = [];
+  let depth = 0;
+  const marks = /["{}[\]]/g;
+  for (let found = marks.exec(file); found !== null; found = marks.exec(file)) {
+    const [mark] = found;
+    if (mark === '"') marks.lastIndex = endOfString(file, marks.lastIndex);
+    else if (mark === "{" || mark === "[") depth++;
+    else if (--depth === 0) ends.push(marks.lastIndex);
+  }
+  if (ends.length < 2) return undefined;
+  ends[ends.length - 1] = file.length;
+  let line = 1;
+  const documents = ends.map((end, index) => {
+    const text = file.slice(ends[index - 1] ?? 0, end);
+    const document = { text, line };
+    line += text.split("\n").length - 1;
+    return document;
+  });
+  return documents.every(({ text }) => isJsonText(text)) ? documents : undefined;
+}
+
+/** Behind the closing quote. A pattern of the whole string would overflow the stack for one of some megabytes. */
+function endOfString(file: string, from: number): number {
+  const mark = /["\\]/g;
+  mark.lastIndex = from;
+  for (let found = mark.exec(file); found !== null; found = mark.exec(file)) {
+    if (found[0] === '"') return mark.lastIndex;
+    mark.lastIndex++;
+  }
+  return file.length;
+}
+
+function isJsonText(text: string): boolean {
+  try {
+    JSON.parse(text.replace(/^\uFEFF/, ""));
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /**
  * A `---` or `...` at the start of a line ends a document wherever it is, in block scalars and quotes too (YAML 1.2
- * §9.1.2). Comments and directives in front of a `---` belong to the document that it starts. The texts, joined, are
- * the file.
+ * §9.1.2). Comments and directives in front of a `---` belong to the document that it starts.
  */
-export function splitDocuments(file: string): DocumentText[] {
+function splitYaml(file: string): DocumentText[] {
   const documents: DocumentText[] = [];
   let start = 0;
   let startLine = 1;

@@ -179,10 +179,33 @@ describe("injecting a file", () => {
   });
 
   test("leaves kinds of the same name in other groups, and everything without a pod, byte for byte", () => {
-    const text = `apiVersion: batch.volcano.sh/v1\nkind: Job\nspec: {template: {spec: {${CONTAINERS}}}}\n---\n- 1\n---\njust text\n--- # nothing\n`;
+    const text = `apiVersion: batch.volcano.sh/v1\nkind: Job\nspec: {tasks: [{template: {spec: {${CONTAINERS}}}}]}\n---\n- 1\n---\njust text\n--- # nothing\n`;
     const { text: after, reports } = injectText(text);
     assert.equal(after, text);
     assert.deepEqual(reports, []);
+  });
+
+  test("tells of what has a pod template and is of a kind that it doesn't know", () => {
+    const rollout = `apiVersion: argoproj.io/v1alpha1\nkind: Rollout\nmetadata: {name: web}\nspec: {template: {spec: {${CONTAINERS}}}}\n`;
+    const text = `${rollout}---\n${pod(CONTAINERS)}`;
+    const { text: after, reports, others } = injectText(text);
+    assert.ok(after.startsWith(rollout));
+    assert.deepEqual(
+      reports.map(({ place, label, outcome, isProblem }) => [place, label, outcome, isProblem]),
+      [
+        ["app.yaml:1", "Rollout web of argoproj.io/v1alpha1", "skipped", false],
+        ["app.yaml:6", "Pod a", "injected", false],
+      ],
+    );
+    assert.equal(others, 0);
+  });
+
+  test("injects the members of lists of one kind, which need not repeat it", () => {
+    const items = `items:\n  - metadata: {name: a}\n    spec: {template: {spec: {${CONTAINERS}}}}\n`;
+    const text = `apiVersion: apps/v1\nkind: DeploymentList\n${items}---\napiVersion: v1\nkind: ConfigMapList\nitems: [{data: {}}]\n`;
+    const { text: after, reports, others } = injectText(text);
+    assert.deepEqual([reports.map(({ label, outcome }) => [label, outcome]), others], [[["Deployment a", "injected"]], 1]);
+    assert.equal(uninjectText(after).text, text);
   });
 
   test("follows the label of a Namespace object of the same input", () => {

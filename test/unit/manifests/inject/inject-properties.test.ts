@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { dumpYaml } from "../../../../src/common/yaml.ts";
 import { findObjects, isJson, podPlaceOf, valueAt } from "../../../../src/manifests/inject/find-pods.ts";
+import { splitDocuments } from "../../../../src/manifests/inject/split-documents.ts";
 import { injectionPatch } from "../../../../src/manifests/injector.ts";
 import { applyJsonPatch } from "../../../../src/manifests/json-patch.ts";
 import { injectText, parse, uninjectText } from "../../../support/inject/inject-text.ts";
@@ -88,6 +89,36 @@ describe("injecting into text", () => {
     ] as const)
       test(`gives this pod a copy of its own of what is shared, and takes it back: ${name}${how}`, () => check(form));
   }
+
+  for (const [how, indent, between] of [
+    ["line by line", undefined, "\n"],
+    ["without anything between", undefined, ""],
+    ["as jq prints them", 2, "\r\n\r\n"],
+  ] as const)
+    test(`injects into each of several objects of JSON ${how}`, () => {
+      const pod = (name: string): object => ({
+        apiVersion: "v1",
+        kind: "Pod",
+        metadata: { name },
+        spec: { containers: [{ name: '}"{' }] },
+      });
+      const text = ["a", "b", "c"].map((name) => JSON.stringify(pod(name), undefined, indent)).join(between);
+      check(text);
+      check(`\uFEFF${text}\n`);
+      const line = (name: string): number => text.slice(0, text.search(new RegExp(`\\{\\s*"apiVersion[^}]*"${name}"`))).split("\n").length;
+      assert.deepEqual(
+        injectText(text).reports.map(({ place }) => place),
+        ["a", "b", "c"].map((name) => `app.yaml:${line(name)}`),
+      );
+    });
+
+  test("finds the objects of JSON behind a text of megabytes", () => {
+    const texts = ["x".repeat(4_000_000), '"}{\\'.repeat(100_000)].map((value) => JSON.stringify({ value }));
+    assert.deepEqual(
+      splitDocuments(texts.join("")).map(({ text }) => text === texts[0] || text === texts[1]),
+      [true, true],
+    );
+  });
 
   test("fills an empty value in the last line, where new fields go too", () => {
     check("apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec:\n  containers:\n    - name: web\n  volumes:");
