@@ -4,7 +4,7 @@ import { createHash } from "node:crypto";
 import { watch } from "node:fs";
 import type { FSWatcher } from "node:fs";
 import { readFile } from "node:fs/promises";
-import { dirname } from "node:path";
+import { dirname, relative } from "node:path";
 import type { Clock } from "../../common/clock.ts";
 import { parseFile } from "../ingest/parse-file.ts";
 import { scanPaths } from "./directory-scan.ts";
@@ -28,6 +28,13 @@ function unreadable(file: string, code: string | undefined): ConfigProblem {
   return { file, line: 1, column: 1, object: undefined, field: "", message: `can't be read: ${code}` };
 }
 
+/** Signature of a file that went together with the path that it was found under. */
+const GONE = "";
+
+function gone(path: string): ConfigProblem {
+  return { file: path, line: 1, column: 1, object: undefined, field: "", message: "is gone; what it says stays in force until it is back" };
+}
+
 export class DirectorySource implements Source {
   readonly #paths: readonly string[];
   readonly #clock: Clock;
@@ -39,7 +46,10 @@ export class DirectorySource implements Source {
   #scanning: Promise<void> | undefined;
   #scanAgain = false;
 
-  /** @param paths directories, searched recursively, or files. */
+  /**
+   * @param paths directories, searched recursively, or files. What is under a path that goes away altogether (a branch is
+   *   switched, a folder unmounted) stays in force: nobody meant to lift a policy.
+   */
   constructor(paths: readonly string[], clock: Clock) {
     this.#paths = paths;
     this.#clock = clock;
@@ -88,12 +98,22 @@ export class DirectorySource implements Source {
       const { directories } = await scanPaths(this.#paths);
       if (!this.#watch(directories)) break;
     }
-    const { files } = await scanPaths(this.#paths);
+    const { files, directories } = await scanPaths(this.#paths);
+    const gonePaths = this.#paths.filter((path) => !files.has(path) && !directories.has(path));
+    const toldPaths = new Set<string>();
     const changes: SourceChange[] = [];
-    for (const file of [...this.#known.keys()]) {
+    for (const [file, known] of [...this.#known]) {
       if (files.has(file)) continue;
-      this.#known.delete(file);
-      changes.push({ part: file, objects: [], problems: [], readable: true });
+      const path = gonePaths.find((each) => !relative(each, file).startsWith(".."));
+      if (path === undefined) {
+        this.#known.delete(file);
+        changes.push({ part: file, objects: [], problems: [], readable: true });
+      } else if (known.signature !== GONE) {
+        this.#known.set(file, { signature: GONE, hash: "" });
+        // Once for all that was under it.
+        changes.push({ part: file, objects: [], problems: toldPaths.has(path) ? [] : [gone(path)], readable: false });
+        toldPaths.add(path);
+      }
     }
     for (const [file, { signature, modifiedMs }] of files) {
       const known = this.#known.get(file);

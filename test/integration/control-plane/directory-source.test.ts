@@ -123,15 +123,34 @@ test("follows a file named directly, and a ConfigMap's mount where links are swa
   await eventually(() => assert.deepEqual(parts.get(at("mesh.yaml")), ["two"]), within);
 });
 
-test("takes up a folder again that was removed and made anew", async () => {
+test("keeps what a path said that is gone, says so once, and takes it up again", async () => {
   mkdirSync(at("mesh"));
   writeFileSync(at("mesh/a.yaml"), yaml("a"));
-  await follow(at("mesh"));
+  writeFileSync(at("mesh/b.yaml"), yaml("b"));
+  writeFileSync(at("single.yaml"), yaml("single"));
+  await follow(at("mesh"), at("single.yaml"));
   rmSync(at("mesh"), { recursive: true });
-  await eventually(() => assert.equal(parts.size, 0), within);
+  unlinkSync(at("single.yaml"));
+  const message = "is gone; what it says stays in force until it is back";
+  await eventually(
+    () =>
+      assert.deepEqual([...parts].sort(), [
+        [at("mesh/a.yaml"), [message]],
+        [at("mesh/b.yaml"), []],
+        [at("single.yaml"), [message]],
+      ]),
+    within,
+  );
   mkdirSync(at("mesh"));
-  writeFileSync(at("mesh/a.yaml"), yaml("b"));
-  await eventually(() => assert.deepEqual(parts.get(at("mesh/a.yaml")), ["b"]), within);
   writeFileSync(at("mesh/a.yaml"), yaml("c"));
-  await eventually(() => assert.deepEqual(parts.get(at("mesh/a.yaml")), ["c"]), within);
+  await eventually(
+    () =>
+      assert.deepEqual([...parts].sort(), [
+        [at("mesh/a.yaml"), ["c"]],
+        [at("single.yaml"), [message]],
+      ]),
+    within,
+  );
+  writeFileSync(at("mesh/a.yaml"), yaml("d"));
+  await eventually(() => assert.deepEqual(parts.get(at("mesh/a.yaml")), ["d"]), within);
 });
