@@ -2,6 +2,7 @@
 import type { z } from "zod";
 import { formatFieldPath } from "../../common/yaml.ts";
 import type { FieldPath } from "../../common/yaml.ts";
+import { shorten } from "../../common/shorten.ts";
 import { KEY_SEPARATOR } from "../../mesh-api/fields.ts";
 import { objectKey } from "./raw-object.ts";
 import type { ConfigProblem, RawObject } from "./raw-object.ts";
@@ -21,10 +22,6 @@ export function refusal(raw: RawObject, path: FieldPath, message: string): Refus
 export function problemAt(raw: RawObject, path: FieldPath, message: string): ConfigProblem {
   const place = { file: raw.origin.file, ...raw.origin.locate(path), object: objectKey(raw) };
   return { ...place, field: shorten(formatFieldPath(path), MAX_TEXT_CHARS), message: shorten(message, MAX_TEXT_CHARS) };
-}
-
-export function shorten(text: string, maxChars: number): string {
-  return text.length <= maxChars ? text : `${text.slice(0, maxChars - 1)}…`;
 }
 
 export function toProblems(raw: RawObject, error: z.ZodError, prefix: FieldPath): ConfigProblem[] {

@@ -3,7 +3,7 @@ import type { Logger } from "../../common/log.ts";
 import type { AdsHooks } from "../../xds/ads-server.ts";
 import { TypeUrl } from "../../xds/names.ts";
 import type { ControlMetrics } from "../admin/control-metrics.ts";
-import { shorten } from "../ingest/object-problems.ts";
+import { shorten } from "../../common/shorten.ts";
 import type { ProxyNode } from "../translate/proxy-view.ts";
 import { admitProxy } from "./proxy-node.ts";
 import type { FindPod } from "./proxy-node.ts";

@@ -3,7 +3,7 @@ import type { JsonValue } from "@bufbuild/protobuf";
 import type { Admission, PeerIdentity } from "../../xds/ads-server.ts";
 import type { Node } from "../../xds/gen/envoy/config/core/v3/base_pb.ts";
 import { NodeMetadata } from "../../xds/names.ts";
-import { shorten } from "../ingest/object-problems.ts";
+import { shorten } from "../../common/shorten.ts";
 import type { ProxyNode } from "../translate/proxy-view.ts";
 
 /** `sidecar~<ip>~<pod>.<namespace>~<domain>` (Istio). */

@@ -1,7 +1,7 @@
 // AdmissionReview, admission.k8s.io/v1: what an API server asks a webhook about one object, and what it is answered.
 // https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/#webhook-request-and-response
 import type { JsonPatchOperation } from "../../manifests/json-patch.ts";
-import { shorten } from "../ingest/object-problems.ts";
+import { shorten } from "../../common/shorten.ts";
 
 export type Json = Readonly<Record<string, unknown>>;
 

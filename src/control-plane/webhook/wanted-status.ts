@@ -1,7 +1,7 @@
 // What the status of a mesh object must say of its validation, in Istio's words: a condition `Reconciled` and
 // `validationMessages`. A valid object that was never marked needs none.
 import { isDeepStrictEqual } from "node:util";
-import { shorten } from "../ingest/object-problems.ts";
+import { shorten } from "../../common/shorten.ts";
 import type { ConfigProblem, RawObject } from "../ingest/raw-object.ts";
 import { validate } from "../ingest/validate.ts";
 import { isJson } from "./admission-review.ts";
