@@ -1,7 +1,7 @@
 // HTTP to a port on a pod's loopback, such as a sidecar's admin (15000) or the control plane's monitoring (15014).
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
-import { Client } from "undici";
+import { Client, errors } from "undici";
 import { UserError } from "../common/user-error.ts";
 
 /** Opens one connection to the port; rejects with a UserError that says why it can't. */
@@ -66,7 +66,7 @@ export class AdminClient {
     await this.#client.destroy();
   }
 
-  async #request(method: "GET" | "POST", path: string): Promise<string> {
+  async #request(method: "GET" | "POST", path: string, isAgain = false): Promise<string> {
     let response;
     let body: string;
     try {
@@ -74,6 +74,8 @@ export class AdminClient {
       response = await this.#client.request({ method, path, signal: AbortSignal.timeout(this.#timeoutMs * 2) });
       body = await response.body.text();
     } catch (error) {
+      // An idle connection may be closed just when it is used again (RFC 9112 §9.3.1).
+      if (method === "GET" && !isAgain && error instanceof errors.SocketError) return this.#request(method, path, true);
       if (this.#connectFailure instanceof UserError) throw this.#connectFailure;
       throw new UserError(`${this.#target.description} does not answer ${path}: ${reasonOf(error)}`, this.#target.hint);
     }

@@ -11,11 +11,19 @@ describe("the admin client", () => {
   const server = http.createServer((request, response) => {
     if (request.url === "/silent") return;
     if (request.url === "/half") return void response.writeHead(200, { "content-length": "100" }).write("half");
+    if (request.url === "/closed") return void request.socket.destroy();
+    if (request.url === "/idle-closed" && requestsOf(request.socket) > 1) return void request.socket.destroy();
     if (request.url === "/error") return void response.writeHead(400).end("error: bad\nmore\n");
     if (request.url === "/broken") return void response.writeHead(500).end("out of order");
     response.end(request.method === "POST" ? "posted" : `{"path":"${request.url}"}`);
   });
   server.on("connection", () => sockets++);
+  const requests = new WeakMap<net.Socket, number>();
+  const requestsOf = (socket: net.Socket): number => {
+    const count = (requests.get(socket) ?? 0) + 1;
+    requests.set(socket, count);
+    return count;
+  };
   before(() => once(server.listen(0, "127.0.0.1"), "listening"));
   after(() => {
     server.closeAllConnections();
@@ -53,6 +61,16 @@ describe("the admin client", () => {
     assert.equal(await admin.get("/b"), '{"path":"/b"}');
     assert.equal(sockets, 1);
     await admin.close();
+  });
+
+  test("asks once more over a new connection when the one in use was closed, and no third time", async () => {
+    const admin = client();
+    sockets = 0;
+    for (const _ of [1, 2, 3]) assert.equal(await admin.get("/idle-closed"), '{"path":"/idle-closed"}');
+    assert.equal(sockets, 3);
+    sockets = 0;
+    assert.match((await refusal(admin, "/closed")).message, /does not answer \/closed: other side closed$/);
+    assert.equal(sockets, 1, "beside the one that was open");
   });
 
   test("names the status and the first line of a refusal", async () => {
