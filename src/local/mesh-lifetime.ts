@@ -4,7 +4,7 @@ import net from "node:net";
 import { join } from "node:path";
 import { UserError } from "../common/user-error.ts";
 import { isAlive, signalProcess } from "./process-identity.ts";
-import { findMesh, runFoldersRoot, runPaths, type MeshRecord } from "./run-folder.ts";
+import { findMesh, readPublisherIdentity, runFoldersRoot, runPaths, type MeshRecord } from "./run-folder.ts";
 
 // Keeps the longest socket path under 100 bytes (Linux allows 107): "/run/user/4294967295/meshctl/<name>/s/9999.sock".
 const NAME = /^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$/;
@@ -136,6 +136,12 @@ export async function endMesh(name: string, graceMs: number): Promise<void> {
       if (!stopped) signalProcess(sandbox, "SIGKILL");
       await waitUntil(() => !isAlive(sandbox), 5000);
     }
+  }
+  // It ends by itself when it sees the mesh end; whoever ends the mesh is to leave nothing.
+  const publisher = readPublisherIdentity(folder);
+  if (publisher !== undefined && !(await waitUntil(() => !isAlive(publisher), 2000))) {
+    signalProcess(publisher, "SIGKILL");
+    await waitUntil(() => !isAlive(publisher), 2000);
   }
   removeRunFolder(folder);
 }

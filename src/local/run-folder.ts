@@ -121,6 +121,8 @@ export function runPaths(folder: string) {
     authority: join(folder, "ca"),
     tokenKeys: join(folder, "token-keys.json"),
     supervisorLog: join(folder, "supervisor.log"),
+    /** As `sandbox`, of the process that listens on the published ports. */
+    publisher: join(folder, "publisher.stat"),
     publisherLog: join(folder, "publisher.log"),
   } as const;
 }
@@ -137,8 +139,17 @@ function readJson<T>(path: string): T | undefined {
 
 /** Undefined until the sandbox has started. */
 export function readSandboxIdentity(folder: string): ProcessIdentity | undefined {
+  return readIdentity(runPaths(folder).sandbox);
+}
+
+/** Undefined where nothing is published, and until the publisher has started. */
+export function readPublisherIdentity(folder: string): ProcessIdentity | undefined {
+  return readIdentity(runPaths(folder).publisher);
+}
+
+function readIdentity(path: string): ProcessIdentity | undefined {
   try {
-    return parseProcessIdentity(readFileSync(runPaths(folder).sandbox, "utf8"));
+    return parseProcessIdentity(readFileSync(path, "utf8"));
   } catch {
     return undefined;
   }

@@ -1,5 +1,6 @@
 // The machine's end of published ports: listens on loopback and hands every connection to the ingress pod through its
 // unix socket. Lives outside the sandbox, in a process of its own, and ends with the mesh.
+import { readFileSync, writeFileSync } from "node:fs";
 import net from "node:net";
 import { UserError } from "../../common/user-error.ts";
 import { relay } from "../network/relay.ts";
@@ -58,6 +59,7 @@ function forwardToIngress(mesh: MeshInfo, client: net.Socket, index: number): vo
 export async function runPublisher(meshName: string): Promise<void> {
   const mesh = findMesh(meshName);
   if (mesh === undefined) throw new UserError(`no local mesh named ${meshName}`);
+  writeFileSync(runPaths(mesh.folder).publisher, readFileSync("/proc/self/stat"), { mode: 0o600 });
   for (const [index, each] of mesh.published.entries()) {
     const server = await openHostPort(each.hostPort);
     server.on("connection", (client: net.Socket) => forwardToIngress(mesh, client, index));

@@ -28,7 +28,7 @@ const GROWTH_MB = 2;
 const SETTLING_MS = 2200;
 const SETTLED_MB = 0.25;
 /** Code that ran for the first time, and the blocks that the pools keep for good. */
-const FEW_BLOCKS_MB = 6;
+const FEW_BLOCKS_MB = 8;
 /** The allocators below V8, OpenSSL's among them, keep memory for later, now more, now less. */
 const isMuchMore = (after: number, before: number): boolean => after > 1.3 * before + 8;
 /** They come to an end of it within some rounds more; what leaks does not. */
