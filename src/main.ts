@@ -4,10 +4,8 @@ import type { Command, Flag } from "./cli/command.ts";
 import { HELP_LAYOUT, usageErrorText } from "./cli/help-text.ts";
 import { COMMANDS } from "./commands/index.ts";
 import { describeFileError } from "./common/file-error.ts";
-import { UserError, userErrorText } from "./common/user-error.ts";
+import { USAGE_EXIT_CODE, UserError, userErrorText } from "./common/user-error.ts";
 import { VERSION } from "./common/version.ts";
-
-const USAGE_ERROR = 64;
 
 function toOption(flag: Flag): Option {
   const option = new Option(flag.flags, flag.description);
@@ -90,7 +88,7 @@ export async function main(argv: readonly string[]): Promise<number> {
 function report(error: unknown): number {
   if (error instanceof CommanderError) {
     // commander has printed its message already; help and version are not errors.
-    return error.exitCode === 0 ? 0 : USAGE_ERROR;
+    return error.exitCode === 0 ? 0 : USAGE_EXIT_CODE;
   }
   if (error instanceof UserError) {
     process.stderr.write(userErrorText(error));

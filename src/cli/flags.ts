@@ -1,18 +1,16 @@
 // Flags that commands share, and how their texts become values. Loaded by every --help: keep its imports small.
 import { parseDurationMs } from "../common/duration.ts";
-import { UserError } from "../common/user-error.ts";
+import { USAGE_EXIT_CODE, UserError } from "../common/user-error.ts";
 import type { LogFormat, LogLevel } from "../common/log.ts";
 import { MESH_NAMESPACE } from "../xds/names.ts";
 import type { Flag } from "./command.ts";
-
-const USAGE = 64;
 
 /** `Flag.parse` for a TCP port, 1 to 65535. */
 export function portFlag(name: string): (text: string) => number {
   return (text) => {
     const port = /^\d{1,5}$/.test(text) ? Number(text) : 0;
     if (port >= 1 && port <= 65535) return port;
-    throw new UserError(`${name} wants a port from 1 to 65535, not ${JSON.stringify(text)}`, undefined, USAGE);
+    throw new UserError(`${name} wants a port from 1 to 65535, not ${JSON.stringify(text)}`, undefined, USAGE_EXIT_CODE);
   };
 }
 
@@ -21,7 +19,7 @@ export function durationFlag(name: string, minMs: number, maxMs: number, limits:
   return (text) => {
     const ms = parseDurationMs(text);
     if (ms !== undefined && ms >= minMs && ms <= maxMs) return ms;
-    throw new UserError(`${name} wants a duration ${limits}, not ${JSON.stringify(text)}`, "such as 500ms, 10s or 1m", USAGE);
+    throw new UserError(`${name} wants a duration ${limits}, not ${JSON.stringify(text)}`, "such as 500ms, 10s or 1m", USAGE_EXIT_CODE);
   };
 }
 
@@ -35,7 +33,7 @@ export function wordFlag(name: string, words: readonly string[]): (text: string)
   return (text) => {
     const word = words.find((each) => each.toLowerCase() === text.toLowerCase());
     if (word !== undefined) return word;
-    throw new UserError(`${name} wants one of ${words.join(", ")}, not ${JSON.stringify(text)}`, undefined, USAGE);
+    throw new UserError(`${name} wants one of ${words.join(", ")}, not ${JSON.stringify(text)}`, undefined, USAGE_EXIT_CODE);
   };
 }
 

@@ -1,6 +1,6 @@
 // The mesh that a command's flags mean, in a cluster or on this machine, and the way to its sidecars and its control plane:
 // one interface for both, so that no inspecting command knows which it is.
-import { UserError } from "../common/user-error.ts";
+import { USAGE_EXIT_CODE, UserError } from "../common/user-error.ts";
 import { currentContext } from "../kube/kubeconfig-files.ts";
 import { isInCluster } from "../kube/service-account.ts";
 import { listMeshes } from "../local/run-folder.ts";
@@ -29,8 +29,6 @@ export interface MeshAccess {
   close(): void;
 }
 
-const USAGE = 64;
-
 /**
  * `--local` and the name of a mesh mean the local one; `--kubeconfig`, `--context` and `--as` a cluster. Without them it is
  * the cluster of the kubeconfig's current context, else the local mesh that runs, else the cluster that this is a pod of.
@@ -42,7 +40,11 @@ export async function openMesh(context: CommandContext, meshFlag: "name" | "mesh
   const local = given(options, { local: "--local", [meshFlag]: "--mesh" });
   const cluster = given(options, { kubeconfig: "--kubeconfig", context: "--context", as: "--as" });
   if (local !== undefined && cluster !== undefined)
-    throw new UserError(`${local} and ${cluster} can't be given together`, "look either into the local mesh or into a cluster", USAGE);
+    throw new UserError(
+      `${local} and ${cluster} can't be given together`,
+      "look either into the local mesh or into a cluster",
+      USAGE_EXIT_CODE,
+    );
   const runsLocally = (): boolean => listMeshes(env).some((mesh) => mesh.phase !== "dead");
   const hasCluster = cluster !== undefined || (local === undefined && currentContext(env) !== undefined);
   if (hasCluster || (local === undefined && !runsLocally() && isInCluster())) {

@@ -1,10 +1,9 @@
 // Versions of client, control plane and data plane, in istioctl's words and keys.
 import type { CommandContext } from "../../cli/command.ts";
-import { UserError, userErrorText } from "../../common/user-error.ts";
+import { USAGE_EXIT_CODE, UserError, userErrorText } from "../../common/user-error.ts";
 import { VERSION } from "../../common/version.ts";
 import type { MeshVersions } from "./mesh-versions.ts";
 
-const USAGE = 64;
 const UNAVAILABLE = "unavailable";
 
 export async function run(context: CommandContext): Promise<void> {
@@ -37,7 +36,7 @@ async function readMesh(context: CommandContext): Promise<MeshVersions | undefin
   try {
     return await readMeshVersions(context, tell);
   } catch (error) {
-    if (!(error instanceof UserError) || error.exitCode === USAGE) throw error;
+    if (!(error instanceof UserError) || error.exitCode === USAGE_EXIT_CODE) throw error;
     tell(error);
     return undefined;
   }

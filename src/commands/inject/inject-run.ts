@@ -1,7 +1,7 @@
 // Reads manifests, injects, prints.
 import type { CommandContext } from "../../cli/command.ts";
 import { parseHostPort } from "../../common/address.ts";
-import { UserError } from "../../common/user-error.ts";
+import { USAGE_EXIT_CODE, UserError } from "../../common/user-error.ts";
 import { VERSION } from "../../common/version.ts";
 import { injectFile } from "../../manifests/inject/inject-file.ts";
 import { namespacesOf, type ObjectReport, type ParsedFile } from "../../manifests/inject/manifest-files.ts";
@@ -48,11 +48,11 @@ function toValues(options: CommandContext["options"]): InjectionValues {
   for (const { flag, option, pattern, what } of CHECKS) {
     const value = options[option];
     if (value !== undefined && !pattern.test(value as string))
-      throw new UserError(`${flag} wants ${what}, not ${JSON.stringify(value)}`, undefined, 64);
+      throw new UserError(`${flag} wants ${what}, not ${JSON.stringify(value)}`, undefined, USAGE_EXIT_CODE);
   }
   const address = options["discoveryAddress"] as string;
   if (parseHostPort(address) === undefined)
-    throw new UserError(`--discovery-address wants host:port, not ${JSON.stringify(address)}`, undefined, 64);
+    throw new UserError(`--discovery-address wants host:port, not ${JSON.stringify(address)}`, undefined, USAGE_EXIT_CODE);
   const trustDomain = options["trustDomain"] as string;
   return {
     image: (options["image"] as string | undefined) ?? `meshctl:${VERSION}`,

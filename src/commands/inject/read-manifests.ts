@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { CommandContext } from "../../cli/command.ts";
 import { readInput } from "../../cli/input-file.ts";
 import { describeFileError } from "../../common/file-error.ts";
-import { UserError } from "../../common/user-error.ts";
+import { USAGE_EXIT_CODE, UserError } from "../../common/user-error.ts";
 import { parseFile, type ParsedFile } from "../../manifests/inject/manifest-files.ts";
 
 const URL_TIMEOUT_MS = 30_000;
@@ -14,8 +14,13 @@ const MANIFEST = /\.(?:ya?ml|json)$/i;
 export async function readManifests(context: CommandContext): Promise<ParsedFile[]> {
   const inputs = [...((context.options["filename"] as readonly string[] | undefined) ?? []), ...context.args];
   if (inputs.length === 0)
-    throw new UserError("nothing to read", "give a file, a folder, an https URL, or - for standard input: meshctl inject app.yaml", 64);
-  if (inputs.filter((each) => each === "-").length > 1) throw new UserError("- is given twice", "standard input can be read once", 64);
+    throw new UserError(
+      "nothing to read",
+      "give a file, a folder, an https URL, or - for standard input: meshctl inject app.yaml",
+      USAGE_EXIT_CODE,
+    );
+  if (inputs.filter((each) => each === "-").length > 1)
+    throw new UserError("- is given twice", "standard input can be read once", USAGE_EXIT_CODE);
   const files: ParsedFile[] = [];
   for (const input of inputs) {
     for (const { name, text } of await readAll(input)) {

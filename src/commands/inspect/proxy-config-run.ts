@@ -3,7 +3,7 @@ import { askSidecar } from "../../cli/ask-mesh.ts";
 import type { CommandContext } from "../../cli/command.ts";
 import { readInput } from "../../cli/input-file.ts";
 import { terminalWidth, writeStructured } from "../../cli/output.ts";
-import { UserError } from "../../common/user-error.ts";
+import { USAGE_EXIT_CODE, UserError } from "../../common/user-error.ts";
 import { bootstrapSummary } from "./proxy-config/bootstrap-summary.ts";
 import { clusterTable, selectClusters } from "./proxy-config/cluster-table.ts";
 import { parseConfigDump, type ConfigDump } from "./proxy-config/config-dump.ts";
@@ -22,11 +22,11 @@ async function readDump(context: CommandContext, path: string, meshFlag: "name" 
   const file = context.options["file"] as Text;
   if (file !== undefined) {
     if (workload !== undefined)
-      throw new UserError(`both a workload (${workload}) and a file (${file}) are given`, "leave one of them out", 64);
+      throw new UserError(`both a workload (${workload}) and a file (${file}) are given`, "leave one of them out", USAGE_EXIT_CODE);
     return parseConfigDump(await readInput(file), file === "-" ? "standard input" : file);
   }
   if (workload === undefined)
-    throw new UserError("no workload is given", "name one, such as deploy/checkout.shop, or give a dump with -f", 64);
+    throw new UserError("no workload is given", "name one, such as deploy/checkout.shop, or give a dump with -f", USAGE_EXIT_CODE);
   return askSidecar(context, workload, async (admin) => parseConfigDump(await admin.get(path), `the sidecar of ${workload}`), meshFlag);
 }
 

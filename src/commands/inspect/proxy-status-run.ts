@@ -5,7 +5,7 @@ import type { MeshAccess } from "../../cli/mesh-access.ts";
 import { terminalWidth, writeStructured } from "../../cli/output.ts";
 import { styleFor } from "../../cli/style.ts";
 import { formatTable } from "../../cli/table.ts";
-import { UserError, userErrorText } from "../../common/user-error.ts";
+import { USAGE_EXIT_CODE, UserError, userErrorText } from "../../common/user-error.ts";
 import { Port } from "../../xds/names.ts";
 import { configDifference, type ConfigDifference, type SentResources } from "./status/config-difference.ts";
 import { readSyncEntries, SYNC_TYPES, type ProxySync, type SyncEntries, type SyncState } from "./status/sync-entries.ts";
@@ -13,7 +13,7 @@ import { readSyncEntries, SYNC_TYPES, type ProxySync, type SyncEntries, type Syn
 export async function run(context: CommandContext): Promise<number> {
   const [workload] = context.args;
   if (workload !== undefined && context.options["verbosity"] !== undefined)
-    throw new UserError("--verbosity is for the table of all sidecars", "leave it out, or the workload", 64);
+    throw new UserError("--verbosity is for the table of all sidecars", "leave it out, or the workload", USAGE_EXIT_CODE);
   return askMesh(context, (mesh) => (workload === undefined ? printAll(context, mesh) : printOne(context, mesh, workload)));
 }
 

@@ -8,7 +8,7 @@ import { startProgress } from "../../cli/progress.ts";
 import { styleFor } from "../../cli/style.ts";
 import { formatTable } from "../../cli/table.ts";
 import { parseDurationMs } from "../../common/duration.ts";
-import { UserError } from "../../common/user-error.ts";
+import { USAGE_EXIT_CODE, UserError } from "../../common/user-error.ts";
 import { parseConfigDump } from "./proxy-config/config-dump.ts";
 import { goldenSignals, type GoldenSignals } from "./traffic/golden-signals.ts";
 import { formatMs } from "./traffic/latency-text.ts";
@@ -19,12 +19,13 @@ const DEFAULT_WINDOW_MS = 5000;
 
 export async function run(context: CommandContext): Promise<void> {
   const { raw, filter, sinceStart, window } = context.options;
-  if (filter !== undefined && raw !== true) throw new UserError("--filter needs --raw", "the table has no statistics to filter", 64);
+  if (filter !== undefined && raw !== true)
+    throw new UserError("--filter needs --raw", "the table has no statistics to filter", USAGE_EXIT_CODE);
   if (raw === true && sinceStart === true)
-    throw new UserError("--raw and --since-start exclude each other", "--raw always counts since the start", 64);
+    throw new UserError("--raw and --since-start exclude each other", "--raw always counts since the start", USAGE_EXIT_CODE);
   const other = raw === true ? "--raw" : sinceStart === true ? "--since-start" : undefined;
   if (window !== undefined && other !== undefined)
-    throw new UserError(`--window and ${other} exclude each other`, `${other} counts since the start, without watching`, 64);
+    throw new UserError(`--window and ${other} exclude each other`, `${other} counts since the start, without watching`, USAGE_EXIT_CODE);
   const workload = context.args[0]!;
   await askSidecar(context, workload, (admin) =>
     raw === true ? printRaw(context, admin, filter as string | undefined) : printSignals(context, admin),

@@ -1,7 +1,7 @@
 // The values that a person gives with -f, --set and --profile.
 import type { CommandContext } from "../../cli/command.ts";
 import { readInput } from "../../cli/input-file.ts";
-import { UserError } from "../../common/user-error.ts";
+import { USAGE_EXIT_CODE, UserError } from "../../common/user-error.ts";
 import type { Profile, ValuesLayer } from "../../manifests/install/install-values.ts";
 import { resolveValues } from "../../manifests/install/profiles.ts";
 import type { ResolvedValues } from "../../manifests/install/profiles.ts";
@@ -15,7 +15,8 @@ import type { ReadValues } from "../../manifests/install/read-values.ts";
 export async function resolveGivenValues(options: CommandContext["options"], kept: readonly ValuesLayer[] = []): Promise<ResolvedValues> {
   const texts = (name: string): readonly string[] => (options[name] as readonly string[] | undefined) ?? [];
   const files = texts("values");
-  if (files.filter((each) => each === "-").length > 1) throw new UserError("-f - is given twice", "standard input can be read once", 64);
+  if (files.filter((each) => each === "-").length > 1)
+    throw new UserError("-f - is given twice", "standard input can be read once", USAGE_EXIT_CODE);
   const read = [...(await Promise.all(files.map(readFile))), ...texts("set").map(readSetting)];
   const profile = options["profile"] as Profile | undefined;
   const layers: ValuesLayer[] = [...kept, ...read.map(({ layer }) => layer), ...(profile === undefined ? [] : [{ profile }])];

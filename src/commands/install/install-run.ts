@@ -3,7 +3,7 @@
 import { isDeepStrictEqual } from "node:util";
 import type { CommandContext } from "../../cli/command.ts";
 import { systemClock } from "../../common/clock.ts";
-import { UserError } from "../../common/user-error.ts";
+import { USAGE_EXIT_CODE, UserError } from "../../common/user-error.ts";
 import { VERSION } from "../../common/version.ts";
 import type { ClusterConnection } from "../../kube/cluster-connection.ts";
 import type { CustomResourceDefinition } from "../../manifests/crd/custom-resource-definition.ts";
@@ -20,13 +20,14 @@ export async function run(context: CommandContext): Promise<void> {
   const { options, stdout } = context;
   const onlyCrds = options["crds"] === true;
   const skipCrds = options["skipCrds"] === true;
-  if (onlyCrds && skipCrds) throw new UserError("--crds and --skip-crds together print nothing", "give one of them, or neither", 64);
+  if (onlyCrds && skipCrds)
+    throw new UserError("--crds and --skip-crds together print nothing", "give one of them, or neither", USAGE_EXIT_CODE);
   const mode = applyModeOf(context);
   if (mode !== undefined && options["offline"] === true)
-    throw new UserError("--apply and --offline contradict each other", "leave one of them out", 64);
+    throw new UserError("--apply and --offline contradict each other", "leave one of them out", USAGE_EXIT_CODE);
   const cluster = ["kubeconfig", "context", "as"].find((each) => options[each] !== undefined);
   if (cluster !== undefined && options["offline"] === true)
-    throw new UserError(`--${cluster} and --offline contradict each other`, "leave one of them out", 64);
+    throw new UserError(`--${cluster} and --offline contradict each other`, "leave one of them out", USAGE_EXIT_CODE);
   const resolved = await resolveGivenValues(options);
   const crds = skipCrds ? [] : installedCrds(resolved);
   const others = onlyCrds ? [] : controlPlaneObjects(resolved);

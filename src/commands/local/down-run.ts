@@ -1,7 +1,7 @@
 import { readdirSync } from "node:fs";
 import type { CommandContext } from "../../cli/command.ts";
 import { startProgress } from "../../cli/progress.ts";
-import { UserError } from "../../common/user-error.ts";
+import { USAGE_EXIT_CODE, UserError } from "../../common/user-error.ts";
 import { checkMeshName, endMesh } from "../../local/mesh-lifetime.ts";
 import { runFoldersRoot } from "../../local/run-folder.ts";
 
@@ -24,7 +24,7 @@ export async function run(context: CommandContext): Promise<void> {
 function chooseMeshes(context: CommandContext): string[] {
   const folders = listFolders();
   const { name, all } = context.options;
-  if (all === true && name !== undefined) throw new UserError("--all and --name exclude each other", undefined, 64);
+  if (all === true && name !== undefined) throw new UserError("--all and --name exclude each other", undefined, USAGE_EXIT_CODE);
   if (all === true) return folders;
   if (typeof name === "string") {
     checkMeshName(name);

@@ -1,6 +1,6 @@
 import type { CommandContext } from "../../cli/command.ts";
 import { selectPod } from "../../cli/local-mesh.ts";
-import { UserError } from "../../common/user-error.ts";
+import { USAGE_EXIT_CODE, UserError } from "../../common/user-error.ts";
 import { execInSandbox } from "../../local/pod/container-exec.ts";
 import { chooseContainer } from "./container-choice.ts";
 
@@ -9,7 +9,8 @@ export async function run(context: CommandContext): Promise<number> {
   const command = rest[0] === "--" ? rest.slice(1) : rest;
   const { mesh, pod } = selectPod(context, workload);
   const container = chooseContainer(context, pod);
-  if (command.length === 0) throw new UserError("no command given", "write it after --, such as: meshctl local exec frontend -- sh", 64);
+  if (command.length === 0)
+    throw new UserError("no command given", "write it after --, such as: meshctl local exec frontend -- sh", USAGE_EXIT_CODE);
   if (container.pid === undefined) {
     throw new UserError(
       `container ${container.name} of pod ${pod.name}.${pod.namespace} is not running (${container.state})`,

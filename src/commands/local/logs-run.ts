@@ -1,7 +1,7 @@
 import { existsSync, openSync, readSync, statSync, closeSync } from "node:fs";
 import type { CommandContext } from "../../cli/command.ts";
 import { selectPod } from "../../cli/local-mesh.ts";
-import { UserError } from "../../common/user-error.ts";
+import { USAGE_EXIT_CODE, UserError } from "../../common/user-error.ts";
 import { chooseContainer } from "./container-choice.ts";
 
 const CHUNK = 64 << 10;
@@ -9,9 +9,9 @@ const FOLLOW_MS = 100;
 
 export async function run(context: CommandContext): Promise<void> {
   const { tail, previous, follow } = context.options;
-  if (Number.isNaN(tail)) throw new UserError("--tail wants a number of lines", undefined, 64);
+  if (Number.isNaN(tail)) throw new UserError("--tail wants a number of lines", undefined, USAGE_EXIT_CODE);
   if (previous === true && follow === true)
-    throw new UserError("--previous and --follow exclude each other", "the previous run writes no more", 64);
+    throw new UserError("--previous and --follow exclude each other", "the previous run writes no more", USAGE_EXIT_CODE);
   const { mesh, pod } = selectPod(context, context.args[0] ?? "");
   const container = chooseContainer(context, pod);
   const path = previous === true ? container.previousLogPath : container.logPath;

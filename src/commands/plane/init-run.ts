@@ -10,7 +10,7 @@ import { planRemoval, removeRules } from "../../capture/remove-rules.ts";
 import { restoreProgram } from "../../capture/restore-tables.ts";
 import { dryRunText, familyRules } from "../../capture/rules/rules.ts";
 import type { Family, FamilyRules } from "../../capture/rules/table-rules.ts";
-import { UserError } from "../../common/user-error.ts";
+import { USAGE_EXIT_CODE, UserError } from "../../common/user-error.ts";
 
 const VERIFY_FAILED = 126;
 
@@ -75,7 +75,8 @@ function refuseContradictions(given: CommandContext["options"]): void {
   };
   const refuse = (first: string, keys: readonly (keyof typeof flags)[]): void => {
     const second = keys.find((key) => given[key] === true);
-    if (second !== undefined) throw new UserError(`${first} and ${flags[second]} exclude each other`, "leave one of them out", 64);
+    if (second !== undefined)
+      throw new UserError(`${first} and ${flags[second]} exclude each other`, "leave one of them out", USAGE_EXIT_CODE);
   };
   if (given.cleanup === true || given.cleanupOnly === true)
     refuse("--cleanup", ["verify", "runValidation", "reconcile", "forceApply", "skipRuleApply"]);

@@ -3,14 +3,12 @@ import { availableParallelism } from "node:os";
 import type { CommandContext } from "../../cli/command.ts";
 import { systemClock } from "../../common/clock.ts";
 import { createLog, type LogFormat, type Logger, type LogLevel } from "../../common/log.ts";
-import { UserError } from "../../common/user-error.ts";
+import { USAGE_EXIT_CODE, UserError } from "../../common/user-error.ts";
 import { loadBootstrap } from "../../proxy-runtime/config/bootstrap.ts";
 import type { BootstrapConfig } from "../../proxy-runtime/config/bootstrap-config.ts";
 import { startProxy, type ProxyOptions, type RunningProxy } from "../../proxy-runtime/proxy.ts";
 import { UNKNOWN_WORKLOAD } from "../../proxy-runtime/telemetry/workload-facts.ts";
 import { logLevelsOf } from "./proxy-log-levels.ts";
-
-const USAGE = 64;
 
 export async function run(context: CommandContext): Promise<number> {
   const { options, args } = context;
@@ -24,14 +22,14 @@ export async function run(context: CommandContext): Promise<number> {
     throw new UserError(
       `unknown role ${JSON.stringify(role)}`,
       "the roles are sidecar, wait and drain; for a proxy of your own use --bootstrap FILE",
-      USAGE,
+      USAGE_EXIT_CODE,
     );
   }
   const log = makeLog(context);
   const file = options["bootstrap"] as string | undefined;
   if (file === undefined) {
     if (options["check"] === true)
-      throw new UserError("--check needs --bootstrap", "give the file to check: --bootstrap FILE --check", USAGE);
+      throw new UserError("--check needs --bootstrap", "give the file to check: --bootstrap FILE --check", USAGE_EXIT_CODE);
     const { startSidecar } = await import("./proxy-sidecar.ts");
     return serve(() => startSidecar(context, log, { drainTimeMs: drainTimeMs(context), concurrency: workerCount(context) }));
   }
@@ -96,7 +94,7 @@ function refuseSidecarFlags({ args, options }: CommandContext): void {
   throw new UserError(
     `${found[0]} means nothing with --bootstrap`,
     "leave one of them out: a bootstrap file says what a sidecar is told by flags",
-    USAGE,
+    USAGE_EXIT_CODE,
   );
 }
 
@@ -113,7 +111,7 @@ function workerCount({ options }: CommandContext): number {
   throw new UserError(
     `--concurrency ${asked}: only Linux shares a port among several workers`,
     "leave it out, or give --concurrency 1",
-    USAGE,
+    USAGE_EXIT_CODE,
   );
 }
 

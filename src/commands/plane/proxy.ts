@@ -1,10 +1,8 @@
 // meshctl proxy: the data plane, as a sidecar or with an Envoy bootstrap of one's own.
 import type { Command } from "../../cli/command.ts";
 import { durationFlag, logFlags } from "../../cli/flags.ts";
-import { UserError } from "../../common/user-error.ts";
+import { USAGE_EXIT_CODE, UserError } from "../../common/user-error.ts";
 import { Env, MAX_CONCURRENCY } from "../../xds/names.ts";
-
-const USAGE = 64;
 
 function parseConcurrency(text: string): number {
   const count = /^\d{1,3}$/.test(text) ? Number(text) : MAX_CONCURRENCY + 1;
@@ -12,7 +10,7 @@ function parseConcurrency(text: string): number {
   throw new UserError(
     `--concurrency wants a number from 0 to ${MAX_CONCURRENCY}, not ${JSON.stringify(text)}`,
     "0 is one for each CPU",
-    USAGE,
+    USAGE_EXIT_CODE,
   );
 }
 

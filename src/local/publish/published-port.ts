@@ -1,5 +1,5 @@
 // --publish SERVICE:PORT[:HOSTPORT]: what it means, which Service it names, and the client pod it enters through.
-import { UserError } from "../../common/user-error.ts";
+import { USAGE_EXIT_CODE, UserError } from "../../common/user-error.ts";
 import type { Service, PodTemplate } from "../../manifests/kube-objects.ts";
 import { MESH_NAMESPACE } from "../../xds/names.ts";
 import { MESH_IMAGE } from "../pod/container-spec.ts";
@@ -27,7 +27,7 @@ export function parsePublish(text: string): PublishRequest {
   const port = Number(groups?.["port"]);
   const hostPort = Number(groups?.["hostPort"] ?? port);
   if (groups === undefined || port < 1 || port > 65535 || hostPort > 65535) {
-    throw new UserError(`--publish ${text}: not SERVICE:PORT[:HOSTPORT]`, "such as frontend:80:8080, or frontend.shop:80", 64);
+    throw new UserError(`--publish ${text}: not SERVICE:PORT[:HOSTPORT]`, "such as frontend:80:8080, or frontend.shop:80", USAGE_EXIT_CODE);
   }
   return { service: groups["service"] ?? "", namespace: groups["namespace"], port, hostPort };
 }
