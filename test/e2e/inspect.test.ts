@@ -7,6 +7,7 @@ import { after, before, describe, test } from "node:test";
 import { findMesh } from "../../src/local/run-folder.ts";
 import { eventually } from "../support/eventually.ts";
 import { runMeshctl, type MeshctlResult } from "../support/run-meshctl.ts";
+import { cells } from "../support/table-cells.ts";
 
 const ROOT = resolve(import.meta.dirname, "../..");
 const MESH = `inspect-${process.pid}`;
@@ -24,14 +25,6 @@ async function ok(...args: string[]): Promise<string> {
 
 async function json<T>(...args: string[]): Promise<T> {
   return JSON.parse(await ok(...args, "-o", "json")) as T;
-}
-
-/** Cells of the table's lines; columns are at least two spaces apart. */
-function cells(table: string): string[][] {
-  return table
-    .trimEnd()
-    .split("\n")
-    .map((line) => line.split(/ {2,}/));
 }
 
 const skip = process.getuid?.() === 0 ? false : "needs root for network namespaces";

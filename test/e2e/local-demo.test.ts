@@ -8,16 +8,9 @@ import { describe, test } from "node:test";
 import { findMesh, runFoldersRoot } from "../../src/local/run-folder.ts";
 import { eventually } from "../support/eventually.ts";
 import { ROOT, tracesOf } from "../support/local-mesh.ts";
+import { cells } from "../support/table-cells.ts";
 
 const SA = "spiffe://cluster.local/ns/shop/sa/";
-
-/** Cells of the table's lines; columns are at least two spaces apart. */
-function cells(table: string): string[][] {
-  return table
-    .trimEnd()
-    .split("\n")
-    .map((line) => line.split(/ {2,}/));
-}
 
 const skip = process.getuid?.() === 0 ? false : "needs root for network namespaces";
 
