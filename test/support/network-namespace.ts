@@ -3,6 +3,7 @@
 import { spawn, spawnSync } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
+import { existsSync, readdirSync } from "node:fs";
 import { resolve } from "node:path";
 import { createInterface } from "node:readline";
 
@@ -13,6 +14,7 @@ export interface Outcome {
 }
 
 const PEER = resolve(import.meta.dirname, "capture-peer.ts");
+const NAMES = "/run/netns";
 let made = 0;
 
 export class NetworkNamespace {
@@ -20,6 +22,7 @@ export class NetworkNamespace {
   readonly #children: ChildProcess[] = [];
 
   constructor() {
+    if (made === 0) removeThoseOfDeadTests();
     this.name = `mctl-t${process.pid}-${made++}`;
     must(spawnSync("ip", ["netns", "add", this.name], { encoding: "utf8" }));
   }
@@ -80,6 +83,14 @@ export class NetworkNamespace {
       if (child.exitCode === null && child.kill("SIGKILL")) await once(child, "exit");
     }
     spawnSync("ip", ["netns", "del", this.name]);
+  }
+}
+
+/** A test that was killed outright could not remove its own. */
+function removeThoseOfDeadTests(): void {
+  for (const name of existsSync(NAMES) ? readdirSync(NAMES) : []) {
+    const pid = /^mctl-t(\d+)-\d+$/.exec(name)?.[1];
+    if (pid !== undefined && !existsSync(`/proc/${pid}`)) spawnSync("ip", ["netns", "del", name]);
   }
 }
 
